@@ -1,0 +1,1 @@
+//! `etl`: property rolls and other tables into a database, exactly once, with every row accounted for.
