@@ -1,1 +1,5 @@
-//! `etl`: property rolls and other tables into a database, exactly once, with every row accounted for.
+//! `etl`: property rolls and other tables into a database, exactly once, with every row accounted
+//! for.
+
+pub mod chunk;
+pub mod source;

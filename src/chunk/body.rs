@@ -1,0 +1,167 @@
+//! The chunk itself, and the only ways to take rows out of it.
+
+use super::{
+    Example, Mark, NoteKey, Notes, Origin, Permit, Place, Problem, Reject, Severity, Tally,
+};
+use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
+use std::fmt;
+use std::sync::Arc;
+
+/// The raw records behind a chunk, for messages and dead letters.
+pub trait RawRows: Send + Sync + fmt::Debug {
+    /// Where record `record` of the chunk stands.
+    fn place(&self, record: u32) -> Place;
+    /// Its fields as they came, by name, in source order.
+    fn fields(&self, record: u32) -> Vec<(String, String)>;
+    /// The text of one field.
+    fn field(&self, record: u32, field: usize) -> Option<String>;
+    /// Byte and row position behind record `record` (its `record` count is left 0: only the order
+    /// gate knows how many records came before the chunk).
+    fn after(&self, record: u32) -> Mark;
+}
+
+/// A cell whose text did not fit its column; the cell is null in the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Misfit {
+    /// Record index within the chunk.
+    pub record: u32,
+    /// Index into `ReadSchema::columns`.
+    pub column: u16,
+    /// Why.
+    pub kind: MisfitKind,
+}
+
+/// Why a cell did not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MisfitKind {
+    /// Not of the column's type.
+    Type,
+    /// A whole number was expected and decimals came.
+    Fraction,
+    /// More digits than the type holds.
+    Overflow,
+    /// An id in scientific notation: a spreadsheet has rounded it.
+    IdScientific,
+    /// An id that came as a number too large to be exact (2^53 or more).
+    IdInexact,
+    /// An error value of a formula (`#N/A`).
+    CellError,
+    /// Holds NUL or another character that no database stores.
+    Unstorable,
+    /// A code that was padded to its width: loaded, counted as a repair.
+    Padded,
+    /// Longer than the column's limit: loaded, noted (refused in keys).
+    TooLong,
+}
+
+/// A closed account of consecutive source records.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Position in the input's order; no gaps.
+    pub seq: u64,
+    /// The input.
+    pub origin: Arc<Origin>,
+    /// Source records of this chunk.
+    pub records: u32,
+    /// Records of the input before this chunk; set by the order gate.
+    pub first_record: u64,
+    /// Typed columns of the kept rows.
+    pub frame: DataFrame,
+    /// Row i of the frame is record `index[i]` of the chunk.
+    pub index: Vec<u32>,
+    /// The raw records.
+    pub raw: Arc<dyn RawRows>,
+    /// Cells that did not fit, ordered by record; `validate` turns them into rejects and notes.
+    pub misfits: Vec<Misfit>,
+    /// Refused rows.
+    pub rejects: Vec<Reject>,
+    /// Rows left out on purpose.
+    pub filtered: u64,
+    /// Findings that refuse nothing.
+    pub notes: Notes,
+    /// Memory held until the rows have reached the sink.
+    pub permit: Option<Permit>,
+}
+
+impl Chunk {
+    /// Kept rows.
+    pub fn kept(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether every source record is kept, rejected or filtered, and the frame agrees.
+    pub fn balances(&self) -> bool {
+        self.frame.height() == self.index.len()
+            && self.index.len() + self.rejects.len() + self.filtered as usize
+                == self.records as usize
+    }
+
+    /// What of the account is known so far.
+    pub fn tally(&self) -> Tally {
+        Tally {
+            read: u64::from(self.records),
+            rejected: self.rejects.len() as u64,
+            filtered: self.filtered,
+            ..Tally::default()
+        }
+    }
+
+    /// Refuses rows: `problems` are (frame row, what is wrong), in any order, several a row allowed.
+    pub fn reject(&mut self, stage: &'static str, problems: Vec<(usize, Problem)>) {
+        if problems.is_empty() {
+            return;
+        }
+        let mut keep = vec![true; self.kept()];
+        let mut by_row: std::collections::BTreeMap<usize, Vec<Problem>> = Default::default();
+        for (row, problem) in problems {
+            keep[row] = false;
+            by_row.entry(row).or_default().push(problem);
+        }
+        for (row, problems) in by_row {
+            let record = self.index[row];
+            self.rejects.push(Reject {
+                record,
+                place: self.raw.place(record),
+                stage,
+                problems,
+                raw: self.raw.fields(record),
+            });
+        }
+        self.retain(&keep);
+    }
+
+    /// Keeps the rows whose flag is set. The caller has accounted for the others.
+    fn retain(&mut self, keep: &[bool]) {
+        let mask = BooleanChunked::from_slice("keep".into(), keep);
+        self.frame = self
+            .frame
+            .filter(&mask)
+            .expect("the mask is as long as the frame: both follow `index`");
+        let mut flags = keep.iter();
+        self.index.retain(|_| *flags.next().expect("one flag per row"));
+    }
+
+    /// Leaves rows out on purpose.
+    pub fn filter_out(&mut self, keep: &[bool]) {
+        let before = self.kept();
+        self.retain(keep);
+        self.filtered += (before - self.kept()) as u64;
+    }
+
+    /// Notes a finding about the record behind frame row `row`.
+    pub fn note(
+        &mut self,
+        row: usize,
+        key: NoteKey,
+        severity: Severity,
+        message: impl FnOnce() -> String,
+        value: impl FnOnce(&dyn RawRows, u32) -> Option<String>,
+    ) {
+        let record = self.index[row];
+        let raw = &self.raw;
+        self.notes.add(key, severity, message, || Example {
+            place: raw.place(record),
+            value: value(raw.as_ref(), record),
+        });
+    }
+}

@@ -1,0 +1,110 @@
+//! What the reader is told about each column before the first row: it parses straight into types.
+
+use serde::{Deserialize, Serialize};
+
+/// Type of a loaded column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColumnKind {
+    /// UTF-8 text.
+    Text,
+    /// 32-bit whole number.
+    Int,
+    /// 64-bit whole number; money in whole dollars.
+    BigInt,
+    /// 64-bit floating point.
+    Double,
+    /// Decimal with 18 digits and the given scale.
+    Decimal(u8),
+    /// true / false.
+    Bool,
+    /// A day.
+    Date,
+    /// A moment in UTC, in microseconds.
+    Timestamp,
+}
+
+impl ColumnKind {
+    /// Type name in DuckDB.
+    pub fn duckdb(self) -> String {
+        match self {
+            Self::Text => "VARCHAR".into(),
+            Self::Int => "INTEGER".into(),
+            Self::BigInt => "BIGINT".into(),
+            Self::Double => "DOUBLE".into(),
+            Self::Decimal(scale) => format!("DECIMAL(18,{scale})"),
+            Self::Bool => "BOOLEAN".into(),
+            Self::Date => "DATE".into(),
+            Self::Timestamp => "TIMESTAMP".into(),
+        }
+    }
+
+    /// In plain words, for messages: "is not …".
+    pub fn plain(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Int | Self::BigInt => "a whole number",
+            Self::Double | Self::Decimal(_) => "a number",
+            Self::Bool => "true or false",
+            Self::Date => "a date",
+            Self::Timestamp => "a date and time",
+        }
+    }
+}
+
+/// What the text of a column means, where that decides how it may be treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Nothing special.
+    Plain,
+    /// An identifier: never repaired, never padded; spreadsheet damage refuses the row.
+    Id,
+    /// A code of fixed width: zero-padded when digits were lost.
+    Code,
+    /// Whole dollars, never negative unless a rule allows it.
+    Money,
+}
+
+/// One column to read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadColumn {
+    /// Name in the target.
+    pub name: String,
+    /// Name in the source.
+    pub header: String,
+    /// Index of the field in a source record.
+    pub field: usize,
+    /// Type to parse into.
+    pub kind: ColumnKind,
+    /// Meaning.
+    pub role: Role,
+    /// Fixed width of a code.
+    pub width: Option<usize>,
+    /// Longest value in characters; longer ones are noted (refused in keys).
+    pub max_len: Option<usize>,
+    /// Texts that mean "no value", besides the empty one; compared after trimming.
+    pub nulls: Vec<String>,
+    /// Part of the key: a blank one refuses the row.
+    pub key: bool,
+    /// Trim blanks at both ends (the transform agent's lexical half, done while the bytes are hot).
+    pub clean: bool,
+}
+
+/// All columns of an input, in target order, and what to do with the rest.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReadSchema {
+    /// Columns that are loaded typed.
+    pub columns: Vec<ReadColumn>,
+    /// Fields carried in the `_extra` JSON column: (field index, name).
+    pub extra: Vec<(usize, String)>,
+    /// Names of all fields of a source record, for dead letters and ragged rows.
+    pub headers: Vec<String>,
+}
+
+impl ReadSchema {
+    /// Position of a target column.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+}

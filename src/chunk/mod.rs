@@ -1,0 +1,21 @@
+//! A chunk is a closed account: rows, where each came from, and the rows already refused.
+//!
+//! At every step `read = kept + rejected + filtered`. A refused row is data that travels with the
+//! chunk; an `Err` means only that the run cannot go on. So one commit can cover rows, refusals and
+//! the ledger, and a stage is a plain function chunk → chunk.
+
+mod body;
+mod budget;
+mod column;
+mod notes;
+mod origin;
+mod reject;
+mod tally;
+
+pub use body::{Chunk, Misfit, MisfitKind, RawRows};
+pub use budget::{Budget, Permit};
+pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};
+pub use notes::{Example, Note, NoteKey, Notes};
+pub use origin::{Fingerprint, Mark, Origin, Part, Place};
+pub use reject::{Code, Problem, Reject, Severity, quotable};
+pub use tally::{Fate, Tally};

@@ -1,0 +1,495 @@
+//! Builders that take cells as they are parsed and give typed polars columns.
+//!
+//! A roll has 165 columns and most cells of most of them are blank, so a column that is blank
+//! throughout a chunk never allocates: nulls are counted and filled in when the first value comes.
+
+use super::number;
+use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role};
+use polars::prelude::*;
+use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::bitmap::MutableBitmap;
+use polars_arrow::datatypes::ArrowDataType;
+use polars_arrow::types::NativeType;
+
+/// One cell of a workbook, as stored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing.
+    Blank,
+    /// Text.
+    Text(&'a str),
+    /// A number without a date format.
+    Number(f64),
+    /// TRUE or FALSE.
+    Bool(bool),
+    /// A number with a date format: microseconds since 1970-01-01.
+    Moment(i64),
+    /// `#N/A` and the like.
+    Error(&'a str),
+}
+
+/// Collects the cells of one column.
+pub struct ColumnBuilder {
+    spec: ReadColumn,
+    values: Values,
+    validity: Option<MutableBitmap>,
+    len: usize,
+    capacity: usize,
+    scratch: Vec<u8>,
+}
+
+enum Values {
+    /// Only blanks so far.
+    Blank,
+    Int(Vec<i32>),
+    BigInt(Vec<i64>),
+    Double(Vec<f64>),
+    Decimal(Vec<i128>),
+    Bool(MutableBitmap),
+    Text(MutableBinaryViewArray<str>),
+}
+
+/// What became of a pushed cell: stored (perhaps repaired) or null with a reason.
+pub type Pushed = Result<(), MisfitKind>;
+
+impl ColumnBuilder {
+    /// A builder for about `capacity` rows.
+    pub fn new(spec: &ReadColumn, capacity: usize) -> Self {
+        Self {
+            spec: spec.clone(),
+            values: Values::Blank,
+            validity: None,
+            len: 0,
+            capacity,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The column being built.
+    pub fn spec(&self) -> &ReadColumn {
+        &self.spec
+    }
+
+    /// Pushes a blank.
+    #[inline]
+    pub fn push_null(&mut self) {
+        if !matches!(self.values, Values::Blank) {
+            self.push_filler();
+        }
+        self.len += 1;
+    }
+
+    fn push_filler(&mut self) {
+        match &mut self.values {
+            Values::Blank => {}
+            Values::Int(values) => values.push(0),
+            Values::BigInt(values) => values.push(0),
+            Values::Double(values) => values.push(0.0),
+            Values::Decimal(values) => values.push(0),
+            Values::Bool(values) => values.push(false),
+            Values::Text(values) => values.push_value_ignore_validity(""),
+        }
+        let (len, capacity) = (self.len, self.capacity);
+        self.validity
+            .get_or_insert_with(|| {
+                let mut bits = MutableBitmap::with_capacity(capacity);
+                bits.extend_constant(len, true);
+                bits
+            })
+            .push(false);
+    }
+
+    /// Pushes the text of a cell. On `Err` the cell is null, except for the repairs
+    /// [`MisfitKind::Padded`] and [`MisfitKind::TooLong`], which are stored.
+    #[inline]
+    pub fn push_text(&mut self, text: &str) -> Pushed {
+        let text = if self.spec.clean { trim(text) } else { text };
+        if text.is_empty() || self.is_null_token(text) {
+            self.push_null();
+            return Ok(());
+        }
+        match self.spec.kind {
+            ColumnKind::Text => self.push_string(text),
+            kind => self.push_parsed(kind, text.as_bytes()),
+        }
+    }
+
+    fn is_null_token(&self, text: &str) -> bool {
+        !self.spec.nulls.is_empty() && self.spec.nulls.iter().any(|token| token == text)
+    }
+
+    fn push_parsed(&mut self, kind: ColumnKind, text: &[u8]) -> Pushed {
+        let parsed = match kind {
+            ColumnKind::Int => number::whole(text).and_then(|value| {
+                i32::try_from(value).map(|v| self.push_int(v)).map_err(|_| MisfitKind::Overflow)
+            }),
+            ColumnKind::BigInt => number::whole(text).map(|value| self.push_bigint(value)),
+            ColumnKind::Double => number::real(text).map(|value| self.push_double(value)),
+            ColumnKind::Decimal(scale) => {
+                number::decimal(text, scale).map(|value| self.push_decimal(value))
+            }
+            ColumnKind::Bool => number::boolean(text).map(|value| self.push_bool(value)),
+            ColumnKind::Date => number::date(text).map(|value| self.push_int(value)),
+            ColumnKind::Timestamp => number::timestamp(text).map(|value| self.push_bigint(value)),
+            ColumnKind::Text => Ok(()),
+        };
+        if parsed.is_err() {
+            self.push_null();
+        }
+        parsed
+    }
+
+    fn push_string(&mut self, text: &str) -> Pushed {
+        let text = match self.spec.role {
+            Role::Id if number::is_scientific(text.as_bytes()) => {
+                self.push_null();
+                return Err(MisfitKind::IdScientific);
+            }
+            Role::Code => match self.spec.width {
+                Some(width) if text.len() < width && text.bytes().all(|b| b.is_ascii_digit()) => {
+                    return self.push_padded(text, width);
+                }
+                _ => text,
+            },
+            _ => text,
+        };
+        if memchr::memchr(0, text.as_bytes()).is_some() {
+            self.push_null();
+            return Err(MisfitKind::Unstorable);
+        }
+        self.push_value(text);
+        match self.spec.max_len {
+            Some(max) if text.len() > max && text.chars().count() > max => Err(MisfitKind::TooLong),
+            _ => Ok(()),
+        }
+    }
+
+    fn push_padded(&mut self, text: &str, width: usize) -> Pushed {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.resize(width - text.len(), b'0');
+        scratch.extend_from_slice(text.as_bytes());
+        self.push_value(std::str::from_utf8(&scratch).unwrap_or(text));
+        self.scratch = scratch;
+        Err(MisfitKind::Padded)
+    }
+
+    fn push_value(&mut self, text: &str) {
+        if matches!(self.values, Values::Blank) {
+            let mut values = MutableBinaryViewArray::with_capacity(self.capacity);
+            (0..self.len).for_each(|_| values.push_value_ignore_validity(""));
+            self.begin(Values::Text(values));
+        }
+        if let Values::Text(values) = &mut self.values {
+            values.push_value_ignore_validity(text);
+        }
+        self.mark_valid();
+    }
+
+    /// Leaves the all-blank state: earlier rows are null.
+    fn begin(&mut self, values: Values) {
+        self.values = values;
+        if self.len > 0 {
+            let mut bits = MutableBitmap::with_capacity(self.capacity);
+            bits.extend_constant(self.len, false);
+            self.validity = Some(bits);
+        }
+    }
+
+    #[inline]
+    fn mark_valid(&mut self) {
+        if let Some(bits) = &mut self.validity {
+            bits.push(true);
+        }
+        self.len += 1;
+    }
+
+    fn push_int(&mut self, value: i32) {
+        if matches!(self.values, Values::Blank) {
+            self.begin(Values::Int(filled(self.len, self.capacity, 0)));
+        }
+        if let Values::Int(values) = &mut self.values {
+            values.push(value);
+        }
+        self.mark_valid();
+    }
+
+    #[inline]
+    fn push_bigint(&mut self, value: i64) {
+        if matches!(self.values, Values::Blank) {
+            self.begin(Values::BigInt(filled(self.len, self.capacity, 0)));
+        }
+        if let Values::BigInt(values) = &mut self.values {
+            values.push(value);
+        }
+        self.mark_valid();
+    }
+
+    fn push_double(&mut self, value: f64) {
+        if matches!(self.values, Values::Blank) {
+            self.begin(Values::Double(filled(self.len, self.capacity, 0.0)));
+        }
+        if let Values::Double(values) = &mut self.values {
+            values.push(value);
+        }
+        self.mark_valid();
+    }
+
+    fn push_decimal(&mut self, value: i128) {
+        if matches!(self.values, Values::Blank) {
+            self.begin(Values::Decimal(filled(self.len, self.capacity, 0)));
+        }
+        if let Values::Decimal(values) = &mut self.values {
+            values.push(value);
+        }
+        self.mark_valid();
+    }
+
+    fn push_bool(&mut self, value: bool) {
+        if matches!(self.values, Values::Blank) {
+            let mut bits = MutableBitmap::with_capacity(self.capacity);
+            bits.extend_constant(self.len, false);
+            self.begin(Values::Bool(bits));
+        }
+        if let Values::Bool(values) = &mut self.values {
+            values.push(value);
+        }
+        self.mark_valid();
+    }
+
+    /// Pushes a workbook cell: numbers stay exact or are refused, ids become text only where the
+    /// number is exact.
+    pub fn push_cell(&mut self, cell: Cell<'_>) -> Pushed {
+        let result = match cell {
+            Cell::Blank => {
+                self.push_null();
+                return Ok(());
+            }
+            Cell::Text(text) => return self.push_text(text),
+            Cell::Error(_) => Err(MisfitKind::CellError),
+            Cell::Number(number) => return self.push_number(number),
+            Cell::Bool(value) => match self.spec.kind {
+                ColumnKind::Bool => {
+                    self.push_bool(value);
+                    return Ok(());
+                }
+                ColumnKind::Text => {
+                    return self.push_text(if value { "TRUE" } else { "FALSE" });
+                }
+                _ => Err(MisfitKind::Type),
+            },
+            Cell::Moment(micros) => match self.spec.kind {
+                ColumnKind::Date if micros.rem_euclid(86_400_000_000) == 0 => {
+                    self.push_int(micros.div_euclid(86_400_000_000) as i32);
+                    return Ok(());
+                }
+                ColumnKind::Timestamp => {
+                    self.push_bigint(micros);
+                    return Ok(());
+                }
+                ColumnKind::Text => return self.push_text(&moment_text(micros)),
+                _ => Err(MisfitKind::Type),
+            },
+        };
+        self.push_null();
+        result
+    }
+
+    fn push_number(&mut self, value: f64) -> Pushed {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        let whole = value.fract() == 0.0;
+        match self.spec.kind {
+            ColumnKind::Text if self.spec.role == Role::Id && value.abs() >= EXACT => {
+                self.push_null();
+                Err(MisfitKind::IdInexact)
+            }
+            ColumnKind::Text if whole && value.abs() < EXACT => {
+                let mut digits = itoa::Buffer::new();
+                self.push_text(digits.format(value as i64))
+            }
+            ColumnKind::Text => self.push_text(&value.to_string()),
+            ColumnKind::Int | ColumnKind::BigInt if whole && value.abs() < EXACT => {
+                let mut digits = itoa::Buffer::new();
+                self.push_parsed(self.spec.kind, digits.format(value as i64).as_bytes())
+            }
+            ColumnKind::Double => {
+                self.push_double(value);
+                Ok(())
+            }
+            ColumnKind::Decimal(_) => {
+                let text = value.to_string();
+                self.push_parsed(self.spec.kind, text.as_bytes())
+            }
+            kind => {
+                self.push_null();
+                Err(match kind {
+                    ColumnKind::Int | ColumnKind::BigInt if !whole => MisfitKind::Fraction,
+                    ColumnKind::Int | ColumnKind::BigInt => MisfitKind::Overflow,
+                    _ => MisfitKind::Type,
+                })
+            }
+        }
+    }
+
+    /// The finished column.
+    pub fn finish(self) -> Column {
+        let name: PlSmallStr = self.spec.name.as_str().into();
+        let validity = self.validity.map(Into::into);
+        let series = match self.values {
+            Values::Blank => Series::full_null(name, self.len, &polars_type(self.spec.kind)),
+            Values::Int(values) => {
+                let ca = Int32Chunked::with_chunk(name, primitive(values, validity));
+                if self.spec.kind == ColumnKind::Date {
+                    ca.into_date().into_series()
+                } else {
+                    ca.into_series()
+                }
+            }
+            Values::BigInt(values) => {
+                let ca = Int64Chunked::with_chunk(name, primitive(values, validity));
+                if self.spec.kind == ColumnKind::Timestamp {
+                    ca.into_datetime(TimeUnit::Microseconds, None).into_series()
+                } else {
+                    ca.into_series()
+                }
+            }
+            Values::Double(values) => {
+                Float64Chunked::with_chunk(name, primitive(values, validity)).into_series()
+            }
+            Values::Decimal(values) => {
+                let scale = if let ColumnKind::Decimal(scale) = self.spec.kind { scale } else { 0 };
+                Int128Chunked::with_chunk(name, primitive(values, validity))
+                    .into_decimal_unchecked(18, usize::from(scale))
+                    .into_series()
+            }
+            Values::Bool(values) => BooleanChunked::with_chunk(
+                name,
+                BooleanArray::new(ArrowDataType::Boolean, values.into(), validity),
+            )
+            .into_series(),
+            Values::Text(values) => {
+                let array: Utf8ViewArray = values.freeze();
+                StringChunked::with_chunk(name, array.with_validity(validity)).into_series()
+            }
+        };
+        series.into_column()
+    }
+}
+
+fn filled<T: Copy>(len: usize, capacity: usize, value: T) -> Vec<T> {
+    let mut values = Vec::with_capacity(capacity.max(len));
+    values.resize(len, value);
+    values
+}
+
+fn primitive<T: NativeType>(
+    values: Vec<T>,
+    validity: Option<polars_arrow::bitmap::Bitmap>,
+) -> PrimitiveArray<T> {
+    PrimitiveArray::from_vec(values).with_validity(validity)
+}
+
+/// The polars type of a column kind.
+pub fn polars_type(kind: ColumnKind) -> DataType {
+    match kind {
+        ColumnKind::Text => DataType::String,
+        ColumnKind::Int => DataType::Int32,
+        ColumnKind::BigInt => DataType::Int64,
+        ColumnKind::Double => DataType::Float64,
+        ColumnKind::Decimal(scale) => DataType::Decimal(18, usize::from(scale)),
+        ColumnKind::Bool => DataType::Boolean,
+        ColumnKind::Date => DataType::Date,
+        ColumnKind::Timestamp => DataType::Datetime(TimeUnit::Microseconds, None),
+    }
+}
+
+/// ASCII blanks and the no-break space, at both ends.
+#[inline]
+fn trim(text: &str) -> &str {
+    let bytes = text.as_bytes();
+    match (bytes.first(), bytes.last()) {
+        (Some(first), Some(last)) if *first > b' ' && *last > b' ' && *last < 0x80 => text,
+        _ => text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{a0}'),
+    }
+}
+
+/// ISO text of a moment; a bare date where the time is midnight.
+pub fn moment_text(micros: i64) -> String {
+    let Some(moment) = chrono::DateTime::from_timestamp_micros(micros) else {
+        return micros.to_string();
+    };
+    let format =
+        if micros.rem_euclid(86_400_000_000) == 0 { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
+    moment.format(format).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
+        ReadColumn {
+            name: "c".into(),
+            header: "C".into(),
+            field: 0,
+            kind,
+            role,
+            width: None,
+            max_len: None,
+            nulls: vec!["NULL".into()],
+            key: false,
+            clean: true,
+        }
+    }
+
+    #[test]
+    fn a_column_of_blanks_is_all_null_whatever_its_type() {
+        for kind in [ColumnKind::Text, ColumnKind::BigInt, ColumnKind::Date, ColumnKind::Decimal(2)]
+        {
+            let mut builder = ColumnBuilder::new(&spec(kind, Role::Plain), 4);
+            builder.push_text("").expect("blank fits");
+            builder.push_text(" NULL ").expect("null token fits");
+            let column = builder.finish();
+            assert_eq!((column.len(), column.null_count()), (2, 2), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn nulls_before_and_after_values_keep_their_rows() {
+        let mut builder = ColumnBuilder::new(&spec(ColumnKind::BigInt, Role::Plain), 4);
+        for text in ["", "5", "", "x", "-7"] {
+            let fits = builder.push_text(text).is_ok();
+            assert_eq!(fits, text != "x");
+        }
+        let column = builder.finish();
+        let values: Vec<_> = column.i64().expect("bigint").iter().collect();
+        assert_eq!(values, [None, Some(5), None, None, Some(-7)]);
+    }
+
+    #[test]
+    fn codes_are_padded_and_ids_never() {
+        let mut code = spec(ColumnKind::Text, Role::Code);
+        code.width = Some(3);
+        let mut builder = ColumnBuilder::new(&code, 2);
+        assert_eq!(builder.push_text("1"), Err(MisfitKind::Padded));
+        assert_eq!(builder.push_cell(Cell::Number(12.0)), Err(MisfitKind::Padded));
+        let column = builder.finish();
+        let values: Vec<_> = column.str().expect("text").iter().collect();
+        assert_eq!(values, [Some("001"), Some("012")]);
+
+        let mut builder = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Id), 2);
+        assert_eq!(builder.push_cell(Cell::Number(474_119_030_010.0)), Ok(()));
+        assert_eq!(builder.push_cell(Cell::Number(4.940_252e16)), Err(MisfitKind::IdInexact));
+        assert_eq!(builder.push_text("4.74119E+11"), Err(MisfitKind::IdScientific));
+        let column = builder.finish();
+        let values: Vec<_> = column.str().expect("text").iter().collect();
+        assert_eq!(values, [Some("474119030010"), None, None]);
+    }
+
+    #[test]
+    fn a_nul_in_text_is_refused_not_stored() {
+        let mut builder = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Plain), 1);
+        assert_eq!(builder.push_text("a\0b"), Err(MisfitKind::Unstorable));
+        assert_eq!(builder.finish().null_count(), 1);
+    }
+}

@@ -1,0 +1,212 @@
+//! Bytes of one file or archive member, unpacked, from the start or from an offset.
+//!
+//! The seam for later byte sources (object stores, HTTP): everything above sees only `open`,
+//! `open_at`, `seekable` and `len`.
+
+use super::SourceError;
+use flate2::Crc;
+use flate2::read::{DeflateDecoder, MultiGzDecoder};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How the bytes are packed.
+#[derive(Debug, Clone)]
+pub enum Packing {
+    /// A plain file.
+    Plain,
+    /// A gzip stream.
+    Gzip,
+    /// A member of a zip archive.
+    Zip(Member),
+}
+
+/// Where a zip member lies in its archive.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Offset of the packed bytes.
+    pub start: u64,
+    /// Packed length.
+    pub packed: u64,
+    /// Unpacked length, as the directory claims; checked while reading.
+    pub unpacked: u64,
+    /// CRC-32 of the unpacked bytes; checked while reading.
+    pub crc: u32,
+    /// Deflated, or stored as is.
+    pub deflated: bool,
+}
+
+/// A file or member whose unpacked bytes can be read any number of times.
+#[derive(Debug, Clone)]
+pub struct Content {
+    path: PathBuf,
+    label: String,
+    name: String,
+    outer: Option<String>,
+    packing: Packing,
+}
+
+impl Content {
+    /// Content of a file, or of something packed in it. `label` is how messages name it, `name` is
+    /// the innermost file name, `outer` the archive's.
+    pub fn new(
+        path: &Path,
+        label: String,
+        name: String,
+        outer: Option<String>,
+        packing: Packing,
+    ) -> Self {
+        Self { path: path.to_owned(), label, name, outer, packing }
+    }
+
+    /// A plain file.
+    pub fn plain(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Self::new(path, path.display().to_string(), name, None, Packing::Plain)
+    }
+
+    /// How messages name it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Innermost file name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Name of the archive around it.
+    pub fn outer(&self) -> Option<&str> {
+        self.outer.as_deref()
+    }
+
+    /// Unpacked length, where it is known without reading.
+    pub fn len(&self) -> Option<u64> {
+        match &self.packing {
+            Packing::Plain => self.path.metadata().ok().map(|meta| meta.len()),
+            Packing::Gzip => None,
+            Packing::Zip(member) => Some(member.unpacked),
+        }
+    }
+
+    /// Whether there are no bytes at all (as far as known without reading).
+    pub fn is_empty(&self) -> bool {
+        self.len() == Some(0)
+    }
+
+    /// A reader of the unpacked bytes from the start.
+    pub fn open(&self) -> Result<Box<dyn Read + Send>, SourceError> {
+        self.open_at(0)
+    }
+
+    /// A reader of the unpacked bytes from `offset`: a seek in a plain file, else by reading over
+    /// what comes before.
+    pub fn open_at(&self, offset: u64) -> Result<Box<dyn Read + Send>, SourceError> {
+        self.try_open_at(offset).map_err(|error| SourceError::io(&self.label, error))
+    }
+
+    fn try_open_at(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let mut file = File::open(&self.path)?;
+        let mut reader: Box<dyn Read + Send> = match &self.packing {
+            Packing::Plain => {
+                file.seek(SeekFrom::Start(offset))?;
+                return Ok(Box::new(file));
+            }
+            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
+            Packing::Zip(member) => {
+                file.seek(SeekFrom::Start(member.start))?;
+                let packed = BufReader::with_capacity(1 << 18, file.take(member.packed));
+                let inner: Box<dyn Read + Send> = if member.deflated {
+                    Box::new(DeflateDecoder::new(packed))
+                } else {
+                    Box::new(packed)
+                };
+                Box::new(MemberReader {
+                    inner,
+                    crc: Crc::new(),
+                    expected: member.crc,
+                    left: member.unpacked,
+                })
+            }
+        };
+        let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
+        if skipped < offset {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(reader)
+    }
+
+    /// The first bytes, for recognition.
+    pub fn head(&self, bytes: usize) -> Result<Vec<u8>, SourceError> {
+        let mut head = Vec::new();
+        self.open()?
+            .take(bytes as u64)
+            .read_to_end(&mut head)
+            .map_err(|error| SourceError::io(&self.label, error))?;
+        Ok(head)
+    }
+
+    /// The content as a file that can be read at any place: the file itself, or a temporary copy
+    /// of what is packed, removed when the last handle goes.
+    pub fn seekable(&self, temp_dir: Option<&Path>) -> Result<Spooled, SourceError> {
+        if matches!(self.packing, Packing::Plain) {
+            return Ok(Spooled { path: self.path.clone(), _temp: None });
+        }
+        let spool = || -> io::Result<tempfile::TempPath> {
+            let mut builder = tempfile::Builder::new();
+            builder.prefix("etl-spool-");
+            let mut file = match temp_dir {
+                Some(dir) => builder.tempfile_in(dir)?,
+                None => builder.tempfile()?,
+            };
+            io::copy(&mut self.try_open_at(0)?, &mut file)?;
+            Ok(file.into_temp_path())
+        };
+        let temp = spool().map_err(|error| SourceError::io(&self.label, error))?;
+        Ok(Spooled { path: temp.to_path_buf(), _temp: Some(Arc::new(temp)) })
+    }
+}
+
+/// A file on disk that holds unpacked content.
+#[derive(Debug, Clone)]
+pub struct Spooled {
+    path: PathBuf,
+    _temp: Option<Arc<tempfile::TempPath>>,
+}
+
+impl Spooled {
+    /// Where it is; valid as long as this value lives.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Checks length and CRC of a member while it is read, so that a cut or changed archive is an
+/// error and never silently fewer rows.
+struct MemberReader {
+    inner: Box<dyn Read + Send>,
+    crc: Crc,
+    expected: u32,
+    left: u64,
+}
+
+impl Read for MemberReader {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buf)?;
+        if read == 0 && !buf.is_empty() {
+            if self.left > 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            if self.crc.sum() != self.expected {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "CRC mismatch"));
+            }
+            return Ok(0);
+        }
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "more bytes than the directory says")
+        })?;
+        self.crc.update(&buf[..read]);
+        Ok(read)
+    }
+}

@@ -1,0 +1,142 @@
+//! Formats and the seam between them and everything else.
+//!
+//! A [`Format`] recognises content and surveys it: which tables it holds, their headers, a sample,
+//! the fingerprint. A [`Table`] is one readable part (a file, a member, a sheet). A [`Source`] cuts
+//! it into [`Block`]s of consecutive records on one thread; decoding a block into typed columns is
+//! done by many. To add a format: one file here, one line in [`FORMATS`].
+
+pub mod columns;
+mod content;
+pub mod csv;
+mod error;
+mod input;
+mod number;
+
+pub use content::{Content, Packing};
+pub use error::{SourceError, SourceErrorKind};
+pub use input::{InputFile, resolve};
+
+use crate::chunk::{Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
+use polars::prelude::DataFrame;
+use std::sync::Arc;
+
+/// Every format, in the order in which they are asked.
+pub static FORMATS: &[&dyn Format] = &[&csv::Csv];
+
+/// How sure a format is that content is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Confidence {
+    /// Certainly not.
+    No,
+    /// Nothing speaks against it.
+    Fallback,
+    /// A signature says so.
+    Certain,
+}
+
+/// What the user said about reading; `None` means "find out".
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SourceOptions {
+    /// Sheets by name or 1-based number; empty: every visible sheet that holds rows.
+    pub sheets: Vec<String>,
+    /// Row of the header as an editor shows it; 0: the file has none.
+    pub header_row: Option<u64>,
+    /// Encoding label (`utf-8`, `windows-1252`, `utf-16`).
+    pub encoding: Option<String>,
+    /// Field delimiter.
+    pub delimiter: Option<char>,
+    /// Names for the fields of a file without a header.
+    pub headers: Option<Vec<String>>,
+    /// Where spill and spool files may be written.
+    pub temp_dir: Option<std::path::PathBuf>,
+}
+
+/// A kind of file.
+pub trait Format: Sync {
+    /// Name as users write it.
+    fn name(&self) -> &'static str;
+    /// Looks at the first bytes of the unpacked content (up to 64 KiB) and the name.
+    fn sniff(&self, head: &[u8], name: &str) -> Confidence;
+    /// Finds the tables, reading as much as it must (a text file is read once whole, for the
+    /// fingerprint and the encoding).
+    fn survey(
+        &self,
+        content: &Content,
+        options: &SourceOptions,
+    ) -> Result<Vec<Arc<dyn Table>>, SourceError>;
+}
+
+/// One readable part, known but not yet read.
+pub trait Table: Send + Sync {
+    /// Which part of its file.
+    fn part(&self) -> Part;
+    /// Content identity.
+    fn fingerprint(&self) -> Fingerprint;
+    /// Field names in source order.
+    fn headers(&self) -> &[String];
+    /// The first records as text, for recognition and for `etl plan`.
+    fn sample(&self) -> &[Vec<String>];
+    /// How much there is to read, for progress.
+    fn extent(&self) -> Extent;
+    /// What was found out about the format, as (name, value) lines: delimiter, encoding, sheet.
+    fn facts(&self) -> Vec<(String, String)>;
+    /// Findings about the file as a whole (bytes that are not UTF-8, hidden sheets left out).
+    fn notes(&self) -> Vec<String>;
+    /// Types that the file itself declares (Parquet), by field; `None` where it has none.
+    fn declared(&self) -> Option<Vec<crate::chunk::ColumnKind>> {
+        None
+    }
+    /// Starts reading behind `from`.
+    fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError>;
+}
+
+/// Size of what is to be read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Unpacked bytes, where known.
+    pub bytes: Option<u64>,
+    /// Records, where the file says so.
+    pub rows: Option<u64>,
+}
+
+/// Cuts one table into blocks, on one thread.
+pub trait Source: Send {
+    /// The next block of about `rows` records, at most about `bytes` raw bytes, in order; `None` at
+    /// the end.
+    fn next_block(&mut self, rows: usize, bytes: usize) -> Result<Option<Block>, SourceError>;
+}
+
+/// Consecutive records, cut at true record ends, not yet decoded.
+pub struct Block {
+    /// Raw bytes held by the block.
+    pub bytes: u64,
+    /// Bytes of the table consumed up to the end of this block (for progress).
+    pub consumed: u64,
+    /// How to decode it.
+    pub body: Box<dyn Undecoded>,
+}
+
+/// The part of a block that a worker decodes.
+pub trait Undecoded: Send {
+    /// Parses into typed columns. `Err` only for trouble that ends the run.
+    fn decode(self: Box<Self>) -> Result<Decoded, SourceError>;
+}
+
+/// A decoded block: what a chunk is made of.
+#[derive(Debug)]
+pub struct Decoded {
+    /// Source records in the block.
+    pub records: u32,
+    /// Typed columns of the records that could be split into fields.
+    pub frame: DataFrame,
+    /// Row i of the frame is record `index[i]`.
+    pub index: Vec<u32>,
+    /// Raw records.
+    pub raw: Arc<dyn RawRows>,
+    /// Cells that did not fit.
+    pub misfits: Vec<Misfit>,
+    /// Records that could not be split into fields.
+    pub rejects: Vec<Reject>,
+    /// Findings that refuse nothing.
+    pub notes: Notes,
+}
