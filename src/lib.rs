@@ -2,4 +2,7 @@
 //! for.
 
 pub mod chunk;
+pub mod flow;
+pub mod run;
 pub mod source;
+pub mod stage;

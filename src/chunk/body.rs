@@ -54,6 +54,17 @@ pub enum MisfitKind {
     TooLong,
 }
 
+/// What the target holds under the key of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Existing {
+    /// Content hash.
+    pub hash: u128,
+    /// Release rank.
+    pub rank: i64,
+    /// Written by this run.
+    pub this_run: bool,
+}
+
 /// A closed account of consecutive source records.
 #[derive(Debug)]
 pub struct Chunk {
@@ -79,6 +90,11 @@ pub struct Chunk {
     pub filtered: u64,
     /// Findings that refuse nothing.
     pub notes: Notes,
+    /// 128-bit hash of the key of each kept row; filled by the last agent where there is a key.
+    pub keys: Vec<u128>,
+    /// The target's row of the same key, as (frame row, what is there), ordered by row; filled by
+    /// the last agent where the target already holds rows of this scope.
+    pub existing: Vec<(u32, Existing)>,
     /// Memory held until the rows have reached the sink.
     pub permit: Option<Permit>,
 }

@@ -1,0 +1,96 @@
+//! Why a run failed, with the code that people and scripts see, and what to do.
+
+use crate::flow::StopCause;
+use crate::source::SourceError;
+use crate::stage::StageError;
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Kinds of failure; each has one exit code (see `cli::exit`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunErrorKind {
+    /// Wrong usage or configuration.
+    Usage,
+    /// The run failed.
+    Failed,
+    /// The account does not hold.
+    Account,
+    /// The error budget was exceeded.
+    ErrorBudget,
+    /// The input cannot be read.
+    Input,
+    /// The target cannot be reached or refuses.
+    Target,
+    /// Memory or disk.
+    Limit,
+    /// Ctrl-C or SIGTERM; resumable.
+    Interrupted(StopCause),
+}
+
+/// A failed run.
+#[derive(Debug)]
+pub struct RunError {
+    /// Decides the exit code.
+    pub kind: RunErrorKind,
+    /// Stable code (`E101`…`E504`), where one applies.
+    pub code: Option<&'static str>,
+    /// What happened, in one sentence.
+    pub message: String,
+    /// What to do.
+    pub hints: Vec<String>,
+    /// What is in the target now, where the run had begun.
+    pub kept: Option<String>,
+    /// The cause.
+    pub source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for RunError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}
+
+impl RunError {
+    /// An error with a sentence.
+    pub fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, code: None, message: message.into(), hints: vec![], kept: None, source: None }
+    }
+
+    /// Gives the stable code.
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+}
+
+impl From<SourceError> for RunError {
+    fn from(error: SourceError) -> Self {
+        let mut out = Self::new(RunErrorKind::Input, error.to_string());
+        out.code = Some(error.kind.code());
+        out.hints.extend(error.hint.clone());
+        out.source = error.source.map(|source| Box::new(source) as _);
+        out
+    }
+}
+
+impl From<StageError> for RunError {
+    fn from(error: StageError) -> Self {
+        let mut out = Self::new(RunErrorKind::Failed, error.to_string());
+        out.hints.extend(error.hint);
+        out
+    }
+}

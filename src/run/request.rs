@@ -1,0 +1,164 @@
+//! What the user wants, fully resolved: flags, environment and files are behind us.
+
+use crate::source::SourceOptions;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where rows go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TargetUrl {
+    /// A DuckDB file.
+    Duckdb(PathBuf),
+}
+
+impl FromStr for TargetUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("duckdb:") {
+            let path = path.strip_prefix("///").map_or(path, |rest| rest);
+            return if path.is_empty() {
+                Err("duckdb: needs a path, such as duckdb:rolls.duckdb".into())
+            } else {
+                Ok(Self::Duckdb(path.into()))
+            };
+        }
+        if text.starts_with("postgres:") || text.starts_with("postgresql:") {
+            return Err("PostgreSQL targets are not built yet; use duckdb:PATH".into());
+        }
+        if text.contains("://") {
+            return Err("this kind of target is unknown; use duckdb:PATH".into());
+        }
+        Ok(Self::Duckdb(text.into()))
+    }
+}
+
+impl fmt::Display for TargetUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duckdb(path) => write!(f, "duckdb:{}", path.display()),
+        }
+    }
+}
+
+/// How rows meet what the target already holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// By key and release rank.
+    Merge,
+    /// Add all rows.
+    Append,
+    /// Put the file in the place of its scope (county and year), or of the whole generic table.
+    Replace,
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "merge" => Ok(Self::Merge),
+            "append" => Ok(Self::Append),
+            "replace" | "full-refresh" => Ok(Self::Replace),
+            _ => Err(format!("`{text}` is no mode; use merge, append or replace")),
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Merge => "merge",
+            Self::Append => "append",
+            Self::Replace => "replace",
+        })
+    }
+}
+
+/// What stays in the target when a run is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnAbort {
+    /// Committed rows stay; the same command goes on from there.
+    #[default]
+    Keep,
+    /// The run's rows are deleted.
+    Rollback,
+}
+
+/// How many refused rows a run may have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorBudget {
+    /// Stop above this many.
+    pub max_errors: Option<u64>,
+    /// Stop above this share of the rows read (checked from 1,000 rows on, and at the end).
+    pub max_rate: Option<f64>,
+    /// Warn above this share.
+    pub warn_rate: f64,
+    /// What stays.
+    pub on_abort: OnAbort,
+}
+
+/// Machine limits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Peak resident memory aimed at, in bytes.
+    pub memory: u64,
+    /// Worker threads.
+    pub threads: usize,
+    /// Most rows of a chunk; `None`: by format and measurement.
+    pub chunk_rows: Option<usize>,
+    /// Connections that write to the target at the same time.
+    pub writers: usize,
+    /// Spill and spool files.
+    pub temp_dir: Option<PathBuf>,
+    /// All agents of a chunk on one core.
+    pub fuse: bool,
+}
+
+/// A run as asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Paths, folders, patterns.
+    pub inputs: Vec<String>,
+    /// Target.
+    pub target: TargetUrl,
+    /// Table, where the user names one.
+    pub table: Option<String>,
+    /// Mode, where the user names one; else the kind's own.
+    pub mode: Option<Mode>,
+    /// `nal`, `sdf`, `nap`, `navn`, `navd`, `generic`, where the user says so.
+    pub kind: Option<String>,
+    /// County by number, FIPS or name, where the user says so.
+    pub county: Option<String>,
+    /// Roll year, where the user says so.
+    pub year: Option<u16>,
+    /// `P`, `S` or `F`, where the user says so.
+    pub release: Option<String>,
+    /// Submission number, where the user says so.
+    pub submission: Option<u16>,
+    /// How to read.
+    pub source: SourceOptions,
+    /// `florida` or the folder of a pack.
+    pub pack: String,
+    /// Agents in order; `load` is always last and not listed.
+    pub agents: Vec<String>,
+    /// Levels of rules that differ from the pack's: rule id → critical, warning, info, off.
+    pub rule_levels: BTreeMap<String, String>,
+    /// Machine limits.
+    pub limits: Limits,
+    /// Error budget.
+    pub errors: ErrorBudget,
+    /// Folder of the failed-record files; `None`: beside the target.
+    pub failed_dir: Option<PathBuf>,
+    /// Forget unfinished work on these inputs and load them as new.
+    pub fresh: bool,
+    /// Read only the first so many records of each input (for trying out).
+    pub limit: Option<u64>,
+    /// Version of the program, for the ledger.
+    pub version: String,
+}

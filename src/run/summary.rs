@@ -1,0 +1,101 @@
+//! What a run did: the account and what a person needs to know, as data.
+
+use super::request::Mode;
+use crate::chunk::{Example, Severity, Tally};
+use crate::flow::MeterReading;
+use serde::Serialize;
+
+/// How a run ended (when it did not fail).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Everything is loaded or accounted for.
+    Done,
+    /// Every input had been loaded before.
+    AlreadyLoaded,
+    /// Nothing was to be loaded (`check`).
+    Checked,
+}
+
+/// One kind of trouble, counted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ProblemSummary {
+    /// Stable code.
+    pub code: String,
+    /// Rule id or repair.
+    pub rule: String,
+    /// Column as the source names it; may be empty.
+    pub column: String,
+    /// How bad: critical rows were refused, others loaded.
+    pub severity: Severity,
+    /// One sentence.
+    pub message: String,
+    /// Rows.
+    pub count: u64,
+    /// The first few.
+    pub examples: Vec<Example>,
+}
+
+/// One input.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InputSummary {
+    /// `file`, `archive/member` or `file, sheet "x"`.
+    pub input: String,
+    /// Content identity.
+    pub fingerprint: String,
+    /// Pack kind or `generic`.
+    pub kind: String,
+    /// Plain sentence about the kind.
+    pub plain: String,
+    /// County name, year, release as settled, where the kind has them.
+    pub county: Option<String>,
+    /// Roll year.
+    pub year: Option<u16>,
+    /// `2025P01` and the like.
+    pub release: Option<String>,
+    /// Table loaded into.
+    pub table: String,
+    /// Mode used.
+    pub mode: Mode,
+    /// The account.
+    pub tally: Tally,
+    /// Trouble by kind, most frequent first, critical before the rest.
+    pub problems: Vec<ProblemSummary>,
+    /// Findings about the file as a whole.
+    pub warnings: Vec<String>,
+    /// Failed-record file, where rows were refused.
+    pub failed_file: Option<String>,
+    /// Agents: rows, time at work, time waiting.
+    pub agents: Vec<MeterReading>,
+    /// First row read in this run, where earlier ones were already loaded.
+    pub resumed_from: Option<u64>,
+    /// The run that had loaded this content before.
+    pub already_loaded_by: Option<String>,
+    /// Unpacked bytes.
+    pub bytes: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Run id.
+    pub run: String,
+    /// How it ended.
+    pub status: RunStatus,
+    /// Target as given.
+    pub target: String,
+    /// Sum of the inputs.
+    pub tally: Tally,
+    /// Inputs in the order in which they were loaded.
+    pub inputs: Vec<InputSummary>,
+    /// Files of archives and folders that no format reads.
+    pub skipped: Vec<String>,
+    /// Peak resident memory of the process in bytes, where the system tells.
+    pub peak_memory: Option<u64>,
+    /// The limit in bytes.
+    pub memory_limit: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
