@@ -2,7 +2,12 @@
 //! for.
 
 pub mod chunk;
+pub mod duck;
+pub mod enrich;
 pub mod flow;
+pub mod load;
 pub mod run;
 pub mod source;
 pub mod stage;
+pub mod transform;
+pub mod validate;

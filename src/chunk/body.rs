@@ -90,6 +90,8 @@ pub struct Chunk {
     pub filtered: u64,
     /// Findings that refuse nothing.
     pub notes: Notes,
+    /// 128-bit content hash of each kept row; filled by the last agent.
+    pub hashes: Vec<u128>,
     /// 128-bit hash of the key of each kept row; filled by the last agent where there is a key.
     pub keys: Vec<u128>,
     /// The target's row of the same key, as (frame row, what is there), ordered by row; filled by

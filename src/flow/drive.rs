@@ -249,6 +249,7 @@ fn decode_loop(
             rejects: decoded.rejects,
             filtered: 0,
             notes: decoded.notes,
+            hashes: Vec::new(),
             keys: Vec::new(),
             existing: Vec::new(),
             permit: Some(permit),
