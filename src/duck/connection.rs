@@ -31,9 +31,16 @@ impl Connection {
         Connection { raw, frames, _one_thread: PhantomData }
     }
 
-    /// Runs any number of statements; the number of rows the last one changed.
+    /// Runs any number of statements; the number of rows they changed. Statements before one that
+    /// fails have run, unless a transaction holds them together.
     pub fn execute(&self, sql: &str) -> Result<u64, DuckError> {
-        self.raw.run(sql).map_err(|e| e.on(sql))
+        let script = self.raw.parse(sql).map_err(|e| e.on(sql))?;
+        let mut changed = 0;
+        for at in 0..script.len() {
+            let statement = script.prepare(at).map_err(|e| e.on(sql))?;
+            changed += statement.execute(false).map_err(|e| e.on(sql))?.rows_changed();
+        }
+        Ok(changed)
     }
 
     /// Runs one statement with parameters (`?` or `$1`); the number of rows it changed.

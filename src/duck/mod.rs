@@ -50,7 +50,7 @@ pub struct Settings {
     pub memory_limit: Option<u64>,
     /// Worker threads; default: one a core.
     pub threads: Option<usize>,
-    /// Where it spills; default: beside the file.
+    /// Where it spills; default: beside the file, and for a database in memory nowhere.
     pub temp_dir: Option<PathBuf>,
     /// Upper bound of the spill files, in bytes.
     pub max_temp_bytes: Option<u64>,
@@ -81,7 +81,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    fn options(&self) -> Result<Vec<(&'static str, String)>, DuckError> {
+    fn options(&self, in_memory: bool) -> Result<Vec<(&'static str, String)>, DuckError> {
         let mut options = vec![
             ("autoinstall_known_extensions", "false".to_string()),
             ("autoload_known_extensions", "false".to_string()),
@@ -97,6 +97,9 @@ impl Settings {
         add("access_mode", self.read_only.then(|| "READ_ONLY".to_string()));
         if let Some(folder) = &self.temp_dir {
             add("temp_directory", Some(utf8(folder)?.to_string()));
+        } else if in_memory {
+            // DuckDB would make a folder `.tmp` where the program happens to stand.
+            add("temp_directory", Some(String::new()));
         }
         if self.sandboxed {
             add("enable_external_access", Some("false".to_string()));
@@ -141,7 +144,8 @@ impl Database {
         settings: &Settings,
         file: Option<OpenFile>,
     ) -> Result<Database, DuckError> {
-        let raw = RawDb::open(path, &settings.options()?, file).map_err(|e| e.on(""))?;
+        let raw =
+            RawDb::open(path, &settings.options(path.is_none())?, file).map_err(|e| e.on(""))?;
         let database = Database { raw: Arc::new(raw), frames: Arc::default() };
         let con = RawCon::open(&database.raw).map_err(|e| e.on(""))?;
         arrow::register(&con, &database.frames).map_err(|e| e.on(""))?;

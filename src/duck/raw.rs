@@ -150,31 +150,29 @@ impl RawCon {
         unsafe { duckdb_interrupt(self.ptr) }
     }
 
-    /// Runs any number of statements, and tells how many rows the last one changed.
-    pub fn run(self: &Arc<Self>, sql: &str) -> Result<u64, Failure> {
+    /// Takes a text apart into its statements.
+    pub fn parse(self: &Arc<Self>, sql: &str) -> Result<RawScript, Failure> {
         let sql = c_string(sql)?;
-        let mut result = RawResult::empty(self);
-        // SAFETY: connection and text live during the call; the result is destroyed by its `Drop`
-        // whether or not the call succeeds, as the API demands.
+        let mut script = RawScript { ptr: ptr::null_mut(), count: 0, con: Arc::clone(self) };
+        // SAFETY: connection and text live during the call; the script destroys itself, also
+        // without statements; the error text belongs to it and is copied.
         unsafe {
-            if duckdb_query(self.ptr, sql.as_ptr(), &mut result.raw) != DuckDBSuccess {
-                return Err(result.failure());
+            script.count = duckdb_extract_statements(self.ptr, sql.as_ptr(), &mut script.ptr);
+            match owned_text(duckdb_extract_statements_error(script.ptr)) {
+                Some(message) if script.count == 0 => Err(Failure::text(message)),
+                _ => Ok(script),
             }
-            Ok(duckdb_rows_changed(&mut result.raw))
         }
     }
 
     pub fn prepare(self: &Arc<Self>, sql: &str) -> Result<RawStatement, Failure> {
         let sql = c_string(sql)?;
         let mut statement = RawStatement { ptr: ptr::null_mut(), con: Arc::clone(self) };
-        // SAFETY: as in `run`; the error text belongs to the statement and is copied.
+        // SAFETY: connection and text live during the call.
         unsafe {
-            if duckdb_prepare(self.ptr, sql.as_ptr(), &mut statement.ptr) != DuckDBSuccess {
-                let message = owned_text(duckdb_prepare_error(statement.ptr));
-                return Err(Failure::text(message.unwrap_or_else(|| "cannot prepare".into())));
-            }
+            let state = duckdb_prepare(self.ptr, sql.as_ptr(), &mut statement.ptr);
+            statement.checked(state)
         }
-        Ok(statement)
     }
 }
 
@@ -186,6 +184,37 @@ impl Drop for RawCon {
     }
 }
 
+/// The statements of a text.
+pub(super) struct RawScript {
+    ptr: duckdb_extracted_statements,
+    count: idx_t,
+    con: Arc<RawCon>,
+}
+
+impl RawScript {
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Prepares a statement; each at most once, and not before those it depends on have run.
+    pub fn prepare(&self, at: u64) -> Result<RawStatement, Failure> {
+        let mut statement = RawStatement { ptr: ptr::null_mut(), con: Arc::clone(&self.con) };
+        // SAFETY: the engine checks the index; the rest as in `RawCon::prepare`.
+        unsafe {
+            let to = &mut statement.ptr;
+            let state = duckdb_prepare_extracted_statement(self.con.ptr, self.ptr, at, to);
+            statement.checked(state)
+        }
+    }
+}
+
+impl Drop for RawScript {
+    fn drop(&mut self) {
+        // SAFETY: ours (or null, which the call ignores), destroyed once.
+        unsafe { duckdb_destroy_extracted(&mut self.ptr) }
+    }
+}
+
 /// A prepared statement.
 pub(super) struct RawStatement {
     ptr: duckdb_prepared_statement,
@@ -193,6 +222,19 @@ pub(super) struct RawStatement {
 }
 
 impl RawStatement {
+    /// The statement, if preparing it went well.
+    ///
+    /// # Safety
+    /// `self.ptr` is what the engine made of a call that returned `state`.
+    unsafe fn checked(self, state: duckdb_state) -> Result<RawStatement, Failure> {
+        if state == DuckDBSuccess {
+            return Ok(self);
+        }
+        // SAFETY: null or a failed statement, whose text belongs to it and is copied.
+        let message = unsafe { owned_text(duckdb_prepare_error(self.ptr)) };
+        Err(Failure::text(message.unwrap_or_else(|| "cannot prepare the statement".into())))
+    }
+
     /// True for a plain query, which may be wrapped in another one.
     pub fn is_select(&self) -> bool {
         // SAFETY: prepared and alive.
