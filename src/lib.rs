@@ -6,6 +6,7 @@ pub mod duck;
 pub mod enrich;
 pub mod flow;
 pub mod load;
+pub mod pack;
 pub mod run;
 pub mod source;
 pub mod stage;

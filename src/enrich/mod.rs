@@ -11,6 +11,11 @@ use std::sync::Arc;
 pub const NAME: &str = "enrich";
 
 /// An enricher that adds `expressions`, which may use the lookups `joins`.
-pub fn enrich(expressions: &[Expression], joins: &[Joined], engine: Engine) -> Arc<Derive> {
-    Derive::new(NAME, expressions, joins, engine)
+pub fn enrich(
+    expressions: &[Expression],
+    joins: &[Joined],
+    missing: &[(String, String)],
+    engine: Engine,
+) -> Arc<Derive> {
+    Derive::new(NAME, expressions, joins, missing, engine)
 }

@@ -8,7 +8,7 @@ use super::lookup::Lookup;
 use crate::chunk::Chunk;
 use crate::stage::{Stage, StageError, StageSpec};
 use polars::prelude::*;
-use polars_arrow::array::{BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
 use std::sync::Arc;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};

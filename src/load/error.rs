@@ -26,6 +26,8 @@ pub enum LoadErrorKind {
     Usage,
     /// The target refuses or fails otherwise.
     Target,
+    /// The limit of rows is reached: not a failure.
+    Enough,
     /// The failed-record file cannot be written.
     DeadLetters,
 }

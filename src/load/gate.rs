@@ -54,6 +54,8 @@ pub struct GatePlan {
     pub max_errors: Option<u64>,
     /// Highest share of refused rows.
     pub max_rate: Option<f64>,
+    /// Stop behind so many records.
+    pub limit: Option<u64>,
 }
 
 /// Takes chunks in order and feeds the writers.
@@ -106,6 +108,9 @@ impl<'a> Gate<'a> {
         if self.group.tally.read > 0 {
             self.seal(self.end)?;
         }
+        for writer in &mut self.writers {
+            writer.close()?;
+        }
         self.check_budget(true)?;
         Ok(self.tally)
     }
@@ -126,6 +131,9 @@ impl<'a> Gate<'a> {
 
     fn take_chunk(&mut self, mut chunk: Chunk) -> Result<(), LoadError> {
         chunk.first_record = self.records;
+        if let Some(limit) = self.plan.limit {
+            cut_off(&mut chunk, limit.saturating_sub(self.records));
+        }
         self.records += u64::from(chunk.records);
         let permit = chunk.permit.take().map(Arc::new);
         let notes = std::mem::take(&mut chunk.notes);
@@ -139,6 +147,7 @@ impl<'a> Gate<'a> {
             let until = self.next_committed(&chunk, from);
             let (part, tally, to) = self.settle(&chunk, from..until);
             let piece = self.piece(&chunk, from..to, part, permit.clone())?;
+            self.note_rejects(&chunk, from..to);
             self.group.tally += tally;
             self.tally += tally;
             // Notes are not split by record: they belong to the range where the chunk begins.
@@ -160,7 +169,11 @@ impl<'a> Gate<'a> {
         if self.group.tally.read >= self.plan.group_rows * 4 {
             self.seal(self.end)?;
         }
-        self.check_budget(false)
+        self.check_budget(false)?;
+        if self.plan.limit.is_some_and(|limit| self.records >= limit) {
+            return Err(LoadError::new(LoadErrorKind::Enough, "enough rows"));
+        }
+        Ok(())
     }
 
     /// The first record at or behind `from` that is not committed; an open group ends before.
@@ -241,6 +254,29 @@ impl<'a> Gate<'a> {
         }
     }
 
+    /// Counts refused rows by their worst problem, with examples, so that the ledger can tell
+    /// without the failed-record file.
+    fn note_rejects(&mut self, chunk: &Chunk, records: Range<u32>) {
+        for reject in rejects(chunk, records) {
+            let Some(problem) = reject.problems.first() else { continue };
+            let key = NoteKey {
+                code: problem.code,
+                rule: problem.rule.clone().unwrap_or_default(),
+                column: problem.column.clone().unwrap_or_default(),
+            };
+            let example = || Example { place: reject.place, value: problem.value.clone() };
+            self.group.notes.add(
+                key,
+                Severity::Critical,
+                || problem.hint.clone().map_or_else(
+                    || problem.message.clone(),
+                    |hint| format!("{}. {hint}", problem.message),
+                ),
+                example,
+            );
+        }
+    }
+
     fn note_duplicate(&mut self, chunk: &Chunk, row: usize, first: u64) {
         let record = chunk.index[row];
         let key = NoteKey { code: Code::E302, rule: "duplicate".into(), column: String::new() };
@@ -300,7 +336,7 @@ impl<'a> Gate<'a> {
             config: &self.plan.config,
             now: chrono::Utc::now(),
         };
-        let rejects = rejects(chunk, records)
+        let rejects: Vec<_> = rejects(chunk, records)
             .map(|reject| Record::of(reject, chunk.raw.as_ref(), &context))
             .collect();
         Ok(Piece {
@@ -372,6 +408,22 @@ impl Group {
             notes: Notes::default(),
         }
     }
+}
+
+/// Keeps the first `records` records of a chunk.
+fn cut_off(chunk: &mut Chunk, records: u64) {
+    if u64::from(chunk.records) <= records {
+        return;
+    }
+    let records = records as u32;
+    let rows = chunk.index.partition_point(|record| *record < records);
+    chunk.frame = chunk.frame.slice(0, rows);
+    chunk.index.truncate(rows);
+    chunk.hashes.truncate(rows);
+    chunk.keys.truncate(rows);
+    chunk.existing.retain(|(row, _)| (*row as usize) < rows);
+    chunk.rejects.retain(|reject| reject.record < records);
+    chunk.records = records;
 }
 
 fn range_id(plan: &GatePlan, from: Mark) -> String {

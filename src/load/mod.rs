@@ -14,9 +14,11 @@ mod error;
 pub mod gate;
 mod keys;
 pub mod lookup;
+mod threaded;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
+pub use threaded::Threaded;
 
 use crate::chunk::{Mark, Notes, Permit, Tally};
 use dead_letter::Record;
@@ -91,6 +93,10 @@ pub struct Seal {
 pub trait Writer: Send {
     /// Accepted, not durable.
     fn write(&mut self, piece: Piece) -> Result<(), LoadError>;
-    /// Durable when it returns `Ok`: rows, ledger and dead letters of the group.
+    /// Ends the group: rows, ledger and dead letters become durable together.
     fn seal(&mut self, seal: Seal) -> Result<(), LoadError>;
+    /// Waits until everything sealed is durable. A group that was not sealed leaves no trace.
+    fn close(&mut self) -> Result<(), LoadError> {
+        Ok(())
+    }
 }

@@ -135,8 +135,15 @@ const CHUNK: &str = "chunk";
 const ROW: &str = "_i";
 
 impl Projection {
-    /// A projection of `expressions`, later ones may use the names of earlier ones.
-    pub fn new(stage: &'static str, expressions: &[Expression], joins: &[Joined]) -> Self {
+    /// A projection of `expressions`; later ones may use the names of earlier ones. `missing` names
+    /// columns (with their types) that expressions may speak of and the chunk does not have: they
+    /// are NULL.
+    pub fn new(
+        stage: &'static str,
+        expressions: &[Expression],
+        joins: &[Joined],
+        missing: &[(String, String)],
+    ) -> Self {
         let item = |expression: &Expression| {
             let Expression { name, ty, sql } = expression;
             match ty {
@@ -152,7 +159,14 @@ impl Projection {
                 format!(" LEFT JOIN {} AS {} ON {on}", quote(table), quote(alias))
             })
             .collect();
-        let sql = format!("SELECT {CHUNK}.{ROW}, {} FROM {CHUNK}{joins}", items.join(", "));
+        let nulls: String = missing
+            .iter()
+            .map(|(name, ty)| format!(", CAST(NULL AS {ty}) AS {}", quote(name)))
+            .collect();
+        let sql = format!(
+            "SELECT {CHUNK}.{ROW}, {} FROM (SELECT *{nulls} FROM {CHUNK}) AS {CHUNK}{joins}",
+            items.join(", ")
+        );
         Self { stage, sql, width: expressions.len() }
     }
 
@@ -259,7 +273,7 @@ mod tests {
         let expressions =
             [expression("label", None, "use.label"), expression("twice", Some("BIGINT"), "jv * 2")];
         let columns =
-            Projection::new("enrich", &expressions, &joins).run(&session, &frame).expect("runs");
+            Projection::new("enrich", &expressions, &joins, &[]).run(&session, &frame).expect("runs");
         let labels: Vec<_> = columns[0].str().expect("text").iter().collect();
         assert_eq!(labels, [None, Some("Single family"), Some("Single family")]);
         let twice: Vec<_> = columns[1].i64().expect("bigint").iter().flatten().collect();
@@ -272,7 +286,7 @@ mod tests {
         let session = engine.session().expect("session");
         let frame = df!("jv" => [1i64]).expect("frame");
         for sql in ["nosuch + 1", "(SELECT content FROM read_text('/etc/passwd'))"] {
-            let projection = Projection::new("validate", &[expression("x", None, sql)], &[]);
+            let projection = Projection::new("validate", &[expression("x", None, sql)], &[], &[]);
             assert!(projection.run(&session, &frame).is_err(), "{sql}");
         }
     }

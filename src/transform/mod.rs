@@ -25,10 +25,11 @@ impl Derive {
         name: &'static str,
         expressions: &[Expression],
         joins: &[Joined],
+        missing: &[(String, String)],
         engine: Engine,
     ) -> Arc<Self> {
         let columns = expressions.iter().map(|expression| expression.name.clone()).collect();
-        Arc::new(Self { name, projection: Projection::new(name, expressions, joins), columns, engine })
+        Arc::new(Self { name, projection: Projection::new(name, expressions, joins, missing), columns, engine })
     }
 }
 

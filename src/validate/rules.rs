@@ -48,14 +48,18 @@ pub struct RuleChecks {
 
 impl RuleChecks {
     /// Prepares the projection.
-    pub fn new(rows: Vec<RowRule>, constants: Vec<FileConstant>) -> Self {
+    pub fn new(
+        rows: Vec<RowRule>,
+        constants: Vec<FileConstant>,
+        missing: &[(String, String)],
+    ) -> Self {
         let expression = |rule: &RowRule| Expression {
             name: rule.id.clone(),
             ty: Some("BOOLEAN".into()),
             sql: rule.ok.clone(),
         };
         let expressions: Vec<_> = rows.iter().map(expression).collect();
-        let projection = Projection::new(NAME, &expressions, &[]);
+        let projection = Projection::new(NAME, &expressions, &[], missing);
         Self { rows, constants, projection }
     }
 

@@ -16,7 +16,7 @@ pub struct Finish<'a> {
     /// The input in the ledger.
     pub input: &'a InputRow,
     /// Release of the input.
-    pub release: Option<&'a str>,
+    pub release: Option<String>,
 }
 
 /// Name of the side table of an input.
@@ -101,7 +101,7 @@ impl Finish<'_> {
 
     /// Rows that are unchanged but come from a higher release now rank as that.
     fn raise_releases(&self) -> Result<(), LoadError> {
-        let Some(release) = self.release else { return Ok(()) };
+        let Some(release) = &self.release else { return Ok(()) };
         let (run, input) = (self.input.run.as_str(), self.input.input);
         self.con.execute_with(
             &format!(
@@ -109,7 +109,7 @@ impl Finish<'_> {
                  WHERE run = ? AND input = ? AND raise IS NOT NULL)",
                 quote(&self.spec.name)
             ),
-            &[Value::from(release), Value::from(run), Value::from(input)],
+            &[Value::from(release.as_str()), Value::from(run), Value::from(input)],
         )?;
         Ok(())
     }

@@ -221,9 +221,9 @@ impl<'c> Ledger<'c> {
         path: &str,
         sheet: Option<&str>,
         key: &InputKey,
-    ) -> Result<Option<String>, LoadError> {
+    ) -> Result<Option<InputRow>, LoadError> {
         let rows = self.con.query(
-            "SELECT run FROM etl.inputs WHERE path = ? AND \"table\" = ? AND status = 'running' \
+            "SELECT run, input, strategy, status, rows_before, failed_file FROM etl.inputs WHERE path = ? AND \"table\" = ? AND status = 'running' \
                AND sheet IS NOT DISTINCT FROM ? AND fingerprint <> ? ORDER BY started DESC LIMIT 1",
             &[
                 Value::from(path),
@@ -232,7 +232,16 @@ impl<'c> Ledger<'c> {
                 Value::from(key.fingerprint.to_string()),
             ],
         )?;
-        Ok(rows.scalar().map(text))
+        rows.rows.first().map(|row| self.input(row)).transpose()
+    }
+
+    /// Number for the next input of a run.
+    pub fn next_input(&self, run: &str) -> Result<u32, LoadError> {
+        let rows = self.con.query(
+            "SELECT coalesce(max(input) + 1, 0) FROM etl.inputs WHERE run = ?",
+            &[Value::from(run)],
+        )?;
+        Ok(rows.scalar().map_or(0, unsigned) as u32)
     }
 
     /// Begins a run.

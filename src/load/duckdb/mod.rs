@@ -19,16 +19,18 @@
 //! * The account is checked in the transaction that finishes the input; a gap rolls it back.
 
 mod finish;
+mod known;
 mod ledger;
 mod lookup;
 mod table;
 mod target;
 mod write;
 
-pub use finish::Finish;
+pub use finish::{Finish, side_table};
+pub use known::{has_release, known_keys, scope_rows, table_rows};
 pub use ledger::{InputKey, InputRow, Ledger, RunRow, State};
 pub use lookup::KeyLookup;
-pub use table::{Strategy, TableSpec};
+pub use table::{Provenance, Strategy, TableSpec};
 pub use target::DuckTarget;
 pub use write::{DuckWriter, WritePlan};
 

@@ -3,7 +3,10 @@
 use super::SCHEMA;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
 use crate::load::{LoadError, LoadErrorKind, Rows};
-use polars::prelude::{Column, CompatLevel, DataType, Series};
+use polars::prelude::{
+    ChunkFull, ChunkFullNull, CompatLevel, DataType, Int64Chunked, IntoSeries, NewChunkedArray, Series,
+    StringChunked, TimeUnit, TimeZone,
+};
 use polars_arrow::datatypes::Field;
 use serde::{Deserialize, Serialize};
 
@@ -183,7 +186,7 @@ pub fn in_table_order(
             "_etl_release" => {
                 push(&mut frame, constant(name, provenance.release.as_deref(), len))?;
             }
-            "_etl_row" => push(&mut frame, Series::new(name.into(), &rows.places))?,
+            "_etl_row" => push(&mut frame, Int64Chunked::from_slice(name.as_str().into(), &rows.places).into_series())?,
             "_etl_hash" => frame.push_uuids(name, rows.hashes.iter().copied().map(Some))?,
             "_etl_loaded_at" => push(&mut frame, moments(name, provenance.loaded_at, len))?,
             _ => match rows.frame.column(name) {
@@ -203,19 +206,16 @@ fn push(frame: &mut Frame, series: Series) -> Result<(), DuckError> {
 }
 
 fn constant(name: &str, value: Option<&str>, len: usize) -> Series {
-    let value = Series::new(name.into(), [value]).cast(&DataType::String).unwrap_or_default();
-    Column::new_scalar(name.into(), value.get(0).map_or_else(
-        |_| polars::prelude::Scalar::null(DataType::String),
-        |value| polars::prelude::Scalar::new(DataType::String, value.into_static()),
-    ), len)
-    .take_materialized_series()
+    match value {
+        Some(value) => StringChunked::full(name.into(), value, len).into_series(),
+        None => StringChunked::full_null(name.into(), len).into_series(),
+    }
 }
 
 fn moments(name: &str, micros: i64, len: usize) -> Series {
-    use polars::prelude::{IntoSeries, TimeUnit, TimeZone};
-    let ca = polars::prelude::Int64Chunked::full(name.into(), micros, len);
-    use polars::prelude::ChunkFull;
-    ca.into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)).into_series()
+    Int64Chunked::full(name.into(), micros, len)
+        .into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))
+        .into_series()
 }
 
 /// Nulls of any type that converts to the column's type without a cast.

@@ -3,7 +3,7 @@
 use super::SCHEMA;
 use super::ledger;
 use super::table::{Provenance, columns_of, in_table_order};
-use crate::duck::{Appender, Connection, Frame, Value};
+use crate::duck::{Appender, Connection, Frame};
 use crate::flow::Meters;
 use crate::load::dead_letter;
 use crate::load::{LoadError, LoadErrorKind, Piece, Rows, Seal, Settled, Writer};
