@@ -2,4 +2,5 @@
 //! for.
 
 pub mod chunk;
+pub mod load;
 pub mod source;
