@@ -241,7 +241,7 @@ fn values_of(record: &Record, content: &Content, headers: &[String]) -> (Values,
     };
     match split_line(text, delimiter, headers) {
         Ok(fields) => (Values::Fields(fields), None),
-        Err(problem) => (Values::Line { text: text.to_owned(), delimiter }, Some(problem)),
+        Err(problem) => (Values::Line { text: text.to_owned(), delimiter }, Some(*problem)),
     }
 }
 

@@ -134,11 +134,12 @@ pub(super) fn read_csv(path: &Path) -> Result<Vec<Grid>, DeadLetterError> {
                 .into(),
         )
     })?;
+    // The right delimiter leaves our id column whole.
     let first = text.lines().next().unwrap_or_default();
-    let delimiter = [b',', b';', b'\t']
-        .into_iter()
-        .max_by_key(|byte| memchr::memchr_iter(*byte, first.as_bytes()).count())
-        .unwrap_or(b',');
+    let splits = |delimiter: &u8| {
+        first.split(char::from(*delimiter)).any(|name| name.trim_matches('"') == ID)
+    };
+    let delimiter = [b',', b';', b'\t'].into_iter().find(splits).unwrap_or(b',');
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

@@ -56,7 +56,8 @@ struct Formats {
 
 impl Formats {
     fn new() -> Self {
-        let text = Format::new().set_num_format("@").set_align(FormatAlign::Top);
+        // The built-in format "Text", which every spreadsheet knows.
+        let text = Format::new().set_num_format_index(49).set_align(FormatAlign::Top);
         Self {
             header: text.clone().set_bold().set_background_color(Color::RGB(0x00D9_E1F2)),
             ours: text.clone().set_font_color(Color::RGB(0x0059_5959)),
