@@ -15,9 +15,33 @@ pub trait RawRows: Send + Sync + fmt::Debug {
     fn fields(&self, record: u32) -> Vec<(String, String)>;
     /// The text of one field.
     fn field(&self, record: u32, field: usize) -> Option<String>;
+    /// The delimiter that would split a record whose only field is `_line`.
+    fn delimiter(&self) -> Option<char> {
+        None
+    }
+    /// What a replayed record was when it failed before; `None` for a record read from its source.
+    fn earlier(&self, record: u32) -> Option<Earlier> {
+        let _ = record;
+        None
+    }
     /// Byte and row position behind record `record` (its `record` count is left 0: only the order
     /// gate knows how many records came before the chunk).
     fn after(&self, record: u32) -> Mark;
+}
+
+/// Where a replayed record came from in the first place, and how often it has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Id of the failed record; the same for every attempt.
+    pub id: u128,
+    /// The run that wrote it.
+    pub run: String,
+    /// The file it was read from.
+    pub origin: Arc<Origin>,
+    /// Attempts so far, from 1.
+    pub attempt: u32,
+    /// When it failed for the first time.
+    pub first_failed: chrono::DateTime<chrono::Utc>,
 }
 
 /// A cell whose text did not fit its column; the cell is null in the frame.
