@@ -152,3 +152,32 @@ fn lock_messages_of_all_systems_are_understood() {
     let invalid = "FATAL Error: Failed: database has been invalidated because of a previous error";
     assert_eq!(kind(invalid), DuckErrorKind::Invalidated);
 }
+
+/// Not a test of its own: the other process of the next test.
+#[test]
+fn child_far_from_greenwich() {
+    if std::env::var_os("ETL_TEST_ZONE").is_none() {
+        return;
+    }
+    for sandboxed in [false, true] {
+        let settings = Settings { sandboxed, ..Settings::default() };
+        let con = Database::memory(&settings).unwrap().connect().unwrap();
+        let sql = "SELECT ?::TIMESTAMP, ?::TIMESTAMPTZ::VARCHAR, TIMESTAMPTZ '2026-07-01 12:00:00'";
+        let rows = con.query(sql, &[Value::Timestamp(0), Value::Timestamp(0)]).unwrap();
+        let noon = Value::Timestamp(1_782_907_200_000_000);
+        let wanted = [Value::Timestamp(0), Value::from("1970-01-01 00:00:00+00"), noon];
+        assert_eq!(rows.rows, [wanted]);
+    }
+    println!("in UTC");
+}
+
+#[test]
+fn times_are_utc_wherever_the_program_runs() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "duck::tests::errors::child_far_from_greenwich", "--nocapture"])
+        .envs([("ETL_TEST_ZONE", "1"), ("TZ", "America/New_York")])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("in UTC"), "{told}");
+}
