@@ -33,8 +33,12 @@ fn main() -> Outcome<()> {
     let (connections, flush) = (number(1, 1)?, number(2, 16_384)?);
     let (threads, limit, rows) = (number(3, 1)?, number(4, 256)?, number(5, 750_000)?);
     let path = Path::new(folder).join(format!("duck_append_{connections}.duckdb"));
-    let settings =
-        Settings { memory_limit: Some(256 << 20), preserve_order: false, ..Settings::default() };
+    let settings = Settings {
+        memory_limit: Some((limit as u64) << 20),
+        threads: Some(threads),
+        preserve_order: false,
+        ..Settings::default()
+    };
     let db = Database::open(&path, &settings)?;
     let con = db.connect()?;
     con.execute(&format!("CREATE OR REPLACE TABLE roll ({})", columns().join(", ")))?;
