@@ -1,11 +1,15 @@
-//! The unsafe half for whole columns: Arrow arrays into an appender and into a table function.
+//! The unsafe half for whole columns: Arrow arrays into an appender and into a table function, and
+//! the cells of a result column.
 //!
 //! Promises: array memory stays ours. DuckDB is lent a copy of the C struct whose `release` does
 //! nothing, and the real one is released only after DuckDB's chunk is destroyed; DuckDB's own
 //! bookkeeping hangs all columns on the first one and frees them with it.
 
+#![allow(unsafe_code)]
+
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
+use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,7 +22,8 @@ use polars_arrow::ffi;
 
 use super::error::Failure;
 use super::frame::Frame;
-use super::raw::{RawCon, c_string, owned_text, take_error};
+use super::raw::{RawChunk, RawCon, c_string, owned_text, take_error};
+use super::value::{ColumnType, Physical};
 
 /// Rows per slice: DuckDB's vector size. A larger slice that needs a cast would overrun the buffer
 /// that the appender casts into, which has room for one vector.
@@ -361,6 +366,91 @@ unsafe extern "C" fn scan(info: duckdb_function_info, output: duckdb_data_chunk)
     if let Some(error) = error {
         // SAFETY: the text is copied during the call.
         unsafe { duckdb_function_set_error(info, error.as_ptr()) }
+    }
+}
+
+/// A plain fixed-width cell type: any bytes are a value, so reading the slot of a NULL is harmless.
+pub(super) trait Plain: Copy {
+    /// The physical type this reads.
+    const PHYSICAL: Physical;
+}
+
+macro_rules! plain {
+    ($($type:ty => $physical:ident),*) => {
+        $(impl Plain for $type { const PHYSICAL: Physical = Physical::$physical; })*
+    };
+}
+plain!(u8 => U8, i8 => I8, i16 => I16, u16 => U16, i32 => I32, u32 => U32, i64 => I64, u64 => U64,
+       f32 => F32, f64 => F64, duckdb_hugeint => I128, duckdb_uhugeint => U128);
+
+/// The cells of one column of one chunk.
+pub(super) struct Cells<'a> {
+    data: *const c_void,
+    mask: Option<&'a [u64]>,
+    rows: usize,
+    kind: ColumnType,
+    chunk: PhantomData<&'a RawChunk>,
+}
+
+impl<'a> Cells<'a> {
+    /// Lends the cells of a column for as long as its chunk is borrowed.
+    ///
+    /// # Safety
+    /// `data` and `mask` are those of a flat vector of `chunk` whose type is `kind`.
+    pub unsafe fn lend(
+        chunk: &'a RawChunk,
+        data: *const c_void,
+        mask: Option<&'a [u64]>,
+        kind: ColumnType,
+    ) -> Cells<'a> {
+        Cells { data, mask, rows: chunk.rows(), kind, chunk: PhantomData }
+    }
+
+    pub fn kind(&self) -> ColumnType {
+        self.kind
+    }
+
+    pub fn is_valid(&self, row: usize) -> bool {
+        self.mask.is_none_or(|mask| mask[row / 64] >> (row % 64) & 1 == 1)
+    }
+
+    /// True when no cell can be NULL.
+    pub fn all_valid(&self) -> bool {
+        self.mask.is_none()
+    }
+
+    /// The column as plain values; the slot of a NULL holds anything. `None` when the column does
+    /// not hold `T`.
+    pub fn plain<T: Plain>(&self) -> Option<&'a [T]> {
+        if self.kind.physical() != T::PHYSICAL || (self.data.is_null() && self.rows > 0) {
+            return None;
+        }
+        if self.rows == 0 {
+            return Some(&[]);
+        }
+        // SAFETY: the engine keeps `rows` cells of exactly this physical type here, aligned for it.
+        Some(unsafe { std::slice::from_raw_parts(self.data.cast::<T>(), self.rows) })
+    }
+
+    /// The bytes of a text or blob cell; `None` for NULL and for other columns.
+    pub fn bytes(&self, row: usize) -> Option<&'a [u8]> {
+        let readable = self.kind.physical() == Physical::Bytes && row < self.rows;
+        if !readable || !self.is_valid(row) {
+            return None;
+        }
+        // SAFETY: the column holds `rows` string headers and this one is not NULL, so it is filled:
+        // up to 12 bytes lie in the header itself, longer ones behind its pointer; both live as
+        // long as the chunk.
+        unsafe {
+            let header = &*self.data.cast::<duckdb_string_t>().add(row);
+            let len = header.value.inlined.length as usize;
+            let start = if len <= 12 {
+                (&raw const header.value.inlined.inlined).cast::<u8>()
+            } else {
+                header.value.pointer.ptr.cast_const().cast::<u8>()
+            };
+            Some(std::slice::from_raw_parts(start, len))
+        }
     }
 }
 

@@ -8,9 +8,10 @@ use polars_arrow::bitmap::{Bitmap, MutableBitmap};
 use polars_arrow::datatypes::{ArrowDataType, TimeUnit};
 use polars_arrow::types::NativeType;
 
+use super::arrow::{Cells, Plain};
 use super::error::{DuckError, DuckErrorKind};
 use super::frame::Frame;
-use super::raw::{Cells, Plain, RawChunk};
+use super::raw::RawChunk;
 use super::value::{ColumnType, Physical, Value};
 
 /// Collects one column over all chunks.

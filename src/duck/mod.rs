@@ -7,7 +7,8 @@
 //! (columns).
 //!
 //! Promises: extensions are never fetched or loaded by themselves; no file is opened twice in one
-//! process; an error says what kind of trouble it is; nothing here panics on bad SQL or bad data.
+//! process; the session's time zone is UTC wherever the program runs; an error says what kind of
+//! trouble it is; nothing here panics on bad SQL or bad data.
 
 mod appender;
 mod arrow;
@@ -103,7 +104,6 @@ impl Settings {
         }
         if self.sandboxed {
             add("enable_external_access", Some("false".to_string()));
-            add("lock_configuration", Some("true".to_string()));
         }
         Ok(options)
     }
@@ -147,8 +147,18 @@ impl Database {
         let raw =
             RawDb::open(path, &settings.options(path.is_none())?, file).map_err(|e| e.on(""))?;
         let database = Database { raw: Arc::new(raw), frames: Arc::default() };
-        let con = RawCon::open(&database.raw).map_err(|e| e.on(""))?;
-        arrow::register(&con, &database.frames).map_err(|e| e.on(""))?;
+        let con = database.connect()?;
+        arrow::register(&con.raw, &database.frames).map_err(|e| e.on(""))?;
+        // Without ICU there is neither the setting nor a zone other than UTC.
+        if let Err(error) = con.execute("SET GLOBAL TimeZone = 'UTC'")
+            && !matches!(error.kind, DuckErrorKind::Missing(_))
+            && !error.message.contains("nrecognized configuration")
+        {
+            return Err(error);
+        }
+        if settings.sandboxed {
+            con.execute("SET GLOBAL lock_configuration = true")?;
+        }
         Ok(database)
     }
 

@@ -4,16 +4,18 @@
 //! wants; no pointer leaves this file and `arrow.rs`; a null or failed call becomes a [`Failure`];
 //! cell memory is only lent for as long as its chunk lives.
 
+#![allow(unsafe_code)]
+
 use std::ffi::{CStr, CString, c_char};
-use std::marker::PhantomData;
 use std::ptr;
 use std::sync::Arc;
 
 use libduckdb_sys::*;
 
+use super::arrow::Cells;
 use super::error::Failure;
 use super::files::OpenFile;
-use super::value::{ColumnType, Physical, Value};
+use super::value::{ColumnType, Value};
 
 /// A C string for the engine, or a refusal: a zero byte would silently cut the text.
 pub(super) fn c_string(text: &str) -> Result<CString, Failure> {
@@ -446,7 +448,7 @@ impl RawChunk {
             let mask = (!mask.is_null())
                 .then(|| std::slice::from_raw_parts(mask.cast_const(), self.rows.div_ceil(64)));
             let data = duckdb_vector_get_data(vector).cast_const();
-            Cells { data, mask, rows: self.rows, kind: self.types[at], chunk: PhantomData }
+            Cells::lend(self, data, mask, self.types[at])
         }
     }
 }
@@ -455,78 +457,6 @@ impl Drop for RawChunk {
     fn drop(&mut self) {
         // SAFETY: ours, destroyed once; lent cells cannot outlive `self`.
         unsafe { duckdb_destroy_data_chunk(&mut self.ptr) }
-    }
-}
-
-/// A plain fixed-width cell type: any bytes are a value, so reading the slot of a NULL is harmless.
-pub(super) trait Plain: Copy {
-    /// The physical type this reads.
-    const PHYSICAL: Physical;
-}
-
-macro_rules! plain {
-    ($($type:ty => $physical:ident),*) => {
-        $(impl Plain for $type { const PHYSICAL: Physical = Physical::$physical; })*
-    };
-}
-plain!(u8 => U8, i8 => I8, i16 => I16, u16 => U16, i32 => I32, u32 => U32, i64 => I64, u64 => U64,
-       f32 => F32, f64 => F64, duckdb_hugeint => I128, duckdb_uhugeint => U128);
-
-/// The cells of one column of one chunk.
-pub(super) struct Cells<'a> {
-    data: *const std::ffi::c_void,
-    mask: Option<&'a [u64]>,
-    rows: usize,
-    kind: ColumnType,
-    chunk: PhantomData<&'a RawChunk>,
-}
-
-impl<'a> Cells<'a> {
-    pub fn kind(&self) -> ColumnType {
-        self.kind
-    }
-
-    pub fn is_valid(&self, row: usize) -> bool {
-        self.mask.is_none_or(|mask| mask[row / 64] >> (row % 64) & 1 == 1)
-    }
-
-    /// True when no cell can be NULL.
-    pub fn all_valid(&self) -> bool {
-        self.mask.is_none()
-    }
-
-    /// The column as plain values; the slot of a NULL holds anything. `None` when the column does
-    /// not hold `T`.
-    pub fn plain<T: Plain>(&self) -> Option<&'a [T]> {
-        if self.kind.physical() != T::PHYSICAL || (self.data.is_null() && self.rows > 0) {
-            return None;
-        }
-        if self.rows == 0 {
-            return Some(&[]);
-        }
-        // SAFETY: the engine keeps `rows` cells of exactly this physical type here, aligned for it.
-        Some(unsafe { std::slice::from_raw_parts(self.data.cast::<T>(), self.rows) })
-    }
-
-    /// The bytes of a text or blob cell; `None` for NULL and for other columns.
-    pub fn bytes(&self, row: usize) -> Option<&'a [u8]> {
-        let readable = self.kind.physical() == Physical::Bytes && row < self.rows;
-        if !readable || !self.is_valid(row) {
-            return None;
-        }
-        // SAFETY: the column holds `rows` string headers and this one is not NULL, so it is filled:
-        // up to 12 bytes lie in the header itself, longer ones behind its pointer; both live as
-        // long as the chunk.
-        unsafe {
-            let header = &*self.data.cast::<duckdb_string_t>().add(row);
-            let len = header.value.inlined.length as usize;
-            let start = if len <= 12 {
-                (&raw const header.value.inlined.inlined).cast::<u8>()
-            } else {
-                header.value.pointer.ptr.cast_const().cast::<u8>()
-            };
-            Some(std::slice::from_raw_parts(start, len))
-        }
     }
 }
 
