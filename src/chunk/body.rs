@@ -126,6 +126,27 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk of no records.
+    pub fn empty(frame: DataFrame, origin: Arc<Origin>, raw: Arc<dyn RawRows>) -> Self {
+        Self {
+            seq: 0,
+            origin,
+            records: 0,
+            first_record: 0,
+            frame,
+            index: Vec::new(),
+            raw,
+            misfits: Vec::new(),
+            rejects: Vec::new(),
+            filtered: 0,
+            notes: Notes::default(),
+            hashes: Vec::new(),
+            keys: Vec::new(),
+            existing: Vec::new(),
+            permit: None,
+        }
+    }
+
     /// Kept rows.
     pub fn kept(&self) -> usize {
         self.index.len()

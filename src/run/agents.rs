@@ -5,7 +5,7 @@ use super::error::{RunError, RunErrorKind};
 use super::prepare::{Prepared, wanted_columns};
 use super::request::Request;
 use crate::chunk::Severity;
-use crate::pack::{Agent, Check, Kind, Level, Pack, Rule, Status};
+use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
 use crate::stage::{Engine, Expression, Joined, StageSpec, substitute};
 use crate::validate::{CellChecks, FileConstant, IdFormat, RowRule, RuleChecks, Validate};
 use crate::{enrich, transform, validate};
@@ -130,7 +130,8 @@ fn validator(
     let parameters = parameters(input);
     for rule in kind.into_iter().flat_map(|kind| pack.rules_for(&kind.id)) {
         let Some(severity) = severity(rule, request)? else { continue };
-        if rule.status == Status::Later {
+        let in_file = |name: &str| input.schema.position(name).is_some();
+        if !rule.applies(in_file) {
             continue;
         }
         match &rule.check {
@@ -216,12 +217,9 @@ fn constant(
 
 /// Constant id lengths of the county, for ids that this kind takes from the roll.
 fn id_formats(pack: &Pack, kind: &Kind, input: &Prepared) -> Vec<IdFormat> {
-    let Some(county) = input.settled.county else { return Vec::new() };
-    let Some(format) = pack.counties.parcel_format(county) else { return Vec::new() };
-    let Some(length) = format.constant_len else { return Vec::new() };
-    let name = pack.counties.by_number(county).map_or(String::new(), |county| county.name.clone());
-    kind.parcel_column()
-        .map(|column| IdFormat { column: column.to_owned(), length, county: name })
-        .into_iter()
-        .collect()
+    let Some(number) = input.settled.county else { return Vec::new() };
+    let Some(county) = pack.counties.by_number(number) else { return Vec::new() };
+    let length = county.format.as_ref().and_then(|format| format.constant_len);
+    let (Some(length), Some(column)) = (length, &kind.id_column) else { return Vec::new() };
+    vec![IdFormat { column: column.clone(), length, county: county.name.clone() }]
 }

@@ -81,7 +81,7 @@ impl<'a> Session<'a> {
         let shares = memory::shares(request.limits.memory, request.limits.writers);
         let TargetUrl::Duckdb(path) = &request.target;
         let temp = request.limits.temp_dir.as_deref();
-        let target = DuckTarget::open(path, shares.target, request.limits.threads, temp)
+        let target = DuckTarget::open(path, shares.target, temp)
             .map_err(|error| at_target(error.into(), path))?;
         Ok(Self {
             request,
@@ -111,27 +111,9 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// What identifies an input: table, content, and everything that can change a row.
+    /// What identifies an input.
     pub fn key_of(&self, input: &Prepared) -> InputKey {
-        let mut hasher = blake3::Hasher::new();
-        let mut add = |part: &str| {
-            hasher.update(part.as_bytes());
-            hasher.update(&[0]);
-        };
-        add(&self.pack.hash);
-        add(&input.kind_id(self.pack));
-        add(&input.release().unwrap_or_default());
-        add(&format!("{:?} {:?}", input.settled.county, input.mode));
-        add(&serde_json::to_string(&*input.schema).unwrap_or_default());
-        add(&self.request.agents.join(","));
-        add(&serde_json::to_string(&self.request.rule_levels).unwrap_or_default());
-        add(&format!("{:?}", self.request.limit));
-        InputKey {
-            table: input.spec.name.clone(),
-            fingerprint: input.origin.fingerprint,
-            sheet: input.origin.sheet().map(str::to_owned),
-            config: hasher.finalize().to_hex()[..32].to_owned(),
-        }
+        key_of(self.request, self.pack, input)
     }
 
     /// Number for a new input of this run.
@@ -213,6 +195,29 @@ impl<'a> Session<'a> {
         Ledger::new(&con).end_run(&self.run, "done", &text)?;
         con.checkpoint().map_err(crate::load::LoadError::from)?;
         Ok(())
+    }
+}
+
+/// What identifies an input: table, content, and everything that can change a row.
+pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |part: &str| {
+        hasher.update(part.as_bytes());
+        hasher.update(&[0]);
+    };
+    add(&pack.hash);
+    add(&input.kind_id(pack));
+    add(&input.release().unwrap_or_default());
+    add(&format!("{:?} {:?}", input.settled.county, input.mode));
+    add(&serde_json::to_string(&*input.schema).unwrap_or_default());
+    add(&request.agents.join(","));
+    add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
+    add(&format!("{:?}", request.limit));
+    InputKey {
+        table: input.spec.name.clone(),
+        fingerprint: input.origin.fingerprint,
+        sheet: input.origin.sheet().map(str::to_owned),
+        config: hasher.finalize().to_hex()[..32].to_owned(),
     }
 }
 

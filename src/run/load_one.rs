@@ -1,6 +1,7 @@
 //! One input, from the question whether it is loaded already to its closed account.
 
 use super::agents;
+use super::check::{agent_names, describe};
 use super::error::{RunError, RunErrorKind};
 use super::ingest::Session;
 use super::prepare::Prepared;
@@ -18,7 +19,6 @@ use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::lookup::Lookup;
 use crate::load::{KeySet, LoadError, LoadErrorKind, Threaded, Writer};
-use crate::stage::StageSpec;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -208,7 +208,7 @@ impl<'a> LoadOne<'a> {
                 .map_err(dead_letters)?;
         }
         let start = contiguous_end(&row.ranges);
-        let meters = Meters::new(self.agent_names());
+        let meters = Meters::new(agent_names(self.session.request));
         self.tell_start(&meters, resumed.then_some(start), row);
         let flowed = self.flow(&con, row, start, &meters);
         match flowed {
@@ -241,17 +241,6 @@ impl<'a> LoadOne<'a> {
             resumed_from: resumed.map(|mark| mark.row),
             meters: Arc::clone(meters),
         });
-    }
-
-    fn agent_names(&self) -> Vec<&'static str> {
-        let known = [crate::validate::NAME, crate::transform::NAME, crate::enrich::NAME];
-        let chosen = &self.session.request.agents;
-        let mut names = vec!["read"];
-        names.extend(
-            chosen.iter().filter_map(|name| known.iter().find(|known| *known == name).copied()),
-        );
-        names.push("load");
-        names
     }
 
     /// Reads, works and writes everything that is not committed yet.
@@ -430,32 +419,11 @@ impl<'a> LoadOne<'a> {
         tally: Tally,
         problems: Vec<super::summary::ProblemSummary>,
     ) -> InputSummary {
-        let pack = self.session.pack;
-        let kind = self.input.kind(pack);
-        let county = self.input.settled.county;
-        let extent = self.input.table.extent();
-        InputSummary {
-            input: self.input.origin.label(),
-            fingerprint: self.input.origin.fingerprint.to_string(),
-            kind: self.input.kind_id(pack),
-            plain: kind.map_or_else(|| "a table of no known kind".into(), |kind| kind.plain.clone()),
-            county: county
-                .and_then(|number| pack.counties.by_number(number))
-                .map(|county| county.name.clone()),
-            year: self.input.settled.year,
-            release: self.input.release(),
-            table: self.input.spec.name.clone(),
-            mode: self.input.mode,
-            tally,
-            problems,
-            warnings: self.input.warnings.clone(),
-            failed_file: None,
-            agents: Vec::new(),
-            resumed_from: None,
-            already_loaded_by: None,
-            bytes: extent.bytes.unwrap_or(0),
-            seconds: self.started.elapsed().as_secs_f64(),
-        }
+        let mut summary = describe(self.input, self.session.pack);
+        summary.tally = tally;
+        summary.problems = problems;
+        summary.seconds = self.started.elapsed().as_secs_f64();
+        summary
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::error::RunError;
 use super::summary::ProblemSummary;
-use crate::chunk::{Example, Note, Severity};
+use crate::chunk::{Example, Note, NoteKey, Notes, Severity};
 use crate::duck::{Connection, Value};
 use crate::load::duckdb::Ledger;
 
@@ -15,10 +15,30 @@ pub fn read_problems(
 ) -> Result<Vec<ProblemSummary>, RunError> {
     let rows = Ledger::new(con).problems(run, input)?;
     let mut problems: Vec<_> = rows.rows.iter().map(|row| problem(row)).collect();
+    sort(&mut problems);
+    Ok(problems)
+}
+
+/// The same from findings that never went into a ledger.
+pub fn from_notes(notes: &Notes) -> Vec<ProblemSummary> {
+    let problem = |(key, note): (&NoteKey, &Note)| ProblemSummary {
+        code: key.code.to_string(),
+        rule: key.rule.clone(),
+        column: key.column.clone(),
+        severity: note.severity,
+        message: note.message.clone(),
+        count: note.count,
+        examples: note.examples.clone(),
+    };
+    let mut problems: Vec<_> = notes.iter().map(problem).collect();
+    sort(&mut problems);
+    problems
+}
+
+fn sort(problems: &mut [ProblemSummary]) {
     problems.sort_by(|a, b| {
         (b.severity, b.count, &a.code, &a.rule).cmp(&(a.severity, a.count, &b.code, &b.rule))
     });
-    Ok(problems)
 }
 
 fn problem(row: &[Value]) -> ProblemSummary {

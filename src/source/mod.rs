@@ -11,6 +11,7 @@ pub mod csv;
 mod error;
 mod input;
 mod number;
+pub mod infer;
 
 pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};

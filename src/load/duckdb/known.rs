@@ -12,6 +12,13 @@ fn count(con: &Connection, sql: &str) -> Result<u64, LoadError> {
     Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
 }
 
+/// Whether the file has a ledger.
+pub fn has_ledger(con: &Connection) -> Result<bool, LoadError> {
+    let sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'etl' \
+               AND table_name = 'ranges'";
+    Ok(count(con, sql)? > 0)
+}
+
 /// Rows of the whole table.
 pub fn table_rows(con: &Connection, table: &str) -> Result<u64, LoadError> {
     count(con, &format!("SELECT count(*) FROM {}", quote(table)))

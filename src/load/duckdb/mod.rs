@@ -27,7 +27,7 @@ mod target;
 mod write;
 
 pub use finish::{Finish, side_table};
-pub use known::{has_release, known_keys, scope_rows, table_rows};
+pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
 pub use ledger::{InputKey, InputRow, Ledger, RunRow, State};
 pub use lookup::KeyLookup;
 pub use table::{Provenance, Strategy, TableSpec};
