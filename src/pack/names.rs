@@ -195,8 +195,8 @@ fn release(words: &[Word<'_>]) -> Option<Release> {
     let mut found = Vec::new();
     for word in words {
         let behind_year = word.attached && before.is_some_and(|b| year_number(b.text).is_some());
-        let capital = word.text.bytes().all(|b| b.is_ascii_uppercase());
-        if word.text.len() > 1 || capital || behind_year {
+        let alone = !word.attached && word.text.bytes().all(|b| b.is_ascii_uppercase());
+        if word.text.len() > 1 || alone || behind_year {
             found.extend(word.text.parse::<Release>().ok());
         }
         before = Some(word);

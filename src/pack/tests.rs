@@ -183,7 +183,7 @@ fn names_of_files() {
         ("NAP_16_2025.parquet", facts("nap", 16, 2025, None, None)),
         ("DADE.zip", facts("", 23, 0, None, None)),
         ("customers.csv", facts("", 0, 0, None, None)),
-        ("NAL99P202501.csv", facts("", 0, 0, None, None)),
+        ("NAL99P202501.csv", facts("nal", 0, 0, None, None)),
         ("lee_and_collier_2024.csv", facts("", 0, 2024, None, None)),
         ("", facts("", 0, 0, None, None)),
     ];
