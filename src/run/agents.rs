@@ -2,7 +2,7 @@
 //! spec, and one arm here.
 
 use super::error::{RunError, RunErrorKind};
-use super::prepare::{Prepared, wanted_columns};
+use super::prepare::Prepared;
 use super::request::Request;
 use crate::chunk::Severity;
 use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
@@ -80,10 +80,11 @@ fn derived(pack: &Pack, input: &Prepared, agent: Agent) -> (Vec<Expression>, Vec
         .derived
         .iter()
         .filter(|derived| derived.agent == agent)
-        .map(|derived| Expression {
-            name: derived.name.clone(),
-            ty: Some(derived.ty.clone()),
-            sql: substitute(&derived.sql, &parameters),
+        .map(|derived| {
+            let in_file = |name: &String| input.schema.position(name).is_some();
+            let possible = derived.needs.is_empty() || derived.needs.iter().any(in_file);
+            let sql = if possible { substitute(&derived.sql, &parameters) } else { "NULL".into() };
+            Expression { name: derived.name.clone(), ty: Some(derived.ty.clone()), sql }
         })
         .collect();
     let used = |alias: &str| {
@@ -151,7 +152,6 @@ fn validator(
     }
     let cells = CellChecks {
         schema: Arc::clone(&input.schema),
-        wanted: kind.map(wanted_columns).unwrap_or_default(),
         ids: kind.map(|kind| id_formats(pack, kind, input)).unwrap_or_default(),
     };
     let rules = RuleChecks::new(rows, constants, &input.missing);

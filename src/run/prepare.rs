@@ -10,8 +10,7 @@ use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::flow::{Event, Observer};
 use crate::load::duckdb::TableSpec;
 use crate::pack::{
-    Binding, Column, ColumnType, Facts, Kind, NameFacts, Pack, Release, Required, Settled,
-    read_name, settle,
+    Binding, Column, ColumnType, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle,
 };
 use crate::source::{InputFile, Table, infer};
 use std::sync::Arc;
@@ -227,7 +226,7 @@ fn find_kind(
 fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
     let county = match &request.county {
         None => None,
-        Some(text) => Some(pack.counties.parse(text).ok_or_else(|| {
+        Some(text) => Some(county_number(text, pack).ok_or_else(|| {
             RunError::new(RunErrorKind::Usage, format!("unknown county `{text}`"))
                 .with_hint("give a DOR number (11-77), a FIPS code (12011) or a name (Broward)")
         })?),
@@ -248,10 +247,20 @@ fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
     })
 }
 
+/// A county by DOR number, FIPS code or any spelling of its name.
+fn county_number(text: &str, pack: &Pack) -> Option<u8> {
+    let counties = &pack.counties;
+    let by_number = text.parse().ok().and_then(|number| counties.by_number(number));
+    by_number
+        .or_else(|| counties.by_fips(text))
+        .or_else(|| counties.by_spelling(text))
+        .map(|county| county.number)
+}
+
 /// County and year as the first records have them.
 fn column_facts(table: &dyn Table, kind: Option<&Kind>, request: &Request) -> Facts {
     let Some(kind) = kind else { return Facts::default() };
-    let binding = kind.bind(table.headers(), request.year);
+    let binding = bind(kind, table.headers(), request.year);
     let first = |name: &Option<String>| -> Option<u16> {
         let name = name.as_ref()?;
         let at = kind.columns.iter().position(|column| column.name == *name)?;
@@ -262,8 +271,7 @@ fn column_facts(table: &dyn Table, kind: Option<&Kind>, request: &Request) -> Fa
         kind: Some(kind.id.clone()),
         county: first(&kind.county_column).and_then(|number| u8::try_from(number).ok()),
         year: first(&kind.year_column),
-        release: None,
-        submission: None,
+        ..Facts::default()
     }
 }
 
@@ -285,7 +293,7 @@ fn bind_roll(
     pack: &Pack,
 ) -> Result<Prepared, RunError> {
     let kind = &pack.kinds[at];
-    let binding = kind.bind(table.headers(), settled.year);
+    let binding = bind(kind, table.headers(), settled.year);
     if !binding.missing_required.is_empty() {
         return Err(missing_required(&origin, kind, &binding));
     }
@@ -320,6 +328,14 @@ fn bind_roll(
         column_notes: Vec::new(),
         warnings,
     })
+}
+
+fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Binding {
+    if kind.headerless {
+        kind.bind_positions(headers.len())
+    } else {
+        kind.bind(headers, year)
+    }
 }
 
 fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
@@ -425,12 +441,6 @@ fn scope_of(kind: &Kind, settled: &Settled) -> Vec<(String, String)> {
         }
     };
     kind.scope.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
-}
-
-/// Columns that should be filled; blanks are noted.
-pub fn wanted_columns(kind: &Kind) -> Vec<String> {
-    let wanted = |column: &&Column| column.required != Required::No && !kind.key.contains(&column.name);
-    kind.columns.iter().filter(wanted).map(|column| column.name.clone()).collect()
 }
 
 fn bind_generic(

@@ -21,8 +21,6 @@ pub struct IdFormat {
 pub struct CellChecks {
     /// The columns as read.
     pub schema: Arc<ReadSchema>,
-    /// Columns that should not be blank: noted, not refused (published rolls have gaps).
-    pub wanted: Vec<String>,
     /// Id formats of the county.
     pub ids: Vec<IdFormat>,
 }
@@ -36,7 +34,6 @@ impl CellChecks {
         let misfits = std::mem::take(&mut chunk.misfits);
         self.check_misfits(chunk, &misfits, &mut found);
         self.check_keys(chunk, &misfits, &mut found);
-        self.check_wanted(chunk);
         self.check_ids(chunk, &mut found);
         found
     }
@@ -69,18 +66,6 @@ impl CellChecks {
                 if !explained {
                     found.push((row, missing_key(column)));
                 }
-            }
-        }
-    }
-
-    fn check_wanted(&self, chunk: &mut Chunk) {
-        for name in &self.wanted {
-            let Some(position) = self.schema.position(name) else { continue };
-            let column = self.schema.columns[position].clone();
-            for row in blank_rows(chunk, name) {
-                let key = note_key(Code::E301, "blank", &column);
-                let message = || format!("{} is blank", column.header);
-                chunk.note(row, key, Severity::Info, message, |_, _| None);
             }
         }
     }
