@@ -62,6 +62,9 @@ pub struct Settings {
     pub sandboxed: bool,
     /// Keep the order of rows without ORDER BY. Costs memory in large statements.
     pub preserve_order: bool,
+    /// Joins as written: the right side is built, the left side streams through in order. For
+    /// lookups in small tables from a stream whose size the optimizer cannot know.
+    pub joins_as_written: bool,
     /// Size of the write-ahead log, in bytes, from which a commit makes a checkpoint by itself.
     pub checkpoint_threshold: Option<u64>,
 }
@@ -76,6 +79,7 @@ impl Default for Settings {
             read_only: false,
             sandboxed: false,
             preserve_order: true,
+            joins_as_written: false,
             checkpoint_threshold: None,
         }
     }
@@ -96,6 +100,8 @@ impl Settings {
         add("max_temp_directory_size", self.max_temp_bytes.map(|bytes| format!("{bytes}B")));
         add("checkpoint_threshold", self.checkpoint_threshold.map(|bytes| format!("{bytes}B")));
         add("access_mode", self.read_only.then(|| "READ_ONLY".to_string()));
+        let fixed = "join_order,build_side_probe_side".to_string();
+        add("disabled_optimizers", self.joins_as_written.then_some(fixed));
         if let Some(folder) = &self.temp_dir {
             add("temp_directory", Some(utf8(folder)?.to_string()));
         } else if in_memory {

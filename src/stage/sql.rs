@@ -64,6 +64,7 @@ impl Engine {
             memory_limit: Some(memory),
             threads: Some(1),
             sandboxed: true,
+            joins_as_written: true,
             ..Settings::default()
         };
         let db = Database::memory(&settings)?;
