@@ -16,6 +16,8 @@ pub enum SourceErrorKind {
     Broken,
     /// E104: a limit was exceeded.
     Limit,
+    /// E105: the reader itself failed on this file.
+    ReaderDied,
     /// E201: the bytes are not text.
     Encoding,
     /// E203: a quote is never closed.
@@ -37,6 +39,7 @@ impl SourceErrorKind {
             Self::Password => "E102",
             Self::Broken => "E103",
             Self::Limit => "E104",
+            Self::ReaderDied => "E105",
             Self::Encoding => "E201",
             Self::Quote => "E203",
             Self::Header => "E204",
