@@ -2,4 +2,5 @@
 //! for.
 
 pub mod chunk;
+pub mod duck;
 pub mod source;
