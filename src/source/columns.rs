@@ -280,6 +280,20 @@ impl ColumnBuilder {
         result
     }
 
+    /// Pushes an exact whole number: all 64 bits of it, where the column can hold them.
+    pub fn push_whole(&mut self, value: i64) -> Pushed {
+        match self.spec.kind {
+            ColumnKind::BigInt => self.push_bigint(value),
+            ColumnKind::Double if (value as f64).abs() < EXACT => self.push_double(value as f64),
+            ColumnKind::Bool | ColumnKind::Date | ColumnKind::Timestamp => {
+                self.push_null();
+                return Err(MisfitKind::Type);
+            }
+            _ => return self.push_text(itoa::Buffer::new().format(value)),
+        }
+        Ok(())
+    }
+
     fn push_number(&mut self, value: f64) -> Pushed {
         let whole = value.fract() == 0.0;
         match self.spec.kind {

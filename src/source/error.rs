@@ -82,13 +82,18 @@ impl SourceError {
     /// An error of the operating system while reading `file`.
     pub fn io(file: impl Into<String>, error: io::Error) -> Self {
         let kind = match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => SourceErrorKind::Broken,
+            // A corrupt deflate stream is reported as invalid input.
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => SourceErrorKind::Broken,
             _ => SourceErrorKind::Unreadable,
         };
         let message = match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => {
                 "the compressed data are damaged or cut off".to_owned()
             }
             _ => "cannot be read".to_owned(),

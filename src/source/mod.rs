@@ -12,8 +12,11 @@ pub mod csv;
 mod error;
 pub mod excel;
 mod extra;
+mod feed;
+pub mod infer;
 mod input;
 mod number;
+pub mod parquet;
 
 pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
@@ -24,7 +27,7 @@ use polars::prelude::DataFrame;
 use std::sync::Arc;
 
 /// Every format, in the order in which they are asked.
-pub static FORMATS: &[&dyn Format] = &[&excel::Excel, &csv::Csv];
+pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &excel::Excel, &csv::Csv];
 
 /// How sure a format is that content is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -164,8 +164,11 @@ impl Packer {
         cells.push(Packed { value, column, kind });
     }
 
-    /// Ends the row: it becomes a record unless it is blank or repeats the header.
+    /// Ends the row, if one was begun: it becomes a record unless it is blank or repeats the header.
     pub fn end_row(&mut self) {
+        if self.row == 0 {
+            return;
+        }
         if !self.in_order {
             self.sort_row();
         }

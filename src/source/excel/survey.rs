@@ -39,7 +39,7 @@ pub fn survey(
     refuse_ole(content)?;
     let file = content.seekable(options.temp_dir.as_deref())?;
     guard::check(file.path(), label)?;
-    let fingerprint = fingerprint(&file, label)?;
+    let fingerprint = file.blake3(label)?;
     let mut workbook = Workbook::open(file.path(), label)?;
     let sheets = workbook.sheets();
     let (chosen, mut notes) = choose(&sheets, options, label)?;
@@ -91,14 +91,6 @@ fn refuse_ole(content: &Content) -> Result<(), SourceError> {
         "not a table that can be read: it is an old Excel file (.xls) or another OLE file";
     Err(SourceError::new(SourceErrorKind::NotTheFormat, content.label(), message)
         .with_hint("open it in Excel and save it as .xlsx"))
-}
-
-/// BLAKE3 of the workbook's bytes.
-fn fingerprint(file: &Spooled, label: &str) -> Result<blake3::Hash, SourceError> {
-    let mut hasher = blake3::Hasher::new();
-    let reader = std::fs::File::open(file.path()).map_err(|error| SourceError::io(label, error))?;
-    hasher.update_reader(reader).map_err(|error| SourceError::io(label, error))?;
-    Ok(hasher.finalize())
 }
 
 fn listed(sheets: &[SheetInfo]) -> String {
@@ -178,9 +170,7 @@ impl Head {
         let from = options.header_row.unwrap_or(0).min(u64::from(u32::MAX)) as u32;
         let mut head = Self { packer: Packer::new(None), from, last_row: 0, above: false };
         let walked = workbook.walk(&sheet.name, &mut head)?;
-        if head.packer.row() > 0 {
-            head.packer.end_row();
-        }
+        head.packer.end_row();
         let rows = walked == Walked::Done && (head.above || !head.packer.page.is_empty());
         Ok(rows.then_some(head))
     }
@@ -235,9 +225,7 @@ impl Visit for Head {
             return ControlFlow::Continue(());
         }
         if row != self.packer.row() {
-            if self.packer.row() > 0 {
-                self.packer.end_row();
-            }
+            self.packer.end_row();
             if self.is_full() {
                 return ControlFlow::Break(());
             }

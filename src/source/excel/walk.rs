@@ -5,6 +5,7 @@
 
 use super::moment;
 use crate::source::cell::Cell;
+use crate::source::feed::died;
 use crate::source::{SourceError, SourceErrorKind};
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, XlsxError};
 use std::fs::File;
@@ -157,14 +158,7 @@ fn guarded<T>(
     label: &str,
     work: impl FnOnce() -> Result<T, SourceError>,
 ) -> Result<T, SourceError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(died(label)))
-}
-
-/// The reader failed where it should have said why.
-pub fn died(label: &str) -> SourceError {
-    let message = "the Excel reader stopped; nothing more can be read from this file";
-    SourceError::new(SourceErrorKind::ReaderDied, label, message)
-        .with_hint("open it in Excel and save it as .xlsx or .csv")
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(died("Excel", label)))
 }
 
 fn out_of_bounds(label: &str, row: u32, column: u32) -> SourceError {
