@@ -27,6 +27,11 @@ pub trait RawRows: Send + Sync + fmt::Debug {
     /// Byte and row position behind record `record` (its `record` count is left 0: only the order
     /// gate knows how many records came before the chunk).
     fn after(&self, record: u32) -> Mark;
+    /// How the format's own program names the cell (`F1842`); `None` where it has no such name.
+    fn address(&self, record: u32, field: usize) -> Option<String> {
+        let _ = (record, field);
+        None
+    }
 }
 
 /// Where a replayed record came from in the first place, and how often it has failed.

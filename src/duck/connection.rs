@@ -131,6 +131,29 @@ impl Connection {
         Ok(frame)
     }
 
+    /// Runs a query and hands over its result as columns, about 2,048 rows at a time, in the query's
+    /// order and in bounded memory. `each` may stop the query by `Break`; it must not use this
+    /// connection for anything else meanwhile.
+    pub fn query_frames(
+        &self,
+        sql: &str,
+        mut each: impl FnMut(Frame) -> ControlFlow<()>,
+    ) -> Result<(), DuckError> {
+        let (mut result, columns) = self.start_query(sql, &[])?;
+        while let Some(chunk) = result.next_chunk().map_err(|e| e.on(sql))? {
+            let mut frame = Frame::new();
+            for (at, column) in columns.iter().enumerate() {
+                let mut builder = Builder::new(column.kind);
+                builder.add(&chunk.column(at), chunk.rows())?;
+                builder.finish(&column.name, &mut frame)?;
+            }
+            if each(frame).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the columns of a frame readable as the temporary view `name` for as long as the
     /// returned guard lives. Nothing is copied; only the columns a query uses are touched; rows come
     /// in the frame's order; any number of queries may read it.

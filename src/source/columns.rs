@@ -3,6 +3,8 @@
 //! A roll has 165 columns and most cells of most of them are blank, so a column that is blank
 //! throughout a chunk never allocates: nulls are counted and filled in when the first value comes.
 
+pub use super::cell::Cell;
+use super::cell::{EXACT, moment_text, number_text};
 use super::number;
 use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role};
 use polars::prelude::*;
@@ -10,23 +12,6 @@ use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, 
 use polars_arrow::bitmap::MutableBitmap;
 use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::types::NativeType;
-
-/// One cell of a workbook, as stored.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Cell<'a> {
-    /// Nothing.
-    Blank,
-    /// Text.
-    Text(&'a str),
-    /// A number without a date format.
-    Number(f64),
-    /// TRUE or FALSE.
-    Bool(bool),
-    /// A number with a date format: microseconds since 1970-01-01.
-    Moment(i64),
-    /// `#N/A` and the like.
-    Error(&'a str),
-}
 
 /// Collects the cells of one column.
 pub struct ColumnBuilder {
@@ -295,8 +280,21 @@ impl ColumnBuilder {
         result
     }
 
+    /// Pushes an exact whole number: all 64 bits of it, where the column can hold them.
+    pub fn push_whole(&mut self, value: i64) -> Pushed {
+        match self.spec.kind {
+            ColumnKind::BigInt => self.push_bigint(value),
+            ColumnKind::Double if (value as f64).abs() < EXACT => self.push_double(value as f64),
+            ColumnKind::Bool | ColumnKind::Date | ColumnKind::Timestamp => {
+                self.push_null();
+                return Err(MisfitKind::Type);
+            }
+            _ => return self.push_text(itoa::Buffer::new().format(value)),
+        }
+        Ok(())
+    }
+
     fn push_number(&mut self, value: f64) -> Pushed {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
         let whole = value.fract() == 0.0;
         match self.spec.kind {
             ColumnKind::Text if self.spec.role == Role::Id && value.abs() >= EXACT => {
@@ -307,7 +305,7 @@ impl ColumnBuilder {
                 let mut digits = itoa::Buffer::new();
                 self.push_text(digits.format(value as i64))
             }
-            ColumnKind::Text => self.push_text(&value.to_string()),
+            ColumnKind::Text => self.push_text(&number_text(value)),
             ColumnKind::Int | ColumnKind::BigInt if whole && value.abs() < EXACT => {
                 let mut digits = itoa::Buffer::new();
                 self.push_parsed(self.spec.kind, digits.format(value as i64).as_bytes())
@@ -411,16 +409,6 @@ fn trim(text: &str) -> &str {
         (Some(first), Some(last)) if *first > b' ' && *last > b' ' && *last < 0x80 => text,
         _ => text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{a0}'),
     }
-}
-
-/// ISO text of a moment; a bare date where the time is midnight.
-pub fn moment_text(micros: i64) -> String {
-    let Some(moment) = chrono::DateTime::from_timestamp_micros(micros) else {
-        return micros.to_string();
-    };
-    let format =
-        if micros.rem_euclid(86_400_000_000) == 0 { "%Y-%m-%d" } else { "%Y-%m-%d %H:%M:%S" };
-    moment.format(format).to_string()
 }
 
 #[cfg(test)]

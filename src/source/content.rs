@@ -180,6 +180,15 @@ impl Spooled {
     pub fn path(&self) -> &Path {
         &self.path
     }
+
+    /// BLAKE3 of all bytes; `label` is how messages name the file.
+    pub fn blake3(&self, label: &str) -> Result<blake3::Hash, SourceError> {
+        let mut hasher = blake3::Hasher::new();
+        File::open(&self.path)
+            .and_then(|file| hasher.update_reader(file).map(drop))
+            .map_err(|error| SourceError::io(label, error))?;
+        Ok(hasher.finalize())
+    }
 }
 
 /// Checks length and CRC of a member while it is read, so that a cut or changed archive is an

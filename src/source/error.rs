@@ -16,6 +16,8 @@ pub enum SourceErrorKind {
     Broken,
     /// E104: a limit was exceeded.
     Limit,
+    /// E105: the reader itself failed on this file.
+    ReaderDied,
     /// E201: the bytes are not text.
     Encoding,
     /// E203: a quote is never closed.
@@ -37,6 +39,7 @@ impl SourceErrorKind {
             Self::Password => "E102",
             Self::Broken => "E103",
             Self::Limit => "E104",
+            Self::ReaderDied => "E105",
             Self::Encoding => "E201",
             Self::Quote => "E203",
             Self::Header => "E204",
@@ -79,13 +82,18 @@ impl SourceError {
     /// An error of the operating system while reading `file`.
     pub fn io(file: impl Into<String>, error: io::Error) -> Self {
         let kind = match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => SourceErrorKind::Broken,
+            // A corrupt deflate stream is reported as invalid input.
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => SourceErrorKind::Broken,
             _ => SourceErrorKind::Unreadable,
         };
         let message = match error.kind() {
             io::ErrorKind::NotFound => "there is no such file".to_owned(),
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => {
                 "the compressed data are damaged or cut off".to_owned()
             }
             _ => "cannot be read".to_owned(),

@@ -5,13 +5,18 @@
 //! it into [`Block`]s of consecutive records on one thread; decoding a block into typed columns is
 //! done by many. To add a format: one file here, one line in [`FORMATS`].
 
+pub mod cell;
 pub mod columns;
 mod content;
 pub mod csv;
 mod error;
+pub mod excel;
+mod extra;
+mod feed;
+pub mod infer;
 mod input;
 mod number;
-pub mod infer;
+pub mod parquet;
 
 pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
@@ -22,7 +27,7 @@ use polars::prelude::DataFrame;
 use std::sync::Arc;
 
 /// Every format, in the order in which they are asked.
-pub static FORMATS: &[&dyn Format] = &[&csv::Csv];
+pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &excel::Excel, &csv::Csv];
 
 /// How sure a format is that content is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

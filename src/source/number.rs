@@ -70,7 +70,8 @@ pub fn decimal(text: &[u8], scale: u8) -> Result<i128, MisfitKind> {
     if tail.len() > usize::from(scale) {
         return Err(MisfitKind::Fraction);
     }
-    if head.len() + usize::from(scale) > 18 {
+    let leading = head.iter().take_while(|byte| **byte == b'0').count();
+    if head.len() - leading + usize::from(scale) > 18 {
         return Err(MisfitKind::Overflow);
     }
     let digits = |value: i128, bytes: &[u8]| {
@@ -111,11 +112,11 @@ pub fn days(date: chrono::NaiveDate) -> i32 {
 }
 
 /// `2025-01-31 13:45:00[.ffffff]`, `T` or blank between, optional `Z` or offset, as microseconds
-/// since 1970-01-01 in UTC. A time without a zone is taken as UTC.
+/// since 1970-01-01 in UTC. A time without a zone is taken as UTC, a bare date as its midnight.
 pub fn timestamp(text: &[u8]) -> Result<i64, MisfitKind> {
     let text = std::str::from_utf8(text).map_err(|_| MisfitKind::Type)?;
     if text.len() < 16 {
-        return Err(MisfitKind::Type);
+        return date(text.as_bytes()).map(|day| i64::from(day) * 86_400_000_000);
     }
     if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) {
         return Ok(moment.timestamp_micros());
@@ -166,6 +167,8 @@ mod tests {
         assert_eq!(decimal(b"12.5", 2), Ok(1250));
         assert_eq!(decimal(b"-0.05", 2), Ok(-5));
         assert_eq!(decimal(b".5", 2), Ok(50));
+        assert_eq!(decimal(b"0.5", 18), Ok(500_000_000_000_000_000));
+        assert_eq!(decimal(b"12.5", 17), Err(MisfitKind::Overflow));
         assert_eq!(decimal(b"1.234", 2), Err(MisfitKind::Fraction));
         assert_eq!(decimal(b"1.2.3", 2), Err(MisfitKind::Type));
     }
@@ -188,5 +191,6 @@ mod tests {
         assert_eq!(date(b"2025-02-30"), Err(MisfitKind::Type));
         assert_eq!(timestamp(b"1970-01-01 00:00:01"), Ok(1_000_000));
         assert_eq!(timestamp(b"1970-01-01T01:00:00+01:00"), Ok(0));
+        assert_eq!(timestamp(b"1970-01-02"), Ok(86_400_000_000));
     }
 }

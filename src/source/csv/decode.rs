@@ -2,11 +2,9 @@
 
 use super::dialect::{self, Dialect};
 use super::split::{self, Ending, Span};
-use crate::chunk::{
-    Code, ColumnKind, Mark, Misfit, Notes, Place, Problem, RawRows, ReadColumn, ReadSchema, Reject,
-    Role,
-};
+use crate::chunk::{Code, Mark, Misfit, Notes, Place, Problem, RawRows, ReadSchema, Reject};
 use crate::source::columns::ColumnBuilder;
+use crate::source::extra::ExtraBuilder;
 use crate::source::{Decoded, SourceError, SourceErrorKind, Undecoded};
 use encoding_rs::UTF_8;
 use polars::prelude::DataFrame;
@@ -119,13 +117,12 @@ struct Decoder<'a> {
     text: Option<&'a str>,
     slots: Vec<Slot>,
     builders: Vec<ColumnBuilder>,
-    extra: Option<ColumnBuilder>,
+    extra: Option<ExtraBuilder>,
     starts: Vec<u32>,
     rows: Vec<u32>,
     index: Vec<u32>,
     misfits: Vec<Misfit>,
     broken: Vec<(u32, Problem)>,
-    json: String,
 }
 
 impl Undecoded for CsvBlock {
@@ -142,7 +139,7 @@ impl Undecoded for CsvBlock {
         decoder.run();
         let Decoder { builders, extra, starts, rows, index, misfits, broken, .. } = decoder;
         let mut columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
-        columns.extend(extra.map(ColumnBuilder::finish));
+        columns.extend(extra.map(ExtraBuilder::finish));
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
             SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
                 .with_hint("two columns have one name")
@@ -192,7 +189,7 @@ impl<'a> Decoder<'a> {
             slots[*field] = Slot::Extra(i as u16);
         }
         let builders = schema.columns.iter().map(|c| ColumnBuilder::new(c, capacity)).collect();
-        let extra = (!schema.extra.is_empty()).then(|| ColumnBuilder::new(&extra_spec(), capacity));
+        let extra = ExtraBuilder::new(schema, capacity);
         Self {
             block,
             text: if block.dialect.encoding == UTF_8 { text } else { None },
@@ -204,7 +201,6 @@ impl<'a> Decoder<'a> {
             index: Vec::with_capacity(capacity),
             misfits: Vec::new(),
             broken: Vec::new(),
-            json: String::new(),
         }
     }
 
@@ -234,7 +230,6 @@ impl<'a> Decoder<'a> {
             return;
         }
         self.index.push(record);
-        self.json.clear();
         for (span, i) in spans.iter().zip(0..) {
             match self.slots[i] {
                 Slot::Skip => {}
@@ -248,32 +243,16 @@ impl<'a> Decoder<'a> {
                         self.misfits.push(Misfit { record, column, kind });
                     }
                 }
-                Slot::Extra(extra) => self.add_extra(span, extra),
+                Slot::Extra(position) => {
+                    let text = self.field(span);
+                    if let Some(extra) = &mut self.extra {
+                        extra.add(position, &text);
+                    }
+                }
             }
         }
-        self.finish_extra();
-    }
-
-    fn add_extra(&mut self, span: &Span, extra: u16) {
-        let text = self.field(span);
-        if !text.trim().is_empty() {
-            let name = &self.block.schema.extra[usize::from(extra)].1;
-            self.json.push(if self.json.is_empty() { '{' } else { ',' });
-            self.json.push_str(&serde_json::Value::from(name.as_str()).to_string());
-            self.json.push(':');
-            self.json.push_str(&serde_json::Value::from(&*text).to_string());
-        }
-    }
-
-    fn finish_extra(&mut self) {
-        if let Some(builder) = &mut self.extra {
-            if self.json.is_empty() {
-                builder.push_null();
-            } else {
-                self.json.push('}');
-                // Plain text without limits always fits.
-                let _ = builder.push_text(&self.json);
-            }
+        if let Some(extra) = &mut self.extra {
+            extra.end_record();
         }
     }
 
@@ -328,21 +307,6 @@ impl<'a> Decoder<'a> {
 
 fn count_lines(bytes: &[u8], end: u8) -> u32 {
     memchr::memchr_iter(end, bytes).count().max(1) as u32
-}
-
-fn extra_spec() -> ReadColumn {
-    ReadColumn {
-        name: "_extra".into(),
-        header: "_extra".into(),
-        field: 0,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
-    }
 }
 
 /// Splits one line of a text by the same grammar as a whole file, for lines that were refused and

@@ -1,0 +1,199 @@
+//! Where the table lies on its sheet: the header row below a preamble, the first and last column.
+
+use super::page::Page;
+use crate::source::SourceOptions;
+use crate::source::cell::Cell;
+
+/// Rows above a header that are looked at.
+pub const PREAMBLE: usize = 20;
+
+/// The place of a table on its sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Column of the first field, from 0.
+    pub first_column: u16,
+    /// Names of the fields; blank where the header is.
+    pub headers: Vec<String>,
+    /// Row of the header, from 1.
+    pub header_row: Option<u32>,
+    /// First row that can hold a record.
+    pub first_row: u32,
+    /// Rows above the header that hold something.
+    pub preamble: Vec<u32>,
+}
+
+impl Layout {
+    /// Finds the table in the first rows of a sheet. `None`: the header row asked for is not there.
+    pub fn find(page: &Page, options: &SourceOptions) -> Option<Self> {
+        if page.is_empty() {
+            return None;
+        }
+        if let Some(headers) = &options.headers {
+            return Some(Self::headless(page, Some(headers)));
+        }
+        let header = match options.header_row {
+            Some(0) => return Some(Self::headless(page, None)),
+            Some(wanted) => {
+                (0..page.len()).find(|record| u64::from(page.number(*record)) == wanted)?
+            }
+            None => find_header(page),
+        };
+        let (mut first, mut last) = filled_span(page, header)?;
+        for column in common_columns(page, header + 1) {
+            first = first.min(column);
+            last = last.max(column);
+        }
+        let name = |column| page.at(header, column).text().trim().to_owned();
+        let row = page.number(header);
+        Some(Self {
+            first_column: first,
+            headers: (first..=last).map(name).collect(),
+            header_row: Some(row),
+            first_row: row + 1,
+            preamble: (0..header).map(|record| page.number(record)).collect(),
+        })
+    }
+
+    /// A table without a header: all columns that the first rows use.
+    fn headless(page: &Page, names: Option<&Vec<String>>) -> Self {
+        let spans = || (0..page.len()).filter_map(|record| filled_span(page, record));
+        let first = spans().map(|(first, _)| first).min().unwrap_or(0);
+        let last = spans().map(|(_, last)| last).max().unwrap_or(0);
+        let numbered = || (1..=last - first + 1).map(|n| format!("column_{n}")).collect();
+        Self {
+            first_column: first,
+            headers: names.cloned().unwrap_or_else(numbered),
+            header_row: None,
+            first_row: page.number(0),
+            preamble: Vec::new(),
+        }
+    }
+
+    /// The field at a column of the sheet.
+    #[inline]
+    pub fn field(&self, column: u16) -> Option<usize> {
+        let field = usize::from(column.checked_sub(self.first_column)?);
+        (field < self.headers.len()).then_some(field)
+    }
+
+    /// The column of the sheet that holds a field.
+    pub fn column(&self, field: usize) -> u16 {
+        self.first_column + field as u16
+    }
+
+    /// Whether a record repeats the header, cell by cell.
+    pub fn is_header(&self, page: &Page, record: usize) -> bool {
+        let same = |(field, header): (usize, &String)| {
+            page.at(record, self.column(field)).text().trim() == header
+        };
+        self.header_row.is_some() && self.headers.iter().enumerate().all(same)
+    }
+}
+
+/// First and last column of a record that hold something.
+fn filled_span(page: &Page, record: usize) -> Option<(u16, u16)> {
+    let filled = || page.cells(record).iter().filter(|cell| !page.value(cell).is_blank());
+    Some((filled().next()?.column, filled().next_back()?.column))
+}
+
+/// Columns that at least half of the records from `from` on use: they belong to the table even
+/// where its header leaves them without a name.
+fn common_columns(page: &Page, from: usize) -> Vec<u16> {
+    let mut counts = std::collections::BTreeMap::<u16, usize>::new();
+    for record in from..page.len() {
+        for cell in page.cells(record).iter().filter(|cell| !page.value(cell).is_blank()) {
+            *counts.entry(cell.column).or_default() += 1;
+        }
+    }
+    let records = page.len().saturating_sub(from);
+    counts
+        .into_iter()
+        .filter(|(_, count)| *count * 2 >= records)
+        .map(|(column, _)| column)
+        .collect()
+}
+
+/// The first row with at least two texts (in a table of one column: one). A row before it that is
+/// just as full is the header itself, with numbers in it (`county, 2019, 2020`), unless both have
+/// two cells and the later one is all text (`Date, 45000` above `id, name`). Where no row
+/// qualifies, the first one is the header.
+fn find_header(page: &Page) -> usize {
+    let rows = page.len().min(PREAMBLE + 1);
+    let filled = |record: usize| {
+        page.cells(record).iter().filter(|cell| !page.value(cell).is_blank()).count()
+    };
+    let texts = |record: usize| {
+        let is_text = |cell: &Cell<'_>| matches!(cell, Cell::Text(_)) && !cell.is_blank();
+        page.cells(record).iter().filter(|cell| is_text(&page.value(cell))).count()
+    };
+    let wanted = if (0..page.len()).all(|record| filled(record) < 2) { 1 } else { 2 };
+    let Some(found) = (0..rows).find(|record| texts(*record) >= wanted) else { return 0 };
+    let doubtful = filled(found) > 2 || texts(found) < filled(found);
+    (0..found)
+        .find(|record| doubtful && texts(*record) > 0 && filled(*record) >= filled(found))
+        .unwrap_or(found)
+}
+
+/// `0` → `A`, `26` → `AA`.
+pub fn letters(column: u16) -> String {
+    let mut rest = u32::from(column) + 1;
+    let mut letters = Vec::new();
+    while rest > 0 {
+        letters.push(char::from(b'A' + ((rest - 1) % 26) as u8));
+        rest = (rest - 1) / 26;
+    }
+    letters.iter().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::page::Packer;
+    use super::*;
+
+    fn page(rows: &[&[&str]]) -> Page {
+        let mut packer = Packer::new(None);
+        for (number, row) in (1..).zip(rows) {
+            packer.begin_row(number);
+            for (column, text) in (0..).zip(*row) {
+                match text.parse() {
+                    Ok(number) => packer.push(column, Cell::Number(number)),
+                    Err(_) => packer.push(column, Cell::Text(text)),
+                }
+            }
+            packer.end_row();
+        }
+        packer.take()
+    }
+
+    fn found(rows: &[&[&str]]) -> (Option<u32>, u16, Vec<String>) {
+        let layout = Layout::find(&page(rows), &SourceOptions::default()).expect("rows");
+        (layout.header_row, layout.first_column, layout.headers)
+    }
+
+    #[test]
+    fn the_header_is_found_below_a_preamble() {
+        let rows: &[&[&str]] =
+            &[&["Tax roll"], &[], &["Date", "45000"], &["id", "name", "value"], &["1", "x", "2"]];
+        assert_eq!(found(rows).0, Some(4));
+        assert_eq!(found(&[&["county", "2019", "2020"], &["A", "B", "3"]]).0, Some(1));
+        assert_eq!(found(&[&["Date", "45000"], &["id", "name"], &["1", "x"]]).0, Some(2));
+        assert_eq!(found(&[&["id"], &["1"], &["2"]]).0, Some(1));
+        assert_eq!(found(&[&["1", "2"], &["3", "4"]]).0, Some(1));
+    }
+
+    #[test]
+    fn an_unnamed_column_full_of_values_belongs_to_the_table() {
+        let rows: &[&[&str]] =
+            &[&["", "", "a", "b"], &["", "0", "x", "y", "note"], &["", "1", "x", "y"], &["", "2"]];
+        assert_eq!(found(rows), (Some(1), 1, vec!["".into(), "a".into(), "b".into()]));
+    }
+
+    #[test]
+    fn columns_have_letters() {
+        let expected =
+            [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16_383, "XFD")];
+        for (column, text) in expected {
+            assert_eq!(letters(column), text);
+        }
+    }
+}

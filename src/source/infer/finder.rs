@@ -1,0 +1,157 @@
+//! The fold over one column: which types every cell fits, and the first that do not.
+
+use super::Inferred;
+use super::kinds::{self, Fit, Kinds, SETS};
+use crate::chunk::{ColumnKind, Place};
+use std::collections::BTreeMap;
+
+/// Cells kept as examples, of each set of types.
+const EXAMPLES: usize = 3;
+/// Longest text kept of an example.
+const CHARS: usize = 80;
+
+/// Counts the cells of a column by the set of types they fit. Merging is associative and
+/// commutative.
+#[derive(Debug, Clone)]
+pub struct TypeFinder {
+    counts: Vec<u64>,
+    examples: BTreeMap<Kinds, Vec<(Place, String)>>,
+    nulls: u64,
+    /// Most digits before and behind the point, of the cells that are decimals.
+    whole: u8,
+    scale: u8,
+}
+
+impl Default for TypeFinder {
+    fn default() -> Self {
+        Self { counts: vec![0; SETS], examples: BTreeMap::new(), nulls: 0, whole: 0, scale: 0 }
+    }
+}
+
+impl TypeFinder {
+    /// Counts a cell that is not blank.
+    #[inline]
+    pub fn add(&mut self, text: &str, place: impl FnOnce() -> Place) {
+        self.add_fit(kinds::fit(text), text, place);
+    }
+
+    /// Counts a blank cell.
+    #[inline]
+    pub fn add_null(&mut self) {
+        self.nulls += 1;
+    }
+
+    /// A cell counted as blank that holds this text.
+    pub fn replace_null(&mut self, text: &str, place: impl FnOnce() -> Place) {
+        self.nulls = self.nulls.saturating_sub(1);
+        self.add(text, place);
+    }
+
+    /// A cell counted as blank that holds a number too large to be exact.
+    pub fn replace_null_inexact(&mut self, text: &str, place: impl FnOnce() -> Place) {
+        self.nulls = self.nulls.saturating_sub(1);
+        self.add_fit(kinds::inexact(text), text, place);
+    }
+
+    #[inline]
+    fn add_fit(&mut self, fit: Fit, text: &str, place: impl FnOnce() -> Place) {
+        let count = &mut self.counts[usize::from(fit.kinds)];
+        *count += 1;
+        if fit.kinds & kinds::DECIMAL != 0 {
+            self.whole = self.whole.max(fit.whole);
+            self.scale = self.scale.max(fit.scale);
+        }
+        // Within one finder cells may come in any order of blocks: an early one must displace.
+        let examples = if *count <= EXAMPLES as u64 {
+            self.examples.entry(fit.kinds).or_default()
+        } else {
+            match self.examples.get_mut(&fit.kinds) {
+                Some(examples) => examples,
+                None => return,
+            }
+        };
+        keep(examples, place(), text);
+    }
+
+    /// Takes over what another finder has counted.
+    pub fn merge(&mut self, other: Self) {
+        self.nulls += other.nulls;
+        self.whole = self.whole.max(other.whole);
+        self.scale = self.scale.max(other.scale);
+        self.counts.iter_mut().zip(other.counts).for_each(|(mine, theirs)| *mine += theirs);
+        for (kinds, examples) in other.examples {
+            let mine = self.examples.entry(kinds).or_default();
+            mine.extend(examples);
+            mine.sort();
+            mine.truncate(EXAMPLES);
+        }
+    }
+
+    /// The type of the column.
+    pub fn finish(&self) -> Inferred {
+        let cells: u64 = self.counts.iter().sum();
+        let fits = |kind: Kinds| -> u64 {
+            let sets = self.counts.iter().enumerate();
+            sets.filter(|(set, _)| *set as Kinds & kind != 0).map(|(_, count)| count).sum()
+        };
+        let candidates = self.candidates();
+        let found = candidates.iter().find(|(kind, _)| cells > 0 && fits(*kind) == cells);
+        if let Some((_, kind)) = found {
+            let (nearly, first_misfits) = (None, Vec::new());
+            return Inferred { kind: *kind, nulls: self.nulls, nearly, first_misfits };
+        }
+        // Of types with equally many cells the narrowest is named, which comes first.
+        let nearly = candidates
+            .iter()
+            .rev()
+            .max_by_key(|(kind, _)| fits(*kind))
+            .filter(|(kind, _)| cells > 0 && fits(*kind) * 2 >= cells);
+        Inferred {
+            kind: ColumnKind::Text,
+            nulls: self.nulls,
+            nearly: nearly.map(|(_, kind)| *kind),
+            first_misfits: nearly.map_or_else(Vec::new, |(kind, _)| self.misfits(*kind)),
+        }
+    }
+
+    /// Types from narrow to wide. A decimal needs room for all digits of all cells.
+    fn candidates(&self) -> Vec<(Kinds, ColumnKind)> {
+        let mut candidates = vec![
+            (kinds::BOOL, ColumnKind::Bool),
+            (kinds::INT, ColumnKind::Int),
+            (kinds::BIGINT, ColumnKind::BigInt),
+        ];
+        if usize::from(self.whole) + usize::from(self.scale) <= kinds::DIGITS {
+            candidates.push((kinds::DECIMAL, ColumnKind::Decimal(self.scale)));
+        }
+        candidates.extend([
+            (kinds::DOUBLE, ColumnKind::Double),
+            (kinds::DATE, ColumnKind::Date),
+            (kinds::TIMESTAMP, ColumnKind::Timestamp),
+        ]);
+        candidates
+    }
+
+    fn misfits(&self, kind: Kinds) -> Vec<(Place, String)> {
+        let sets = self.examples.iter().filter(|(set, _)| **set & kind == 0);
+        let mut misfits: Vec<_> = sets.flat_map(|(_, examples)| examples.clone()).collect();
+        misfits.sort();
+        misfits.truncate(EXAMPLES);
+        misfits
+    }
+}
+
+/// Keeps an example if it is one of the first.
+#[inline]
+fn keep(examples: &mut Vec<(Place, String)>, place: Place, text: &str) {
+    if examples.len() == EXAMPLES && examples.last().is_some_and(|last| last.0 <= place) {
+        return;
+    }
+    let text = match text.char_indices().nth(CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    };
+    examples.push((place, text));
+    examples.sort();
+    examples.truncate(EXAMPLES);
+}

@@ -1,0 +1,161 @@
+//! Which types the text of one cell fits, as a set of bits.
+
+use crate::source::number;
+
+/// A set of types.
+pub type Kinds = u8;
+
+/// 32-bit whole number.
+pub const INT: Kinds = 1;
+/// 64-bit whole number.
+pub const BIGINT: Kinds = 1 << 1;
+/// A number with at most [`SCALE`] decimals and 18 digits.
+pub const DECIMAL: Kinds = 1 << 2;
+/// A number that a 64-bit float keeps.
+pub const DOUBLE: Kinds = 1 << 3;
+/// true / false.
+pub const BOOL: Kinds = 1 << 4;
+/// A day.
+pub const DATE: Kinds = 1 << 5;
+/// A moment.
+pub const TIMESTAMP: Kinds = 1 << 6;
+/// Number of different sets.
+pub const SETS: usize = 1 << 7;
+
+/// Most decimals of a decimal column.
+pub const SCALE: usize = 6;
+/// Most digits of a decimal or whole column.
+pub const DIGITS: usize = 18;
+/// Most digits that survive a 64-bit float and back.
+const FLOAT_DIGITS: usize = 17;
+
+/// What is known of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fit {
+    /// The types it fits.
+    pub kinds: Kinds,
+    /// Digits before the point.
+    pub whole: u8,
+    /// Digits behind it.
+    pub scale: u8,
+}
+
+const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0 };
+
+/// The types that a text fits. A leading zero or plus makes a code of a number.
+pub fn fit(text: &str) -> Fit {
+    let bytes = text.as_bytes();
+    match bytes.first() {
+        Some(b'0'..=b'9' | b'-' | b'.') => match numeric(bytes) {
+            TEXT => moment(bytes),
+            fit => fit,
+        },
+        Some(b't' | b'T' | b'f' | b'F') if number::boolean(bytes).is_ok() => {
+            Fit { kinds: BOOL, ..TEXT }
+        }
+        _ => TEXT,
+    }
+}
+
+/// A number that the file itself has rounded: text, or a float, but no exact number.
+pub fn inexact(text: &str) -> Fit {
+    if number::real(text.as_bytes()).is_ok() { Fit { kinds: DOUBLE, ..TEXT } } else { TEXT }
+}
+
+fn moment(bytes: &[u8]) -> Fit {
+    if number::date(bytes).is_ok() {
+        Fit { kinds: DATE | TIMESTAMP, ..TEXT }
+    } else if number::timestamp(bytes).is_ok() {
+        Fit { kinds: TIMESTAMP, ..TEXT }
+    } else {
+        TEXT
+    }
+}
+
+fn numeric(bytes: &[u8]) -> Fit {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let point = digits.iter().position(|b| *b == b'.');
+    let head = &digits[..point.unwrap_or(digits.len())];
+    let code = matches!(head, [b'0', _, ..]);
+    let plain = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let tail = point.map_or(&[][..], |at| &digits[at + 1..]);
+    if !plain(head) || !plain(tail) {
+        return scientific(bytes, digits, code);
+    }
+    if code || head.len() + tail.len() == 0 || (point.is_some() && tail.is_empty()) {
+        return TEXT;
+    }
+    let mut kinds = 0;
+    if point.is_none() && head.len() <= DIGITS {
+        kinds |= BIGINT;
+        if number::whole(bytes).is_ok_and(|value| i32::try_from(value).is_ok()) {
+            kinds |= INT;
+        }
+    }
+    let whole = if head == b"0" { 0 } else { head.len() };
+    if tail.len() <= SCALE && whole + tail.len() <= DIGITS {
+        kinds |= DECIMAL;
+    }
+    if significant(head, tail) <= FLOAT_DIGITS && number::real(bytes).is_ok() {
+        kinds |= DOUBLE;
+    }
+    Fit { kinds, whole: whole.min(255) as u8, scale: tail.len().min(255) as u8 }
+}
+
+/// `1.5E+7`, and not an id such as `12E3`.
+fn scientific(bytes: &[u8], digits: &[u8], code: bool) -> Fit {
+    let mantissa = digits.iter().take_while(|b| !matches!(b, b'e' | b'E'));
+    let kept = mantissa.filter(|b| b.is_ascii_digit()).count() <= FLOAT_DIGITS;
+    if !code && kept && number::is_scientific(bytes) && number::real(bytes).is_ok() {
+        Fit { kinds: DOUBLE, ..TEXT }
+    } else {
+        TEXT
+    }
+}
+
+/// Digits between the first and the last that are not zero.
+fn significant(head: &[u8], tail: &[u8]) -> usize {
+    let all = || head.iter().chain(tail);
+    let leading = all().take_while(|digit| **digit == b'0').count();
+    let trailing = all().rev().take_while(|digit| **digit == b'0').count();
+    (head.len() + tail.len()).saturating_sub(leading + trailing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_fit_what_they_can_be_read_as() {
+        const WHOLE: Kinds = BIGINT | DECIMAL | DOUBLE;
+        let cases = [
+            ("0", INT | WHOLE),
+            ("-12", INT | WHOLE),
+            ("2147483648", WHOLE),
+            ("123456789012345678", BIGINT | DECIMAL),
+            ("1234567890123456789", 0),
+            ("12.50", DECIMAL | DOUBLE),
+            ("0.1234567", DOUBLE),
+            ("0.30000000000000004", DOUBLE),
+            ("007", 0),
+            ("00.5", 0),
+            ("+5", 0),
+            ("5.", 0),
+            ("-", 0),
+            (".", 0),
+            ("1.5E+7", DOUBLE),
+            ("12E3", 0),
+            ("4940252E0010", 0),
+            ("TRUE", BOOL),
+            ("truth", 0),
+            ("2025-01-31", DATE | TIMESTAMP),
+            ("1/31/2025", DATE | TIMESTAMP),
+            ("2025-01-31 10:00:00", TIMESTAMP),
+            ("2025-02-30", 0),
+            ("N/A", 0),
+        ];
+        for (text, kinds) in cases {
+            assert_eq!(fit(text).kinds, kinds, "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Types of a table that no pack knows, found over the whole file.
+//!
+//! A column gets a type only if every cell that is not blank fits it: a table typed here loads
+//! without a misfit. The table's own source reads everything as text; workers fold the columns into
+//! finders that merge in any order, so the answer does not depend on chunks or threads.
+
+mod finder;
+mod kinds;
+
+pub use finder::TypeFinder;
+
+use super::{Block, Decoded, SourceError, Table};
+use crate::chunk::{ColumnKind, Mark, MisfitKind, Place, ReadColumn, ReadSchema, Role};
+use crossbeam_channel::{Receiver, bounded};
+use std::sync::Arc;
+
+/// Records and bytes of a block; small, since only counts are kept.
+const ROWS: usize = 16_384;
+const BYTES: usize = 8 << 20;
+
+/// What was found out about a column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inferred {
+    /// The type that every cell fits.
+    pub kind: ColumnKind,
+    /// Blank cells. Not counted where the file declares its types.
+    pub nulls: u64,
+    /// Of a text column: the type that at least half of its cells have.
+    pub nearly: Option<ColumnKind>,
+    /// The first cells that kept the column from that type.
+    pub first_misfits: Vec<(Place, String)>,
+}
+
+/// The types of all columns of a table, in the order of its fields.
+pub fn infer(table: &dyn Table, threads: usize) -> Result<Vec<Inferred>, SourceError> {
+    if let Some(declared) = table.declared() {
+        let known = |kind| Inferred { kind, nulls: 0, nearly: None, first_misfits: Vec::new() };
+        return Ok(declared.into_iter().map(known).collect());
+    }
+    let mut source = table.open(schema(table), Mark::default())?;
+    let width = table.headers().len();
+    let threads = threads.max(1);
+    let (blocks, queue) = bounded::<Block>(threads);
+    let (read, folded) = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|_| {
+                let queue = queue.clone();
+                scope.spawn(move || fold(&queue, width))
+            })
+            .collect();
+        // When the last worker has failed, sending fails too.
+        drop(queue);
+        let read = loop {
+            match source.next_block(ROWS, BYTES) {
+                Ok(Some(block)) => {
+                    if blocks.send(block).is_err() {
+                        break Ok(());
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
+        drop(blocks);
+        let folded: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
+        (read, folded)
+    });
+    let mut finders = vec![TypeFinder::default(); width];
+    for worker in folded {
+        let found = worker.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        finders.iter_mut().zip(found).for_each(|(mine, found)| mine.merge(found));
+    }
+    read?;
+    Ok(finders.iter().map(TypeFinder::finish).collect())
+}
+
+/// Every field as text. Ids, so that numbers a spreadsheet has rounded are told apart.
+fn schema(table: &dyn Table) -> Arc<ReadSchema> {
+    let column = |(field, header): (usize, &String)| ReadColumn {
+        name: format!("c{field}"),
+        header: header.clone(),
+        field,
+        kind: ColumnKind::Text,
+        role: Role::Id,
+        width: None,
+        max_len: None,
+        nulls: Vec::new(),
+        key: false,
+        clean: true,
+    };
+    Arc::new(ReadSchema {
+        columns: table.headers().iter().enumerate().map(column).collect(),
+        extra: Vec::new(),
+        headers: table.headers().to_vec(),
+    })
+}
+
+/// One worker: blocks → finders.
+fn fold(queue: &Receiver<Block>, width: usize) -> Result<Vec<TypeFinder>, SourceError> {
+    let mut finders = vec![TypeFinder::default(); width];
+    while let Ok(block) = queue.recv() {
+        add(&mut finders, &block.body.decode()?);
+    }
+    Ok(finders)
+}
+
+fn add(finders: &mut [TypeFinder], decoded: &Decoded) {
+    for (finder, column) in finders.iter_mut().zip(decoded.frame.columns()) {
+        let Ok(texts) = column.str() else { continue };
+        for (row, text) in texts.iter().enumerate() {
+            match text {
+                Some(text) => finder.add(text, || decoded.raw.place(decoded.index[row])),
+                None => finder.add_null(),
+            }
+        }
+    }
+    // Cells that could not be text are null in the frame, and counted there as blanks.
+    for misfit in &decoded.misfits {
+        let finder = &mut finders[usize::from(misfit.column)];
+        let place = || decoded.raw.place(misfit.record);
+        let text = || {
+            let text = decoded.raw.field(misfit.record, usize::from(misfit.column));
+            text.unwrap_or_default()
+        };
+        match misfit.kind {
+            MisfitKind::IdInexact => finder.replace_null_inexact(&text(), place),
+            MisfitKind::IdScientific | MisfitKind::Unstorable => {
+                finder.replace_null(text().trim(), place);
+            }
+            // The error of a formula has no type: it is refused or null whatever the column is.
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What a Parquet file says about itself: columns, types, rows; and a sample.
+
+use super::stream::ParquetSource;
+use super::types::{self, Reading};
+use super::{connect, explain, scan};
+use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema, Role};
+use crate::duck::{Connection, DuckError, Value};
+use crate::source::content::Spooled;
+use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Records kept as a sample.
+const SAMPLE: usize = 1_000;
+/// Memory the sample may take.
+const SAMPLE_BYTES: usize = 16 << 20;
+
+/// A surveyed Parquet file.
+pub struct ParquetTable {
+    pub(super) file: Spooled,
+    pub(super) label: String,
+    pub(super) readings: Vec<Reading>,
+    pub(super) rows: u64,
+    pub(super) file_bytes: u64,
+    fingerprint: Fingerprint,
+    headers: Vec<String>,
+    /// Types as DuckDB names them.
+    types: Vec<String>,
+    row_groups: u64,
+    sample: Vec<Vec<String>>,
+}
+
+/// Reads the footer, and the first rows.
+pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable, SourceError> {
+    let label = content.label();
+    if content.head(4)? == b"PARE" {
+        let message = "the Parquet file is encrypted";
+        return Err(SourceError::new(SourceErrorKind::Password, label, message)
+            .with_hint("write it again without encryption"));
+    }
+    let file = content.seekable(options.temp_dir.as_deref())?;
+    let fingerprint = Fingerprint(*file.blake3(label)?.as_bytes());
+    let file_bytes = file.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
+    let duck = |error: DuckError| explain(label, &error);
+    let connection = connect().map_err(duck)?;
+    let unreadable = |message| SourceError::new(SourceErrorKind::Unreadable, label, message);
+    let from = scan(file.path(), 0).map_err(unreadable)?;
+    let columns = connection.query(&format!("DESCRIBE SELECT * FROM {from}"), &[]).map_err(duck)?;
+    let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
+    let headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
+    let types: Vec<_> = columns.rows.iter().map(|row| text(&row[1])).collect();
+    let (rows, row_groups) = counts(&connection, file.path(), label)?;
+    let mut readings: Vec<_> = types.iter().map(|name| types::reading(name)).collect();
+    check_ranges(&connection, file.path(), &mut readings, label)?;
+    let mut table = ParquetTable {
+        file,
+        label: label.to_owned(),
+        readings,
+        rows,
+        file_bytes,
+        fingerprint,
+        headers,
+        types,
+        row_groups,
+        sample: Vec::new(),
+    };
+    table.sample = sample(&table)?;
+    Ok(table)
+}
+
+fn counts(connection: &Connection, path: &Path, label: &str) -> Result<(u64, u64), SourceError> {
+    let path = super::literal(path)
+        .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
+    let sql = format!("SELECT num_rows, num_row_groups FROM parquet_file_metadata({path})");
+    let answer = connection.query(&sql, &[]).map_err(|error| explain(label, &error))?;
+    let number = |at: usize| {
+        let value = answer.rows.first().and_then(|row| row.get(at)).and_then(Value::as_int);
+        value.and_then(|value| u64::try_from(value).ok())
+    };
+    match (number(0), number(1)) {
+        (Some(rows), Some(groups)) => Ok((rows, groups)),
+        _ => Err(SourceError::new(
+            SourceErrorKind::Broken,
+            label,
+            "the Parquet file does not say how many rows it holds",
+        )),
+    }
+}
+
+/// Columns of a wide type whose values are too large for the kind become text.
+fn check_ranges(
+    connection: &Connection,
+    path: &Path,
+    readings: &mut [Reading],
+    label: &str,
+) -> Result<(), SourceError> {
+    let wide: Vec<_> =
+        readings.iter().enumerate().filter_map(|(at, r)| Some((at, r.below.clone()?))).collect();
+    if wide.is_empty() {
+        return Ok(());
+    }
+    let fits = |(at, below): &(usize, String)| {
+        format!("coalesce(max(c{at}) < {below} AND min(c{at}) > -{below}, true)")
+    };
+    let picks: Vec<_> = wide.iter().map(fits).collect();
+    let from = scan(path, readings.len())
+        .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
+    let answer = connection
+        .query(&format!("SELECT {} FROM {from}", picks.join(", ")), &[])
+        .map_err(|error| explain(label, &error))?;
+    for ((at, _), fits) in wide.iter().zip(answer.rows.first().into_iter().flatten()) {
+        if fits.as_bool() != Some(true) {
+            readings[*at].kind = ColumnKind::Text;
+        }
+    }
+    Ok(())
+}
+
+/// The first records as text, read as any others are.
+fn sample(table: &ParquetTable) -> Result<Vec<Vec<String>>, SourceError> {
+    let column = |(field, header): (usize, &String)| ReadColumn {
+        name: format!("c{field}"),
+        header: header.clone(),
+        field,
+        kind: ColumnKind::Text,
+        role: Role::Plain,
+        width: None,
+        max_len: None,
+        nulls: Vec::new(),
+        key: false,
+        clean: false,
+    };
+    let schema = Arc::new(ReadSchema {
+        columns: table.headers.iter().enumerate().map(column).collect(),
+        extra: Vec::new(),
+        headers: table.headers.clone(),
+    });
+    let Some(block) = table.open(schema, Mark::default())?.next_block(SAMPLE, SAMPLE_BYTES)? else {
+        return Ok(Vec::new());
+    };
+    let decoded = block.body.decode()?;
+    let rows = decoded.records.min(SAMPLE as u32);
+    let text = |record, field| decoded.raw.field(record, field).unwrap_or_default();
+    let fields = 0..table.headers.len();
+    Ok((0..rows).map(|r| fields.clone().map(|f| text(r, f)).collect()).collect())
+}
+
+impl Table for ParquetTable {
+    fn part(&self) -> Part {
+        Part::Whole
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    fn headers(&self) -> &[String] {
+        &self.headers
+    }
+
+    fn sample(&self) -> &[Vec<String>] {
+        &self.sample
+    }
+
+    fn extent(&self) -> Extent {
+        Extent { bytes: Some(self.file_bytes), rows: Some(self.rows) }
+    }
+
+    fn facts(&self) -> Vec<(String, String)> {
+        vec![
+            ("rows".into(), self.rows.to_string()),
+            ("row groups".into(), self.row_groups.to_string()),
+        ]
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let columns = self.headers.iter().zip(&self.types);
+        let fine: Vec<_> = columns
+            .filter(|(_, name)| *name == "TIMESTAMP_NS")
+            .map(|(header, _)| format!("\"{header}\""))
+            .collect();
+        if fine.is_empty() {
+            return Vec::new();
+        }
+        vec![format!("times in nanoseconds are kept to the microsecond: {}", fine.join(", "))]
+    }
+
+    fn declared(&self) -> Option<Vec<ColumnKind>> {
+        Some(self.readings.iter().map(|reading| reading.kind).collect())
+    }
+
+    fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
+        Ok(Box::new(ParquetSource::open(self, schema, from)?))
+    }
+}
