@@ -55,6 +55,11 @@ impl County {
         self.constant_length
     }
 
+    /// Whether the usual id is a row of at least so many digits.
+    pub fn has_digit_ids(&self, at_least: usize) -> bool {
+        self.shape.len() >= at_least && self.shape.bytes().all(|slot| slot == b'9')
+    }
+
     /// Whether ids begin with zero at all.
     pub fn has_leading_zeros(&self) -> bool {
         self.leading_zero_share > 0.01

@@ -16,8 +16,9 @@ pub struct Change {
     pub written: String,
 }
 
-/// The longest text that a column of owners or cities may hold is 50 characters.
+/// Owners may have 50 characters, cities 40.
 const LONG_NAME: &str = "THE HONORABLE AND BELOVED DESCENDANTS OF THE FOUNDING FAMILIES OF";
+/// Neighborhoods may have 10.
 const LONG_CODE: &str = "NEIGHBORHOOD-665550-EAST";
 /// A number of 17 digits is past 2^53, from where a double has no odd numbers.
 const LONG_DIGITS: usize = 17;
@@ -95,7 +96,12 @@ fn column_of(harm: Harm, kind: Kind, row: &Row<'_>, rng: &mut Rng) -> &'static s
         Harm::SaleYearOld => "SALE_YR",
         Harm::ExemptionAboveCap => "EXMPT_01",
         Harm::ShortNaics => "NAICS_CD",
-        Harm::PaddedLost if kind == Kind::Sdf => rng.pick(&["DOR_UC", "QUAL_CD", "SALE_MO"]),
+        Harm::PaddedLost if kind == Kind::Sdf => {
+            let drawn = rng.pick(&["DOR_UC", "QUAL_CD", "SALE_MO"]);
+            // Use codes always have a zero to lose.
+            let padded = row.text_of(drawn).is_some_and(|code| code.starts_with('0'));
+            if padded { drawn } else { "DOR_UC" }
+        }
         Harm::PaddedLost => "DOR_UC",
         Harm::RaggedRow => last_column(row),
     }
@@ -144,7 +150,7 @@ fn write_value(harm: Harm, kind: Kind, row: &mut Row<'_>, column: &str, rng: &mu
 fn write_enotation(row: &mut Row<'_>, column: &str, id: &str, format: Format) -> String {
     let (digits, exponent) = match id.split_once('E') {
         Some((digits, exponent)) => (digits, exponent.parse().unwrap_or(0)),
-        None => (id, 0usize),
+        None => (id.trim_start_matches('0'), 0usize),
     };
     let power = digits.len() - 1 + exponent;
     let (head, tail) = digits.split_at(1);
@@ -166,6 +172,7 @@ fn write_enotation(row: &mut Row<'_>, column: &str, id: &str, format: Format) ->
 
 /// An id typed with more digits than a spreadsheet keeps: those after the fifteenth are zeros.
 fn write_long_number(row: &mut Row<'_>, column: &str, id: &str) -> String {
+    let id = id.trim_start_matches('0');
     let length = id.len().max(LONG_DIGITS);
     let kept = &id[..id.len().min(KEPT_DIGITS)];
     let number = format!("{kept:0<length$}");

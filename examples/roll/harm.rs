@@ -6,6 +6,9 @@ use crate::roll::Kind;
 use crate::row::Row;
 use crate::sink::Format;
 
+/// Numbers of so many digits are shown with an exponent by spreadsheets.
+const SHOWN_DIGITS: usize = 12;
+
 /// A kind of damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Harm {
@@ -93,6 +96,8 @@ impl Harm {
             Self::RaggedRow | Self::BadByte if workbook => None,
             Self::IdTooLongNumber if !workbook => None,
             Self::IdLostZeros if !county.has_constant_length() => None,
+            Self::IdLostZeros | Self::IdTooLongNumber if !county.has_digit_ids(1) => None,
+            Self::IdEnotation if !county.has_digit_ids(SHOWN_DIGITS) => None,
             _ => match kind {
                 Kind::Nal => self.expected_in_nal(),
                 Kind::Sdf => self.expected_in_sdf(),
@@ -173,12 +178,9 @@ impl Harm {
             (Self::BadExemptionList, _) => !row.is_blank("EXMPT"),
             (Self::IdEnotation, _) => {
                 let id = row.text_of("PARCEL_ID").unwrap_or_default();
-                id.len() >= 12 && is_digits(id) && !id.starts_with('0') || is_exponent(id)
+                is_exponent(id) || is_digits(id) && id.trim_start_matches('0').len() >= SHOWN_DIGITS
             }
-            (Self::IdTooLongNumber, _) => {
-                let id = row.text_of("PARCEL_ID").unwrap_or_default();
-                is_digits(id) && !id.starts_with('0')
-            }
+            (Self::IdTooLongNumber, _) => is_digits(row.text_of("PARCEL_ID").unwrap_or_default()),
             (Self::IdLostZeros, _) => {
                 let id = row.text_of("PARCEL_ID").unwrap_or_default();
                 is_digits(id) && (id.starts_with('0') || !county.has_leading_zeros())

@@ -47,7 +47,7 @@ pub fn name(world: &World, rng: &mut Rng, kind: OwnerKind) -> String {
     name
 }
 
-/// The public body that owns land, with its `PUBLIC_LND` code.
+/// The public body that owns land.
 fn government(county: &str, rng: &mut Rng) -> String {
     match rng.below(4) {
         0 => format!("{county} COUNTY"),

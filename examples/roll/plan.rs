@@ -118,7 +118,7 @@ impl Draw<'_> {
             (at, 0) if at <= 3 => rows.checked_sub(at),
             _ => None,
         };
-        let exponent = (self.harm == Harm::IdEnotation && self.n % 2 == 0)
+        let exponent = (self.harm == Harm::IdEnotation && self.n.is_multiple_of(2))
             .then(|| self.order.world.county.exponent_row(self.n / 2))
             .flatten();
         [end, exponent]
