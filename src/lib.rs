@@ -2,6 +2,8 @@
 //! for.
 
 pub mod chunk;
+pub mod cli;
+pub mod config;
 pub mod flow;
 pub mod run;
 pub mod source;
