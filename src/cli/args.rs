@@ -91,14 +91,6 @@ pub struct LoadArgs {
     #[arg(long, value_name = "MODE",
         value_parser = words::<Mode>(MODES))]
     mode: Option<Mode>,
-    #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    agents: AgentArgs,
-    #[command(flatten)]
-    errors: ErrorArgs,
-    #[command(flatten)]
-    machine: MachineArgs,
     /// Forget unfinished work on these inputs and load them as new
     #[arg(long)]
     fresh: bool,
@@ -108,6 +100,14 @@ pub struct LoadArgs {
     /// How the result is written to stdout
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: Format,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    agents: AgentArgs,
+    #[command(flatten)]
+    errors: ErrorArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const INPUTS: usize = 8;
 const REFUSALS: usize = 4;
 const WARNINGS: usize = 3;
+/// Characters below which a shortened name says nothing.
+const LEAST_NAME: usize = 12;
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -78,14 +80,15 @@ fn about(input: &InputSummary, several: bool, style: Style) -> Vec<String> {
     facts.push(format!("table {} ({})", safe(&input.table), input.mode));
     let name =
         if several { format!("{}: ", shorten(&safe(&input.input), 34)) } else { String::new() };
-    let mut lines = vec![clip(&format!("  {name}{}", facts.join(" · ")), style.width)];
+    let mut later = Vec::new();
     if let Some(run) = &input.already_loaded_by {
-        lines.push(format!("  already loaded by run {}", safe(run)));
+        later.push(format!("already loaded by run {}", safe(run)));
     }
     if let Some(row) = input.resumed_from {
-        lines
-            .push(format!("  resumed at row {}; what is before it was loaded earlier", count(row)));
+        later.push(format!("resumed at row {}; what is before it was loaded earlier", count(row)));
     }
+    let mut lines = vec![clip(&format!("  {name}{}", facts.join(" · ")), style.width)];
+    lines.extend(later.iter().map(|line| clip(&format!("  {line}"), style.width)));
     lines
 }
 
@@ -108,25 +111,13 @@ fn account(summary: &Summary, style: Style) -> Vec<String> {
     if shown.is_empty() {
         shown.push(0);
     }
-    let several = summary.inputs.len() > 1;
-    let mut rows = vec![equation_head(&shown, several)];
-    if several {
-        for input in summary.inputs.iter().take(INPUTS) {
-            rows.push(equation_row(Some(&shorten(&safe(&input.input), 28)), &input.tally, &shown));
-        }
-        if summary.inputs.len() > INPUTS {
-            rows.push(vec!["…".to_owned()]);
-        }
-        rows.push(equation_row(Some("all"), &summary.tally, &shown));
+    let mut lines = if summary.inputs.len() > 1 {
+        side_by_side(summary, &shown, style.width)
     } else {
-        rows.push(equation_row(None, &summary.tally, &shown));
-    }
-    let mut align = vec![Align::Right; rows[0].len()];
-    if several {
-        align[0] = Align::Left;
-    }
-    let mut lines = table(&rows, &align, "  ");
-    if lines.iter().any(|line| line.chars().count() > style.width) {
+        let rows = [equation_head(&shown), equation_row(&summary.tally, &shown)];
+        table(&rows, &vec![Align::Right; rows[0].len()], "  ")
+    };
+    if lines.is_empty() || lines.iter().any(|line| line.chars().count() > style.width) {
         lines = upright(&summary.tally, &shown);
     }
     let gap = summary.tally.gap();
@@ -137,19 +128,42 @@ fn account(summary: &Summary, style: Style) -> Vec<String> {
     lines
 }
 
-fn equation_head(shown: &[usize], several: bool) -> Vec<String> {
+/// A row for each input, or nothing where names would have no room.
+fn side_by_side(summary: &Summary, shown: &[usize], width: usize) -> Vec<String> {
+    let mut rows = vec![equation_head(shown)];
+    let mut names = vec![String::new()];
+    for input in summary.inputs.iter().take(INPUTS) {
+        rows.push(equation_row(&input.tally, shown));
+        names.push(safe(&input.input));
+    }
+    if summary.inputs.len() > INPUTS {
+        rows.push(Vec::new());
+        names.push("…".to_owned());
+    }
+    rows.push(equation_row(&summary.tally, shown));
+    names.push("all".to_owned());
+    let numbers = table(&rows, &vec![Align::Right; rows[0].len()], "");
+    let taken = numbers.iter().map(|line| line.chars().count()).max().unwrap_or(0);
+    let room = width.saturating_sub(taken + 4);
+    if room < LEAST_NAME {
+        return Vec::new();
+    }
+    let rows: Vec<_> =
+        names.iter().zip(numbers).map(|(name, line)| vec![shorten(name, room), line]).collect();
+    table(&rows, &[Align::Left, Align::Left], "  ")
+}
+
+fn equation_head(shown: &[usize]) -> Vec<String> {
     let names = fates(&Tally::default());
-    let mut head: Vec<String> = several.then(String::new).into_iter().collect();
-    head.push("read".to_owned());
+    let mut head = vec!["read".to_owned()];
     for (at, fate) in shown.iter().enumerate() {
         head.push(format!("{} {}", if at == 0 { "=" } else { "+" }, names[*fate].0));
     }
     head
 }
 
-fn equation_row(name: Option<&str>, tally: &Tally, shown: &[usize]) -> Vec<String> {
-    let mut row: Vec<String> = name.map(str::to_owned).into_iter().collect();
-    row.push(count(tally.read));
+fn equation_row(tally: &Tally, shown: &[usize]) -> Vec<String> {
+    let mut row = vec![count(tally.read)];
     row.extend(shown.iter().map(|fate| count(fates(tally)[*fate].1)));
     row
 }
@@ -189,18 +203,17 @@ fn kinds(summary: &Summary, wanted: impl Fn(Severity) -> bool) -> Vec<Kind<'_>> 
 }
 
 fn problems(summary: &Summary, style: Style) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = vec![String::new()];
     let refused = kinds(summary, |severity| severity == Severity::Critical);
     if !refused.is_empty() || summary.tally.rejected > 0 {
         let heading = format!("{} refused:", plural(summary.tally.rejected, "row"));
-        lines.push(String::new());
         lines.push(style.paint.red(&heading));
         lines.extend(listed(&refused, REFUSALS, summary, style));
     }
     let doubtful = kinds(summary, |severity| severity == Severity::Warning);
-    let about_files: Vec<_> = summary.inputs.iter().flat_map(|input| &input.warnings).collect();
+    let mut about_files: Vec<_> = summary.inputs.iter().flat_map(|input| &input.warnings).collect();
+    about_files.dedup();
     if !doubtful.is_empty() || !about_files.is_empty() {
-        lines.push(String::new());
         lines.push(style.paint.yellow("warnings (these rows are loaded):"));
         let most = if style.verbose { usize::MAX } else { WARNINGS };
         for warning in about_files.iter().take(most) {
@@ -212,7 +225,7 @@ fn problems(summary: &Summary, style: Style) -> Vec<String> {
         }
         lines.extend(listed(&doubtful, WARNINGS, summary, style));
     }
-    lines
+    if lines.len() > 1 { lines } else { Vec::new() }
 }
 
 fn listed(kinds: &[Kind<'_>], most: usize, summary: &Summary, style: Style) -> Vec<String> {
@@ -283,16 +296,14 @@ fn next_steps(summary: &Summary, style: Style) -> Vec<String> {
     };
     let mut distinct = files.clone();
     distinct.dedup();
-    let what = if distinct.len() == 1 { shell(first) } else { summary.run.clone() };
-    let also = match distinct.len() {
-        1 => String::new(),
-        many => format!(" and {} more", many - 1),
+    let (place, what) = match distinct.len() {
+        1 => (shorten(&safe(first), style.width.saturating_sub(40)), shell(first)),
+        many => (format!("{} and {} more", safe(first), many - 1), format!("{}{to}", summary.run)),
     };
     vec![
-        String::new(),
-        format!("{} {}{also}", style.paint.bold("refused rows:"), safe(first)),
-        format!("  etl failures export {what} --format xlsx   # a sheet to correct"),
-        format!("  etl reprocess-failures SHEET{to}   # loads what is corrected"),
+        format!("{} {place}; to correct and load them:", style.paint.bold("refused rows:")),
+        format!("  etl failures export {what} --format xlsx"),
+        format!("  etl reprocess-failures SHEET{to}"),
     ]
 }
 
@@ -318,14 +329,20 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = vec![parts.join(" · ")];
     let agents = agents(&fresh);
     if !agents.is_empty() {
-        let work: Vec<_> = agents
-            .iter()
-            .map(|(name, ms)| format!("{name} {}", duration(*ms as f64 / 1e3)))
-            .collect();
-        lines.push(format!("work of all threads: {}", work.join(" · ")));
+        let work: Vec<_> =
+            agents.iter().map(|(name, ms)| format!("{name} {}", work_time(*ms))).collect();
+        lines.push(clip(&format!("agents: {}", work.join(", ")), style.width));
     }
     lines.push(format!("run {}", safe(&summary.run)));
     lines.iter().map(|line| style.paint.dim(line)).collect()
+}
+
+/// Time at work, all threads together.
+fn work_time(ms: u64) -> String {
+    match ms {
+        0..60_000 => format!("{:.1} s", ms as f64 / 1e3),
+        _ => duration(ms as f64 / 1e3),
+    }
 }
 
 /// Rows that this run has read itself: a resumed input counts what was read before as well.

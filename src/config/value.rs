@@ -156,8 +156,8 @@ pub fn redact(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return redact_parameters(text);
     };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let at = rest[..end].rfind('@').or_else(|| rest.rfind('@'));
+    // A password with a slash or an at sign is not written as it should be, but must stay hidden.
+    let at = rest[..rest.find('?').unwrap_or(rest.len())].rfind('@');
     let shown = match at {
         Some(at) => match rest[..at].split_once(':') {
             Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
