@@ -184,6 +184,10 @@ fn disk(what: &'static str, folder: &Path) -> Finding {
         Err(error) => Finding::new(what, State::Warning, format!("{}: {error}", folder.display())),
         Ok(free) => {
             let told = format!("{} free at {}", binary(free), folder.display());
+            if let Err(error) = tempfile::tempfile_in(folder) {
+                return Finding::new(what, State::Error, format!("{told}, but {error}"))
+                    .hint("choose a folder in which files can be written");
+            }
             if free < TIGHT_DISK {
                 let hint = "a large roll needs about the size of its text, and half again to spill";
                 Finding::new(what, State::Warning, told).hint(hint)

@@ -19,9 +19,9 @@ Examples:
   etl ingest listings.csv --type generic --table listings --mode replace
   etl ingest broward_2025.xlsx --dry-run
 
-Stop it anywhere and run the same command again: it goes on from the last commit. A file that is
-loaded already is known by its content and changes nothing. Refused rows go to *.failed.jsonl beside
-the target.";
+Stop it anywhere and run the same command again: it goes on from the last
+commit. A file that is loaded already is known by its content and changes
+nothing. Refused rows go to *.failed.jsonl beside the target.";
 
 /// Load files into the target
 #[derive(Debug, Args)]
@@ -63,7 +63,9 @@ pub fn perform(
     work: impl FnOnce(&dyn Observer, &Stop) -> Result<Summary, RunError>,
 ) -> Result<u8, CliError> {
     let stop = Stop::default();
-    signals::watch(&stop)?;
+    if let Err(error) = signals::watch(&stop) {
+        output::stderr(&format!("warning: signals end the program at once: {error}"));
+    }
     let progress = Progress::start(context.progress(settings));
     let result = work(&progress, &stop);
     drop(progress);

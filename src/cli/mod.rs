@@ -34,15 +34,15 @@ use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
-  etl plan broward_2025.xlsx                  what would be done, without loading
-  etl ingest broward_2025.xlsx                load into ./etl.duckdb
+  etl plan broward_2025.xlsx              what would be done, without loading
+  etl ingest broward_2025.xlsx            load into ./etl.duckdb
   etl ingest 'rolls/*.zip' --to duckdb:rolls.duckdb
   etl sql \"SELECT county, count(*) FROM parcels GROUP BY county\"
   etl failures export broward_2025.failed.jsonl --format xlsx
   etl reprocess-failures broward_2025.corrected.xlsx
 
-Every flag is also a key of etl.toml and a variable: --memory-limit, memory_limit,
-ETL_MEMORY_LIMIT. `etl config show` prints each value and where it comes from.
+Flags are also keys of etl.toml and variables: --memory-limit is memory_limit
+and ETL_MEMORY_LIMIT. `etl config show` prints each value and its origin.
 ";
 
 /// Loads property rolls and other tables into a database: exactly once, in bounded memory, with

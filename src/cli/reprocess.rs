@@ -17,7 +17,8 @@ Examples:
   etl reprocess-failures 01JD7Q4Z8W3M5N6P7R8S9T0V1X    all refused rows of a run
   etl reprocess-failures                               all refused rows of the target
 
-Rows that pass are loaded, the others stay refused with their attempts counted. Twice is a no-op.";
+Rows that pass are loaded, the others stay refused with their attempts counted.
+Twice is a no-op.";
 
 /// Load refused rows again, after they or the rules were corrected
 #[derive(Debug, Args)]

@@ -46,3 +46,22 @@ fn register(signal: i32, code: u8) -> io::Result<Arc<AtomicBool>> {
     flag::register(signal, Arc::clone(&seen))?;
     Ok(seen)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_asks_for_an_end_in_order() {
+        let stop = Stop::default();
+        watch(&stop).expect("signals can be watched");
+        signal_hook::low_level::raise(SIGTERM).expect("a signal to ourselves");
+        for _ in 0..100 {
+            if stop.is_raised() {
+                break;
+            }
+            std::thread::sleep(LOOK);
+        }
+        assert_eq!(stop.cause(), Some(StopCause::Terminate));
+    }
+}

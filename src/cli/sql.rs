@@ -16,10 +16,11 @@ const MEASURED: usize = 1_000;
 const EXAMPLES: &str = "\
 Examples:
   etl sql \"SELECT county, count(*) FROM parcels GROUP BY county\"
-  etl sql \"SELECT * FROM sales WHERE sale_prc > 1000000\" --format csv > big.csv
+  etl sql \"FROM sales WHERE sale_prc > 1000000\" --format csv > big.csv
   etl sql \"SELECT * FROM etl.runs\" --to duckdb:rolls.duckdb --format json
 
-Nothing can be changed: the target is opened read-only. NULL is empty in a table and in CSV.";
+Nothing can be changed: the target is opened read-only. NULL is empty in a table
+and in CSV.";
 
 /// Ask the target a question, read-only
 #[derive(Debug, Args)]

@@ -15,6 +15,11 @@ fn one_input_with_a_bit_of_everything_fits_the_screen() {
 }
 
 #[test]
+fn scripts_get_every_field() {
+    insta::assert_snapshot!(serde_json::to_string_pretty(&summary()).expect("JSON"));
+}
+
+#[test]
 fn a_clean_run_is_short_and_still_states_the_equation() {
     let mut clean = summary();
     clean.tally = Tally { read: 5, inserted: 5, ..Tally::default() };

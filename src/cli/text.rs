@@ -34,7 +34,7 @@ pub fn binary(bytes: u64) -> String {
     match units.iter().find(|(size, _)| bytes >= *size) {
         Some((size, unit)) => {
             let amount = bytes as f64 / *size as f64;
-            if amount < 9.95 && bytes % size != 0 {
+            if amount < 9.95 && !bytes.is_multiple_of(*size) {
                 format!("{amount:.1} {unit}")
             } else {
                 format!("{amount:.0} {unit}")

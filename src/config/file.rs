@@ -40,7 +40,11 @@ pub fn read_rules(path: &Path) -> Result<Partial, ConfigError> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
-    ConfigError::new(format!("{}: cannot be read: {error}", path.display()))
+    let why = match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    ConfigError::new(format!("{}: {why}", path.display()))
 }
 
 /// Parses the text of a configuration file.
@@ -76,7 +80,7 @@ fn plain_words(message: &str) -> (String, Option<String>) {
     };
     let Some((word, rest)) = quoted("unknown field `").or_else(|| quoted("unknown variant `"))
     else {
-        return (first.to_owned(), None);
+        return (message.trim().replace('\n', "; "), None);
     };
     let expected: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
     if first.starts_with("unknown field") {

@@ -106,7 +106,7 @@ fn nonsense_is_refused_before_anything_is_touched() {
         loaded.settings.request(call(), &Env::new()).expect_err("nonsense").message
     };
     let small = with(Partial { memory_limit: Some(ByteSize(512)), ..Partial::default() });
-    assert_eq!(small, "a memory limit of 512 is too small to work with");
+    assert_eq!(small, "a memory limit of 512B is too small to work with");
     let none = with(Partial { threads: Some(0), ..Partial::default() });
     assert_eq!(none, "threads must be at least 1");
     let to = "postgres://ann:s3cret@host/db".parse().ok();

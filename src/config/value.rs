@@ -56,7 +56,7 @@ impl fmt::Display for ByteSize {
         let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         match units.iter().find(|(size, _)| self.0 >= *size && self.0.is_multiple_of(*size)) {
             Some((size, name)) => write!(f, "{}{name}", self.0 / size),
-            None => write!(f, "{}", self.0),
+            None => write!(f, "{}B", self.0),
         }
     }
 }
@@ -424,7 +424,7 @@ mod tests {
 
     #[test]
     fn sizes_print_as_they_are_written() {
-        for text in ["512MiB", "3GiB", "1KiB", "1000"] {
+        for text in ["512MiB", "3GiB", "1KiB", "1000B"] {
             assert_eq!(text.parse::<ByteSize>().expect("valid").to_string(), text);
         }
     }
