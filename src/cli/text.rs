@@ -54,6 +54,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A guess about the future, to the second: `12 s`, `3 min 42 s`.
+pub fn coarse(seconds: f64) -> String {
+    if seconds < 59.5 { format!("{:.0} s", seconds.ceil()) } else { duration(seconds) }
+}
+
 /// Text from outside, made safe for a terminal.
 pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

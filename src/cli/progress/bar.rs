@@ -1,7 +1,7 @@
 //! Bars on a terminal: one for the input in hand, one line for each that is finished.
 
 use super::{Live, View, finished};
-use crate::cli::text::{count, decimal, duration, safe, shorten};
+use crate::cli::text::{coarse, count, decimal, safe, shorten};
 use crate::flow::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -31,10 +31,10 @@ impl Bars {
         self.clear();
         let of =
             if live.of > 1 { format!("{}/{} ", live.input + 1, live.of) } else { String::new() };
-        let name = shorten(&safe(&live.name), 30);
+        let name = shorten(&safe(&live.name), 26);
         let bar = match live.bytes {
             Some(bytes) => ProgressBar::new(bytes)
-                .with_style(style("{prefix} [{bar:20}] {percent:>3}% {wide_msg}")),
+                .with_style(style("{prefix} [{bar:14}] {percent:>3}% {wide_msg}")),
             None => ProgressBar::new_spinner().with_style(style("{prefix} {spinner} {wide_msg}")),
         };
         let bar = self.lines.add(bar.with_prefix(format!("{of}{name}")));
@@ -92,7 +92,7 @@ impl View for Bars {
             return;
         };
         let (rows, bytes) = live.speed();
-        let eta = live.eta().map_or_else(String::new, |left| format!(" · {} left", duration(left)));
+        let eta = live.eta().map_or_else(String::new, |left| format!(" · {} left", coarse(left)));
         bar.set_position(live.consumed());
         bar.set_message(format!("{}/s read{eta}", decimal(bytes)));
         let queues = live.queues();
@@ -120,7 +120,7 @@ mod tests {
     fn templates_are_valid() {
         for template in [
             "{spinner} {wide_msg}",
-            "{prefix} [{bar:20}] {percent:>3}% {wide_msg}",
+            "{prefix} [{bar:14}] {percent:>3}% {wide_msg}",
             "{prefix} {spinner} {wide_msg}",
             "  {wide_msg}",
         ] {

@@ -2,7 +2,7 @@
 
 use super::{Live, View, finished};
 use crate::cli::output;
-use crate::cli::text::{count, decimal, duration, safe};
+use crate::cli::text::{coarse, count, decimal, safe};
 use crate::flow::Event;
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ fn status(live: &Live) -> String {
         Some(all) if all > 0 => format!("{:.0}%, ", live.consumed() as f64 * 100.0 / all as f64),
         _ => String::new(),
     };
-    let left = live.eta().map_or_else(String::new, |eta| format!(", {} left", duration(eta)));
+    let left = live.eta().map_or_else(String::new, |eta| format!(", {} left", coarse(eta)));
     format!(
         "{}: {share}{} rows, {} rejected, {} rows/s, {}/s read{left}",
         safe(&live.name),
@@ -103,7 +103,7 @@ mod tests {
         };
         assert_eq!(
             status(&live),
-            "a.csv: 25%, 50,000 rows, 3 rejected, 50,000 rows/s, 10.0 MB/s read, 3.0 s left"
+            "a.csv: 25%, 50,000 rows, 3 rejected, 50,000 rows/s, 10.0 MB/s read, 3 s left"
         );
     }
 }

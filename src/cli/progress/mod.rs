@@ -21,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Speeds are means over this time: steady enough to read, fresh enough to be true.
 const WINDOW: Duration = Duration::from_secs(5);
 
+/// Seconds below which a speed would be chance.
+const LEAST_SPAN: f64 = 0.3;
+
 /// One way of telling.
 trait View: Send {
     /// Something happened. `live` is the input it concerns, where there is one.
@@ -73,7 +76,7 @@ impl Live {
             return (0.0, 0.0);
         };
         let seconds = (last.0 - first.0).as_secs_f64();
-        if seconds <= 0.0 {
+        if seconds < LEAST_SPAN {
             return (0.0, 0.0);
         }
         let per_second = |from: u64, to: u64| to.saturating_sub(from) as f64 / seconds;
@@ -87,10 +90,10 @@ impl Live {
         (bytes > 0.0).then(|| left as f64 / bytes)
     }
 
-    /// Chunks waiting before each agent.
+    /// Chunks waiting before each agent; nothing waits before the reader.
     fn queues(&self) -> Vec<(String, u64)> {
         let readings = self.meters.readings();
-        readings.into_iter().map(|reading| (reading.agent, reading.queued)).collect()
+        readings.into_iter().skip(1).map(|reading| (reading.agent, reading.queued)).collect()
     }
 }
 
