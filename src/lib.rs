@@ -2,6 +2,8 @@
 //! for.
 
 pub mod chunk;
+pub mod cli;
+pub mod config;
 pub mod duck;
 pub mod enrich;
 pub mod flow;

@@ -1,60 +1,194 @@
-//! Earlier runs and questions to the target, read-only.
+//! Earlier runs, and questions to a target, read-only.
 
 use super::error::{RunError, RunErrorKind};
-use super::request::TargetUrl;
-use crate::duck::{ResultColumn, Value};
+use super::memory;
+use super::problems::read_problems;
+use super::request::{Mode, TargetUrl};
+use super::summary::{InputSummary, RunStatus, Summary};
+use crate::chunk::Tally;
+use crate::duck::{ColumnType, Connection, ResultColumn, Value};
 use crate::load::LoadError;
-use crate::load::duckdb::{DuckTarget, Ledger, RunRow, has_ledger};
+pub use crate::load::duckdb::RunRow;
+use crate::load::duckdb::{DuckTarget, Ledger, PastInput, has_ledger};
+use serde::Serialize;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-/// Memory for questions, in bytes.
+/// Memory for questions to the ledger, in bytes.
 const MEMORY: u64 = 256 << 20;
 
 /// All runs of a target, newest first.
 pub fn list(target: &TargetUrl) -> Result<Vec<RunRow>, RunError> {
-    let target = open(target, MEMORY)?;
-    let con = target.connect()?;
+    let con = open(target, MEMORY)?.connect()?;
     if !has_ledger(&con)? {
         return Ok(Vec::new());
     }
     Ok(Ledger::new(&con).runs()?)
 }
 
-/// One run: its row in the ledger, and the summary it left (JSON), if it finished.
-pub fn show(target: &TargetUrl, run: &str) -> Result<(RunRow, Option<String>), RunError> {
-    let found = list(target)?.into_iter().find(|row| row.run.eq_ignore_ascii_case(run));
+/// One run, as its ledger tells it; `latest` is the newest.
+pub fn show(target: &TargetUrl, run: &str) -> Result<Summary, RunError> {
+    let runs = list(target)?;
+    let found = match run {
+        "latest" => runs.first(),
+        run => runs.iter().find(|row| row.run.eq_ignore_ascii_case(run)),
+    };
     let Some(row) = found else {
         return Err(RunError::new(RunErrorKind::Usage, format!("{target} has no run {run}"))
             .with_hint("`etl runs list` shows the runs"));
     };
     let con = open(target, MEMORY)?.connect()?;
-    let summary = Ledger::new(&con).summary(&row.run)?;
-    Ok((row, summary))
+    summary_of(&con, row, target)
 }
 
-/// Answers a question from the target, in bounded memory. `each` gets the columns and some rows, at
-/// least once, and may stop the query.
+fn summary_of(con: &Connection, row: &RunRow, target: &TargetUrl) -> Result<Summary, RunError> {
+    let past = Ledger::new(con).inputs(&row.run)?;
+    let inputs = past.iter().map(|past| input_summary(con, &row.run, past));
+    let inputs: Vec<_> = inputs.collect::<Result<_, _>>()?;
+    let mut tally = Tally::default();
+    inputs.iter().for_each(|input| tally += input.tally);
+    Ok(Summary {
+        run: row.run.clone(),
+        status: if row.status == "done" { RunStatus::Done } else { RunStatus::Unfinished },
+        target: target.to_string(),
+        tally,
+        inputs,
+        skipped: Vec::new(),
+        peak_memory: None,
+        memory_limit: 0,
+        seconds: row.seconds,
+    })
+}
+
+fn input_summary(con: &Connection, run: &str, past: &PastInput) -> Result<InputSummary, RunError> {
+    let label = match &past.sheet {
+        Some(sheet) => format!("{}, sheet \"{sheet}\"", past.path),
+        None => past.path.clone(),
+    };
+    Ok(InputSummary {
+        input: label,
+        fingerprint: past.fingerprint.clone(),
+        kind: past.kind.clone(),
+        plain: String::new(),
+        county: None,
+        year: None,
+        release: past.release.clone(),
+        table: past.table.clone(),
+        mode: if past.strategy == "replace" { Mode::Replace } else { Mode::Merge },
+        tally: past.tally,
+        problems: read_problems(con, run, past.input)?,
+        warnings: Vec::new(),
+        failed_file: past.failed_file.clone().filter(|_| past.tally.rejected > 0),
+        agents: Vec::new(),
+        resumed_from: None,
+        already_loaded_by: None,
+        bytes: 0,
+        seconds: past.seconds,
+    })
+}
+
+/// How a column of an answer is to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SqlKind {
+    /// Text, dates, everything else.
+    Text,
+    /// A number: right aligned, bare in JSON.
+    Number,
+    /// `true` or `false`: bare in JSON.
+    Boolean,
+}
+
+/// An answer comes as its columns, then its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SqlRows {
+    /// Names and kinds; first, and once.
+    Columns(Vec<(String, SqlKind)>),
+    /// Some rows as text; `None` is NULL.
+    Rows(Vec<Vec<Option<String>>>),
+}
+
+/// Answers a question from the target, in bounded memory. The sink returns `false` to stop.
 pub fn sql(
     target: &TargetUrl,
     question: &str,
     memory: u64,
-    each: &mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>,
+    sink: &mut dyn FnMut(SqlRows) -> bool,
 ) -> Result<(), RunError> {
     let con = open(target, memory)?.connect()?;
-    con.query_each(question, &[], |columns, rows| each(columns, rows)).map_err(|error| {
+    let mut begun = false;
+    let mut each = |columns: &[ResultColumn], rows: Vec<Vec<Value>>| {
+        if !begun {
+            begun = true;
+            let kind = |column: &ResultColumn| (column.name.clone(), sql_kind(column.kind));
+            if !sink(SqlRows::Columns(columns.iter().map(kind).collect())) {
+                return ControlFlow::Break(());
+            }
+        }
+        let cell = |value: &Value| (!value.is_null()).then(|| value.to_string());
+        let rows = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        if sink(SqlRows::Rows(rows)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    con.query_each(question, &[], &mut each).map_err(|error| {
         RunError::new(RunErrorKind::Usage, error.message.trim().to_owned())
             .with_hint("the dialect is DuckDB's; `SHOW TABLES` lists what there is")
     })?;
     Ok(())
 }
 
-fn open(target: &TargetUrl, memory: u64) -> Result<DuckTarget, RunError> {
+fn sql_kind(kind: ColumnType) -> SqlKind {
+    use ColumnType as C;
+    match kind {
+        C::Bool => SqlKind::Boolean,
+        C::TinyInt | C::SmallInt | C::Integer | C::BigInt | C::UTinyInt | C::USmallInt => {
+            SqlKind::Number
+        }
+        C::UInteger | C::UBigInt | C::HugeInt | C::UHugeInt | C::Float | C::Double => {
+            SqlKind::Number
+        }
+        C::Decimal { .. } => SqlKind::Number,
+        _ => SqlKind::Text,
+    }
+}
+
+/// What `etl doctor` wants to know about a target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TargetState {
+    /// Whether there is anything yet.
+    pub exists: bool,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Whether it has a ledger.
+    pub ledger: bool,
+    /// Unfinished runs.
+    pub unfinished: Vec<String>,
+}
+
+/// Looks at a target without changing it. An error says who holds it, or why it cannot be opened.
+pub fn target_state(target: &TargetUrl) -> Result<TargetState, RunError> {
+    let TargetUrl::Duckdb(path) = target;
+    let Ok(meta) = path.metadata() else {
+        return Ok(TargetState { exists: false, bytes: 0, ledger: false, unfinished: Vec::new() });
+    };
+    let con = open(target, MEMORY)?.connect()?;
+    let ledger = has_ledger(&con)?;
+    let unfinished = if ledger { Ledger::new(&con).unfinished_runs()? } else { Vec::new() };
+    Ok(TargetState { exists: true, bytes: meta.len(), ledger, unfinished })
+}
+
+/// Name and version of a pack.
+pub fn pack_version(name: &str) -> Result<String, RunError> {
+    let pack = super::ingest::load_pack(name)?;
+    Ok(format!("{} {}", pack.name, pack.version))
+}
+
+/// Opens an existing target for questions.
+pub(super) fn open(target: &TargetUrl, memory: u64) -> Result<DuckTarget, RunError> {
     let TargetUrl::Duckdb(path) = target;
     if !path.exists() {
         return Err(missing(path));
     }
-    DuckTarget::read_only(path, memory).map_err(|error: LoadError| {
+    let share = memory.saturating_sub(memory::FIXED).max(64 << 20);
+    DuckTarget::read_only(path, share).map_err(|error: LoadError| {
         let mut error = RunError::from(error);
         error.message = format!("{}: {}", path.display(), error.message);
         error

@@ -15,7 +15,7 @@ pub struct Shares {
 
 /// What the program takes whatever it does: its code, DuckDB's library, thread stacks, allocator
 /// slack, the agents' engine. Measured on a run of a wide roll.
-const FIXED: u64 = 150 << 20;
+pub const FIXED: u64 = 150 << 20;
 
 /// Divides a limit. Below 384 MiB one writer must do.
 pub fn shares(limit: u64, writers: usize) -> Shares {

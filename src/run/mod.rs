@@ -6,6 +6,7 @@
 mod agents;
 mod check;
 mod error;
+pub mod failures;
 pub mod history;
 mod ingest;
 mod load_one;
@@ -14,10 +15,13 @@ mod plan;
 mod policy;
 mod prepare;
 mod problems;
+mod reprocess;
 mod request;
 mod summary;
 
 pub use check::check;
+pub use history::{SqlKind, SqlRows, TargetState, pack_version, sql, target_state};
+pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
 pub use ingest::{ingest, load_pack};
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
 pub use error::{RunError, RunErrorKind};

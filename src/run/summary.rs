@@ -13,6 +13,8 @@ pub enum RunStatus {
     Done,
     /// Every input had been loaded before.
     AlreadyLoaded,
+    /// Begun and not finished (`runs show`).
+    Unfinished,
     /// Nothing was to be loaded (`check`).
     Checked,
 }

@@ -1,0 +1,278 @@
+//! Flags that several commands share. A flag is a layer of the settings: each becomes a key.
+
+use super::error::CliError;
+use crate::config::{
+    ByteSize, Call, ColorWhen, ConfigError, Delimiter, Partial, ProgressKind, Rate, RuleLevel,
+    Secret, Value,
+};
+use crate::run::{Mode, OnAbort};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// A closed list of words: shown in the help, offered by completions, parsed as in a file.
+fn words<T>(known: &'static [&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: Value + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(known).try_map(|word| T::parse(&word).map_err(Told))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Told(String);
+
+const PROGRESS: &[&str] = &["auto", "bar", "log", "json", "none"];
+const COLOR: &[&str] = &["auto", "always", "never"];
+const MODES: &[&str] = &["merge", "append", "replace"];
+const ON_ABORT: &[&str] = &["keep", "rollback"];
+const RELEASES: &[&str] = &["P", "S", "F"];
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalArgs {
+    /// Configuration file instead of ./etl.toml
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    pub config: Option<PathBuf>,
+    /// Named set of settings of the configuration file
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub profile: Option<String>,
+    /// How progress is shown on stderr
+    #[arg(long, global = true, value_name = "HOW", value_parser = words::<ProgressKind>(PROGRESS),
+        help_heading = "Global options")]
+    pub progress: Option<ProgressKind>,
+    /// When colours are used
+    #[arg(long, global = true, value_name = "WHEN", value_parser = words::<ColorWhen>(COLOR),
+        help_heading = "Global options")]
+    pub color: Option<ColorWhen>,
+    /// No progress and no summary; errors are still told
+    #[arg(short, long, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+    /// Log on stderr; twice for more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count,
+        help_heading = "Global options")]
+    pub verbose: u8,
+}
+
+/// How a result is written to stdout.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+}
+
+/// Where rows are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TargetArgs {
+    /// Target: duckdb:PATH; env:NAME and file:PATH name a place that holds it
+    #[arg(long, value_name = "TARGET")]
+    pub to: Option<Secret>,
+}
+
+impl TargetArgs {
+    /// The layer of these flags.
+    pub fn partial(&self) -> Partial {
+        Partial { to: self.to.clone(), ..Partial::default() }
+    }
+}
+
+/// Everything that decides a load.
+#[derive(Debug, Clone, Args)]
+pub struct LoadArgs {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Table instead of the one that the pack names
+    #[arg(long, value_name = "NAME")]
+    table: Option<String>,
+    /// How rows meet what the target holds
+    #[arg(long, value_name = "MODE",
+        value_parser = words::<Mode>(MODES))]
+    mode: Option<Mode>,
+    /// Forget unfinished work on these inputs and load them as new
+    #[arg(long)]
+    fresh: bool,
+    /// Read only the first N records of each input
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    agents: AgentArgs,
+    #[command(flatten)]
+    errors: ErrorArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What the input is")]
+struct InputArgs {
+    /// Kind: nal, sdf, nap, navn, navd, generic or one of the pack
+    #[arg(long = "type", value_name = "KIND")]
+    kind: Option<String>,
+    /// County by DOR number, FIPS or name
+    #[arg(long, value_name = "COUNTY")]
+    county: Option<String>,
+    /// Roll year
+    #[arg(long, value_name = "YEAR")]
+    year: Option<u16>,
+    /// Release: preliminary, second or final
+    #[arg(long, value_name = "RELEASE", ignore_case = true,
+        value_parser = PossibleValuesParser::new(RELEASES))]
+    release: Option<String>,
+    /// Submission number of the release
+    #[arg(long, value_name = "N")]
+    submission: Option<u16>,
+    /// Sheet by name or number (may be repeated)
+    #[arg(long, value_name = "SHEET")]
+    sheet: Option<Vec<String>>,
+    /// Row of the header as an editor shows it; 0: none
+    #[arg(long, value_name = "ROW")]
+    header_row: Option<u64>,
+    /// Column names of a file without a header
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    headers: Option<Vec<String>>,
+    /// Encoding of text files, such as windows-1252
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Character between fields; tab, comma, semicolon, pipe
+    #[arg(long, value_name = "CHAR")]
+    delimiter: Option<Delimiter>,
+    /// florida, or the folder of a pack
+    #[arg(long, value_name = "PACK")]
+    pack: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Agents and rules")]
+struct AgentArgs {
+    /// Agents in order, such as validate,transform
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    agents: Option<Vec<String>>,
+    /// Levels of rules: a TOML file with a table [rules]
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
+    /// Level of one rule, such as FILE-04=warning (may be repeated)
+    #[arg(long, value_name = "ID=LEVEL", value_parser = rule_level)]
+    rule: Vec<(String, RuleLevel)>,
+}
+
+fn rule_level(text: &str) -> Result<(String, RuleLevel), String> {
+    let (id, level) = text.split_once('=').ok_or("write it like FILE-04=warning")?;
+    Ok((id.to_owned(), RuleLevel::parse(level)?))
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Refused rows")]
+struct ErrorArgs {
+    /// Stop when more than N rows are refused
+    #[arg(long, value_name = "N")]
+    max_errors: Option<u64>,
+    /// Stop when more than this share is refused, such as 1%
+    #[arg(long, value_name = "SHARE")]
+    max_error_rate: Option<Rate>,
+    /// Warn when more than this share is refused
+    #[arg(long, value_name = "SHARE")]
+    warn_error_rate: Option<Rate>,
+    /// What stays in the target when the run is stopped
+    #[arg(long, value_name = "WHAT",
+        value_parser = words::<OnAbort>(ON_ABORT))]
+    on_abort: Option<OnAbort>,
+    /// Exit 0 instead of 3 when some rows were refused
+    #[arg(long)]
+    rejects_ok: bool,
+    /// Folder of the failed-record files
+    #[arg(long, value_name = "DIR")]
+    failed: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Machine")]
+struct MachineArgs {
+    /// Memory of the whole program, such as 512MiB
+    #[arg(long, value_name = "SIZE")]
+    memory_limit: Option<ByteSize>,
+    /// Worker threads
+    #[arg(short = 'j', long, value_name = "N")]
+    threads: Option<usize>,
+    /// Connections that write at the same time
+    #[arg(long, value_name = "N")]
+    writers: Option<usize>,
+    /// Most rows of a chunk
+    #[arg(long, value_name = "N")]
+    chunk_rows: Option<usize>,
+    /// All agents of a chunk on one core, or threads and a queue for each
+    #[arg(long, value_name = "BOOL")]
+    fuse: Option<bool>,
+    /// Folder of spill files
+    #[arg(long, value_name = "DIR")]
+    temp_dir: Option<PathBuf>,
+}
+
+impl LoadArgs {
+    /// The layer of these flags.
+    pub fn partial(&self) -> Partial {
+        let (input, errors, machine) = (&self.input, &self.errors, &self.machine);
+        Partial {
+            table: self.table.clone(),
+            mode: self.mode,
+            kind: input.kind.clone(),
+            county: input.county.clone(),
+            year: input.year,
+            release: input.release.clone(),
+            submission: input.submission,
+            sheet: input.sheet.clone(),
+            header_row: input.header_row,
+            headers: input.headers.clone(),
+            encoding: input.encoding.clone(),
+            delimiter: input.delimiter,
+            pack: input.pack.clone(),
+            agents: self.agents.agents.clone(),
+            rules: self.agents.rule.iter().cloned().collect(),
+            max_errors: errors.max_errors,
+            max_error_rate: errors.max_error_rate,
+            warn_error_rate: errors.warn_error_rate,
+            on_abort: errors.on_abort,
+            rejects_ok: errors.rejects_ok.then_some(true),
+            failed: errors.failed.clone(),
+            memory_limit: machine.memory_limit,
+            threads: machine.threads,
+            writers: machine.writers,
+            chunk_rows: machine.chunk_rows,
+            fuse: machine.fuse,
+            temp_dir: machine.temp_dir.clone(),
+            ..self.target.partial()
+        }
+    }
+
+    /// The file of rule levels.
+    pub fn rules_file(&self) -> Option<PathBuf> {
+        self.agents.rules.clone()
+    }
+
+    /// What concerns this run only.
+    pub fn call(&self, inputs: &[String]) -> Call {
+        Call {
+            inputs: inputs.to_vec(),
+            fresh: self.fresh,
+            limit: self.limit,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    /// Whether the result is for scripts.
+    pub fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+}
+
+/// Wrong usage that clap cannot see.
+pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> CliError {
+    ConfigError::new(message).with_hint(hint).into()
+}

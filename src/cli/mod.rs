@@ -1,0 +1,174 @@
+//! The command line: flags and settings in, text and exit codes out.
+//!
+//! The only room that prints, reads the environment and the home folder, and ends the program.
+
+mod args;
+mod check;
+mod completions;
+mod config;
+mod context;
+mod doctor;
+mod error;
+pub mod exit;
+mod failures;
+mod ingest;
+mod machine;
+mod output;
+mod plan;
+mod progress;
+mod report_error;
+mod reprocess;
+mod runs;
+#[cfg(test)]
+mod sample;
+mod signals;
+mod sql;
+mod summary;
+mod text;
+
+use args::GlobalArgs;
+use clap::{Parser, Subcommand};
+use context::Context;
+use error::CliError;
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  etl plan broward_2025.xlsx              what would be done, without loading
+  etl ingest broward_2025.xlsx            load into ./etl.duckdb
+  etl ingest 'rolls/*.zip' --to duckdb:rolls.duckdb
+  etl sql \"SELECT county, count(*) FROM parcels GROUP BY county\"
+  etl failures export broward_2025.failed.jsonl --format xlsx
+  etl reprocess-failures broward_2025.corrected.xlsx
+
+Flags are also keys of etl.toml and variables: --memory-limit is memory_limit
+and ETL_MEMORY_LIMIT. `etl config show` prints each value and its origin.
+";
+
+/// Loads property rolls and other tables into a database: exactly once, in bounded memory, with
+/// every row accounted for
+#[derive(Debug, Parser)]
+#[command(name = "etl", version, max_term_width = 100, after_help = after_help())]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn after_help() -> String {
+    format!("{EXAMPLES}\n{}", exit::HELP)
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Load files into the target
+    Ingest(Box<ingest::Ingest>),
+    /// Show what ingest would do, without loading
+    Plan(Box<plan::Plan>),
+    /// Do everything but the load, and say what is wrong
+    Check(Box<check::Check>),
+    /// Load refused rows again, after they or the rules were corrected
+    ReprocessFailures(Box<reprocess::Reprocess>),
+    /// List, show or export refused rows
+    Failures(failures::Failures),
+    /// List or show the runs of a target
+    Runs(runs::Runs),
+    /// Look at memory, disk and target
+    Doctor(doctor::Doctor),
+    /// Ask the target a question, read-only
+    Sql(sql::Sql),
+    /// Show the settings and where they come from
+    Config(config::Config),
+    /// Write a completion script for a shell
+    Completions(completions::Completions),
+}
+
+impl Command {
+    fn json(&self) -> bool {
+        match self {
+            Self::Ingest(verb) => verb.json(),
+            Self::Plan(verb) => verb.json(),
+            Self::Check(verb) => verb.json(),
+            Self::ReprocessFailures(verb) => verb.json(),
+            Self::Failures(verb) => verb.json(),
+            Self::Runs(verb) => verb.json(),
+            Self::Doctor(verb) => verb.json(),
+            Self::Sql(verb) => verb.json(),
+            Self::Config(verb) => verb.json(),
+            Self::Completions(_) => false,
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<u8, CliError> {
+        match self {
+            Self::Ingest(verb) => verb.run(context),
+            Self::Plan(verb) => verb.run(context),
+            Self::Check(verb) => verb.run(context),
+            Self::ReprocessFailures(verb) => verb.run(context),
+            Self::Failures(verb) => verb.run(context),
+            Self::Runs(verb) => verb.run(context),
+            Self::Doctor(verb) => verb.run(context),
+            Self::Sql(verb) => verb.run(context),
+            Self::Config(verb) => verb.run(context),
+            Self::Completions(verb) => verb.run(),
+        }
+    }
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    report_error::install_panic_hook();
+    // A panic on this thread has been told by the hook; what is left is the exit code.
+    let code = std::panic::catch_unwind(run).unwrap_or(exit::FAILED);
+    ExitCode::from(code)
+}
+
+fn run() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let context = Context::new(cli.global);
+    context.start_log();
+    match cli.command.run(&context) {
+        Ok(code) => code,
+        Err(error) => report_error::report(&error, cli.command.json(), context.paint_stderr()),
+    }
+}
+
+/// Help and version go to stdout and are no errors.
+fn usage(error: &clap::Error) -> u8 {
+    match error.print() {
+        Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => exit::FAILED,
+        _ if error.use_stderr() => exit::USAGE,
+        _ => exit::DONE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::KEYS;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_setting_is_a_flag_of_ingest() {
+        let cli = Cli::command();
+        let ingest = cli.find_subcommand("ingest").expect("a command");
+        let longs: Vec<_> = ingest
+            .get_arguments()
+            .chain(cli.get_arguments())
+            .filter_map(|arg| arg.get_long())
+            .collect();
+        for key in KEYS {
+            let flag = key.name.replace('_', "-");
+            assert!(longs.contains(&flag.as_str()), "--{flag}");
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `etl runs`: the runs of a target.
+
+use super::args::{Format, TargetArgs};
+use super::context::Context;
+use super::error::CliError;
+use super::summary::{Style, render};
+use super::text::{Align, Paint, count, duration, safe, table};
+use super::{exit, output};
+use crate::run::history::{self, RunRow};
+use clap::{Args, Subcommand};
+
+/// List or show the runs of a target
+#[derive(Debug, Args)]
+pub struct Runs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All runs, newest first
+    List(List),
+    /// The summary of one run
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+struct List {
+    #[command(flatten)]
+    target: TargetArgs,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// Run, or `latest`
+    #[arg(default_value = "latest", value_name = "RUN")]
+    run: String,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+impl Runs {
+    /// Whether the result is for scripts.
+    pub fn json(&self) -> bool {
+        let format = match &self.command {
+            Command::List(list) => list.format,
+            Command::Show(show) => show.format,
+        };
+        format == Format::Json
+    }
+
+    /// Lists or shows.
+    pub fn run(&self, context: &Context) -> Result<u8, CliError> {
+        let target = match &self.command {
+            Command::List(list) => &list.target,
+            Command::Show(show) => &show.target,
+        };
+        let settings = context.settings(target.partial(), None)?;
+        let target = settings.target(&context.env)?;
+        let paint = context.paint(&settings);
+        match &self.command {
+            Command::List(_) => {
+                let runs = history::list(&target)?;
+                if self.json() {
+                    output::json(&runs)?
+                } else {
+                    output::stdout(&listed(&runs, paint))?
+                }
+            }
+            Command::Show(show) => {
+                let summary = history::show(&target, &show.run)?;
+                if self.json() {
+                    output::json(&summary)?;
+                } else {
+                    let width = context.width();
+                    output::stdout(&render(&summary, Style { paint, width, verbose: true }))?;
+                }
+            }
+        }
+        Ok(exit::DONE)
+    }
+}
+
+fn listed(runs: &[RunRow], paint: Paint) -> String {
+    if runs.is_empty() {
+        return "no runs yet\n".to_owned();
+    }
+    let head = ["run", "started", "status", "tables", "read", "inserted", "rejected", "time"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(runs.iter().map(|run| {
+        vec![
+            safe(&run.run),
+            safe(&run.started),
+            safe(&run.status),
+            safe(&run.tables.join(", ")),
+            count(run.tally.read),
+            count(run.tally.inserted),
+            count(run.tally.rejected),
+            duration(run.seconds),
+        ]
+    }));
+    let (left, right) = (Align::Left, Align::Right);
+    let mut lines = table(&rows, &[left, left, left, left, right, right, right, right], "");
+    lines[0] = paint.bold(&lines[0]);
+    lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Tally;
+
+    #[test]
+    fn runs_stand_in_a_table() {
+        let run = RunRow {
+            command: "ingest".into(),
+            inputs: 1,
+            run: "01JD7Q4Z8W3M5N6P7R8S9T0V1X".into(),
+            started: "2025-07-01 10:00:00".into(),
+            finished: None,
+            status: "unfinished".into(),
+            tables: vec!["sales".into()],
+            tally: Tally { read: 95_332, inserted: 95_000, rejected: 332, ..Tally::default() },
+            seconds: 4.25,
+        };
+        insta::assert_snapshot!(listed(&[run], Paint(false)));
+        assert_eq!(listed(&[], Paint(false)), "no runs yet\n");
+    }
+}

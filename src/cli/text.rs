@@ -1,0 +1,206 @@
+//! Numbers, sizes, times and colours as people read them.
+
+/// `95,332`.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 row`, `2 rows`.
+pub fn plural(number: u64, one: &str) -> String {
+    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// Decimal, as disks and networks are measured: `50.8 MB`.
+pub fn decimal(bytes: f64) -> String {
+    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
+    match units.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) if bytes / size < 99.95 => format!("{:.1} {unit}", bytes / size),
+        Some((size, unit)) => format!("{:.0} {unit}", bytes / size),
+        None => format!("{bytes:.0} B"),
+    }
+}
+
+/// Binary, as memory is measured: `210 MiB`.
+pub fn binary(bytes: u64) -> String {
+    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    match units.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => {
+            let amount = bytes as f64 / *size as f64;
+            if amount < 9.95 && !bytes.is_multiple_of(*size) {
+                format!("{amount:.1} {unit}")
+            } else {
+                format!("{amount:.0} {unit}")
+            }
+        }
+        None => format!("{bytes} B"),
+    }
+}
+
+/// `0.42 s`, `4.2 s`, `3 min 42 s`, `1 h 05 min`.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.995 => format!("{s:.2} s"),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3_599.5 => format!("{} min {:02} s", s.round() as u64 / 60, s.round() as u64 % 60),
+        s => format!("{} h {:02} min", s as u64 / 3_600, s as u64 % 3_600 / 60),
+    }
+}
+
+/// A guess about the future, to the second: `12 s`, `3 min 42 s`.
+pub fn coarse(seconds: f64) -> String {
+    if seconds < 59.5 { format!("{:.0} s", seconds.ceil()) } else { duration(seconds) }
+}
+
+/// Text from outside, made safe for a terminal.
+pub fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out
+}
+
+/// Cut in the middle to at most `width` characters: the end of a path says more than its middle.
+pub fn shorten(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width || width < 5 {
+        return text.to_owned();
+    }
+    let head = (width - 1) / 3;
+    let tail = width - 1 - head;
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(length - tail).collect();
+    format!("{start}…{end}")
+}
+
+/// Cut at the end to at most `width` characters.
+pub fn clip(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let mut out: String = text.chars().take(width.saturating_sub(1)).collect();
+    out.push('…');
+    out
+}
+
+/// An argument as it can be typed into a shell again.
+pub fn shell(argument: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:\\=,@%+".contains(c);
+    let text = safe(argument);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else if text.contains('"') {
+        format!("'{text}'")
+    } else {
+        format!("\"{text}\"")
+    }
+}
+
+/// Which side a column is aligned to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// Lines of a table whose columns are as wide as they must be, two blanks apart.
+pub fn table(rows: &[Vec<String>], align: &[Align], indent: &str) -> Vec<String> {
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..align.len()).map(|column| width(column).unwrap_or(0)).collect();
+    rows.iter()
+        .map(|row| {
+            let cells =
+                row.iter().zip(&widths).zip(align).map(|((cell, width), side)| match side {
+                    Align::Left => format!("{cell:<width$}"),
+                    Align::Right => format!("{cell:>width$}"),
+                });
+            let line = cells.collect::<Vec<_>>().join("  ");
+            format!("{indent}{}", line.trim_end())
+        })
+        .collect()
+}
+
+/// Colours, or none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Paint(pub bool);
+
+impl Paint {
+    fn wrap(self, code: &str, text: &str) -> String {
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
+    /// Headings.
+    pub fn bold(self, text: &str) -> String {
+        self.wrap("1", text)
+    }
+
+    /// Trouble.
+    pub fn red(self, text: &str) -> String {
+        self.wrap("1;31", text)
+    }
+
+    /// Doubt.
+    pub fn yellow(self, text: &str) -> String {
+        self.wrap("33", text)
+    }
+
+    /// Success.
+    pub fn green(self, text: &str) -> String {
+        self.wrap("32", text)
+    }
+
+    /// Side remarks.
+    pub fn dim(self, text: &str) -> String {
+        self.wrap("2", text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_separators() {
+        assert_eq!(
+            [0, 999, 1_000, 95_332, 1_234_567].map(count).join(" "),
+            "0 999 1,000 95,332 1,234,567"
+        );
+    }
+
+    #[test]
+    fn sizes_and_times_have_sensible_units() {
+        assert_eq!(decimal(50_800_000.0), "50.8 MB");
+        assert_eq!(decimal(405_000_000.0), "405 MB");
+        assert_eq!(binary(512 << 20), "512 MiB");
+        assert_eq!(binary(3 << 29), "1.5 GiB");
+        assert_eq!(duration(0.4), "0.40 s");
+        assert_eq!(duration(222.0), "3 min 42 s");
+        assert_eq!(duration(59.97), "1 min 00 s");
+        assert_eq!(duration(3_900.0), "1 h 05 min");
+    }
+
+    #[test]
+    fn long_paths_keep_their_ends() {
+        assert_eq!(shorten("data/2025/SDF16P202501.csv", 15), "data…202501.csv");
+        assert_eq!(clip("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn text_from_outside_cannot_drive_the_terminal() {
+        assert_eq!(safe("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+        assert_eq!(shell("my file.csv"), "\"my file.csv\"");
+        assert_eq!(shell("C:\\rolls\\a.csv"), "C:\\rolls\\a.csv");
+    }
+}

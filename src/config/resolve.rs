@@ -1,0 +1,296 @@
+//! Folding the layers, and from the folded settings to a request in which nothing is left open.
+
+use super::env::{self, Env};
+use super::error::ConfigError;
+use super::settings::{Origin, Partial, Settings, Sourced};
+use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, Value};
+use super::{defaults, file};
+use crate::run::{ErrorBudget, Limits, Request, TargetUrl};
+use crate::source::SourceOptions;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Smallest memory limit that a run can work with.
+pub const LEAST_MEMORY: u64 = 64 << 20;
+
+/// Everything that decides the settings, gathered by `cli`.
+#[derive(Debug, Default)]
+pub struct Sources<'a> {
+    /// The user's file, where the platform has a place for it.
+    pub user_file: Option<PathBuf>,
+    /// `./etl.toml`, used when it exists.
+    pub project_file: Option<PathBuf>,
+    /// A file named by `--config` or `ETL_CONFIG` instead of the project file; it must exist.
+    pub named_file: Option<PathBuf>,
+    /// Chosen by `--profile`; else by `ETL_PROFILE`.
+    pub profile: Option<String>,
+    /// Chosen by `--rules`; else by `ETL_RULES`.
+    pub rules_file: Option<PathBuf>,
+    /// The environment.
+    pub env: Option<&'a Env>,
+    /// The flags.
+    pub flags: Partial,
+}
+
+/// What this machine offers.
+#[derive(Debug, Clone, Copy)]
+pub struct Machine {
+    /// Bytes that a container or the machine itself allows, where known.
+    pub memory: Option<u64>,
+    /// Processors.
+    pub threads: usize,
+}
+
+/// The folded settings and what the user should know about them.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// The settings.
+    pub settings: Settings,
+    /// Sentences to print.
+    pub warnings: Vec<String>,
+}
+
+/// What a command says about one run only.
+#[derive(Debug, Clone, Default)]
+pub struct Call {
+    /// Paths, folders, patterns.
+    pub inputs: Vec<String>,
+    /// Forget unfinished work.
+    pub fresh: bool,
+    /// Read only so many records of each input.
+    pub limit: Option<u64>,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// Settings of the command line itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ui {
+    /// How progress is told.
+    pub progress: ProgressKind,
+    /// When colours are used.
+    pub color: ColorWhen,
+    /// Exit 0 when rows were refused.
+    pub rejects_ok: bool,
+}
+
+/// Reads and folds all layers: default < user < project < profile < environment < flag.
+pub fn load(sources: &Sources<'_>, machine: &Machine) -> Result<Loaded, ConfigError> {
+    let mut settings = Settings::default();
+    settings.overlay(&defaults(), &|_| Origin::Default);
+    let files = read_files(sources)?;
+    for (path, partial) in &files {
+        settings.overlay(partial, &|_| Origin::File(path.clone()));
+    }
+    let empty = Env::new();
+    let variables = sources.env.unwrap_or(&empty);
+    let profile = sources.profile.as_ref().or_else(|| variables.get(env::PROFILE));
+    if let Some(name) = profile.filter(|name| !name.is_empty()) {
+        overlay_profile(&mut settings, &files, name)?;
+    }
+    let (partial, warnings) = env::read(variables)?;
+    settings.overlay(&partial, &|key| Origin::Env(env::variable(key)));
+    if let Some(path) = variables.get(env::RULES).filter(|path| !path.is_empty()) {
+        settings.overlay(&file::read_rules(Path::new(path))?, &|_| Origin::Env(env::RULES.into()));
+    }
+    if let Some(path) = &sources.rules_file {
+        settings.overlay(&file::read_rules(path)?, &|_| Origin::Flag("--rules".into()));
+    }
+    settings.overlay(&sources.flags, &|key| Origin::Flag(flag(key)));
+    fit_to_machine(&mut settings, machine);
+    Ok(Loaded { settings, warnings })
+}
+
+fn flag(key: &str) -> String {
+    let name = if key == "rules" { "rule" } else { key };
+    format!("--{}", name.replace('_', "-"))
+}
+
+fn read_files(sources: &Sources<'_>) -> Result<Vec<(String, Partial)>, ConfigError> {
+    let mut files = Vec::new();
+    let mut keep = |path: &Path, partial: Option<Partial>| {
+        if let Some(partial) = partial {
+            files.push((path.display().to_string(), partial));
+        }
+    };
+    if let Some(path) = &sources.user_file {
+        keep(path, file::read_optional(path)?);
+    }
+    match (&sources.named_file, &sources.project_file) {
+        (Some(path), _) => keep(path, Some(file::read(path)?)),
+        (None, Some(path)) => keep(path, file::read_optional(path)?),
+        (None, None) => {}
+    }
+    Ok(files)
+}
+
+fn overlay_profile(
+    settings: &mut Settings,
+    files: &[(String, Partial)],
+    name: &str,
+) -> Result<(), ConfigError> {
+    let mut found = false;
+    for (path, partial) in files {
+        if let Some(profile) = partial.profile.get(name) {
+            found = true;
+            settings.overlay(profile, &|_| Origin::Profile(path.clone(), name.to_owned()));
+        }
+    }
+    if found {
+        return Ok(());
+    }
+    let known: Vec<&str> =
+        files.iter().flat_map(|(_, partial)| partial.profile.keys()).map(String::as_str).collect();
+    let error = ConfigError::new(format!("there is no profile `{name}`"));
+    Err(if known.is_empty() {
+        error.with_hint(format!("write [profile.{name}] into etl.toml"))
+    } else {
+        error.with_hint(format!("known profiles: {}", known.join(", ")))
+    })
+}
+
+/// Fills what depends on the machine. A limit that the user chose is never changed.
+fn fit_to_machine(settings: &mut Settings, machine: &Machine) {
+    if settings.threads.is_none() {
+        let origin = Origin::Machine("processors of this machine");
+        settings.threads = Some(Sourced { value: machine.threads.max(1), origin });
+    }
+    if let (Some(limit), Some(memory)) = (&mut settings.memory_limit, machine.memory) {
+        let allowed = (memory / 4 * 3).max(LEAST_MEMORY);
+        if limit.origin == Origin::Default && limit.value.0 > allowed {
+            let value = ByteSize(allowed >> 20 << 20);
+            *limit = Sourced { value, origin: Origin::Machine("3/4 of the memory allowed here") };
+        }
+    }
+}
+
+impl Settings {
+    /// Settings of the command line itself.
+    pub fn ui(&self) -> Ui {
+        Ui {
+            progress: value(&self.progress).unwrap_or(ProgressKind::Auto),
+            color: value(&self.color).unwrap_or(ColorWhen::Auto),
+            rejects_ok: value(&self.rejects_ok).unwrap_or(false),
+        }
+    }
+
+    /// Where rows go, with `env:` and `file:` followed.
+    pub fn target(&self, env: &Env) -> Result<TargetUrl, ConfigError> {
+        let Some(to) = &self.to else {
+            return Err(ConfigError::new("no target is set").with_hint("give --to duckdb:PATH"));
+        };
+        let place = to.origin.to_string();
+        let text = reveal(&to.value, env, &place)?;
+        text.parse().map_err(|message: String| {
+            ConfigError::new(format!("{}: {message}", to.value))
+                .with_hint(format!("set by {place}"))
+        })
+    }
+
+    /// The memory limit in bytes.
+    pub fn memory(&self) -> Result<u64, ConfigError> {
+        let Some(limit) = &self.memory_limit else {
+            return Err(ConfigError::new("no memory limit is set"));
+        };
+        if limit.value.0 < LEAST_MEMORY {
+            let message = format!("a memory limit of {} is too small to work with", limit.value);
+            return Err(ConfigError::new(message).with_hint(format!(
+                "at least {}; sizes are written like 512MiB (set by {})",
+                ByteSize(LEAST_MEMORY),
+                limit.origin
+            )));
+        }
+        Ok(limit.value.0)
+    }
+
+    /// The request in which nothing is left open.
+    pub fn request(&self, call: Call, env: &Env) -> Result<Request, ConfigError> {
+        let disabled = |name: &String| self.agent.get(name).is_some_and(|enabled| !enabled.value);
+        let mut agents = value(&self.agents).unwrap_or_default();
+        agents.retain(|name| !disabled(name));
+        Ok(Request {
+            inputs: call.inputs,
+            target: self.target(env)?,
+            table: value(&self.table),
+            mode: value(&self.mode),
+            kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
+            county: value(&self.county),
+            year: value(&self.year),
+            release: value(&self.release).map(|release| release.to_ascii_uppercase()),
+            submission: value(&self.submission),
+            source: self.source_options(),
+            pack: value(&self.pack).unwrap_or_default(),
+            agents,
+            rule_levels: self.rule_levels(),
+            limits: self.limits()?,
+            errors: ErrorBudget {
+                max_errors: value(&self.max_errors),
+                max_rate: value(&self.max_error_rate).map(|rate| rate.0),
+                warn_rate: value(&self.warn_error_rate).map_or(1.0, |rate| rate.0),
+                on_abort: value(&self.on_abort).unwrap_or_default(),
+            },
+            failed_dir: value(&self.failed),
+            fresh: call.fresh,
+            limit: call.limit,
+            version: call.version,
+        })
+    }
+
+    fn source_options(&self) -> SourceOptions {
+        SourceOptions {
+            sheets: value(&self.sheet).unwrap_or_default(),
+            header_row: value(&self.header_row),
+            encoding: value(&self.encoding),
+            delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
+            headers: value(&self.headers),
+            temp_dir: value(&self.temp_dir),
+        }
+    }
+
+    fn rule_levels(&self) -> BTreeMap<String, String> {
+        let word = |level: &super::RuleLevel| level.show().as_str().unwrap_or_default().to_owned();
+        self.rules.iter().map(|(id, level)| (id.clone(), word(&level.value))).collect()
+    }
+
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        let at_least_one = |name: &str, value: Option<usize>| match value {
+            Some(0) => Err(ConfigError::new(format!("{name} must be at least 1"))),
+            other => Ok(other),
+        };
+        Ok(Limits {
+            memory: self.memory()?,
+            threads: at_least_one("threads", value(&self.threads))?.unwrap_or(1),
+            chunk_rows: at_least_one("chunk_rows", value(&self.chunk_rows))?,
+            writers: at_least_one("writers", value(&self.writers))?.unwrap_or(1),
+            temp_dir: value(&self.temp_dir),
+            fuse: value(&self.fuse).unwrap_or(true),
+        })
+    }
+}
+
+fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
+    setting.as_ref().map(|sourced| sourced.value.clone())
+}
+
+/// Follows `env:NAME` and `file:PATH`.
+fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, ConfigError> {
+    let text = secret.reveal();
+    if let Some(name) = text.strip_prefix("env:") {
+        return env.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
+            ConfigError::new(format!("{place} names the variable {name}, which is not set"))
+        });
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let content = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError::new(format!(
+                "{place} names the file {path}, which cannot be read: {error}"
+            ))
+        })?;
+        return Ok(content.trim().to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -1,0 +1,195 @@
+//! Every setting, declared once: the file key, the environment variable, the schema and
+//! `etl config show` all come from this list.
+
+use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, Value};
+use crate::run::{Mode, OnAbort};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Where a value comes from, weakest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// `defaults.toml` in the program.
+    Default,
+    /// Found out about this machine.
+    Machine(&'static str),
+    /// A configuration file.
+    File(String),
+    /// A profile of a configuration file.
+    Profile(String, String),
+    /// An environment variable.
+    Env(String),
+    /// A flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Machine(what) => write!(f, "default ({what})"),
+            Self::File(path) => f.write_str(path),
+            Self::Profile(path, name) => write!(f, "{path} [profile.{name}]"),
+            Self::Env(name) => f.write_str(name),
+            Self::Flag(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+/// A value that knows where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Its origin.
+    pub origin: Origin,
+}
+
+/// A setting as `etl config show` prints it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Key in the file.
+    pub key: String,
+    /// Value; null where nothing is set.
+    pub value: serde_json::Value,
+    /// Origin, where a value is set.
+    pub origin: Option<Origin>,
+}
+
+/// A key and what it means.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Name in the file.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+    /// Schema of its value.
+    pub schema: fn() -> serde_json::Value,
+}
+
+/// What can be said about one agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentPartial {
+    /// Whether it takes part.
+    pub enabled: Option<bool>,
+}
+
+macro_rules! settings {
+    ($($name:literal $field:ident: $type:ty = $help:literal,)+) => {
+        /// One layer: what it does not say is `None`.
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Partial {
+            $(#[doc = $help] #[serde(rename = $name)] pub $field: Option<$type>,)+
+            /// Settings of single agents.
+            #[serde(default)]
+            pub agent: BTreeMap<String, AgentPartial>,
+            /// Levels of rules that differ from the pack's.
+            #[serde(default)]
+            pub rules: BTreeMap<String, RuleLevel>,
+            /// Named sets of settings, chosen by `--profile`.
+            #[serde(default)]
+            pub profile: BTreeMap<String, Partial>,
+        }
+
+        /// All layers folded together; each value knows its layer.
+        #[derive(Debug, Clone, Default)]
+        pub struct Settings {
+            $(#[doc = $help] pub $field: Option<Sourced<$type>>,)+
+            /// Whether single agents take part.
+            pub agent: BTreeMap<String, Sourced<bool>>,
+            /// Levels of rules.
+            pub rules: BTreeMap<String, Sourced<RuleLevel>>,
+        }
+
+        /// Every key outside the tables `agent`, `rules` and `profile`.
+        pub const KEYS: &[Key] = &[
+            $(Key { name: $name, help: $help, schema: <$type as Value>::schema },)+
+        ];
+
+        impl Partial {
+            /// Sets a key from text. `Ok(false)`: there is no such key.
+            pub fn set(&mut self, key: &str, text: &str) -> Result<bool, String> {
+                match key {
+                    $($name => self.$field = Some(<$type as Value>::parse(text)?),)+
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+        }
+
+        impl Settings {
+            /// Lays `partial` over what is there; `origin` names the layer of a key.
+            pub fn overlay(&mut self, partial: &Partial, origin: &dyn Fn(&str) -> Origin) {
+                $(if let Some(value) = &partial.$field {
+                    self.$field = Some(Sourced { value: value.clone(), origin: origin($name) });
+                })+
+                for (name, agent) in &partial.agent {
+                    if let Some(value) = agent.enabled {
+                        let origin = origin("agent");
+                        self.agent.insert(name.clone(), Sourced { value, origin });
+                    }
+                }
+                for (id, value) in &partial.rules {
+                    let origin = origin("rules");
+                    self.rules.insert(id.clone(), Sourced { value: *value, origin });
+                }
+            }
+
+            /// Every setting in the order of the reference, set or not.
+            pub fn entries(&self) -> Vec<Entry> {
+                let mut entries = vec![$(entry($name, self.$field.as_ref())),+];
+                for (name, enabled) in &self.agent {
+                    entries.push(entry(&format!("agent.{name}.enabled"), Some(enabled)));
+                }
+                for (id, level) in &self.rules {
+                    entries.push(entry(&format!("rules.{id}"), Some(level)));
+                }
+                entries
+            }
+        }
+    };
+}
+
+fn entry<T: Value>(key: &str, value: Option<&Sourced<T>>) -> Entry {
+    Entry {
+        key: key.to_owned(),
+        value: value.map_or(serde_json::Value::Null, |sourced| sourced.value.show()),
+        origin: value.map(|sourced| sourced.origin.clone()),
+    }
+}
+
+settings! {
+    "to" to: Secret = "Where rows go: duckdb:PATH. env:NAME or file:PATH name a place that holds it.",
+    "table" table: String = "Table to load into, instead of the one the pack names.",
+    "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
+    "pack" pack: String = "Knowledge about kinds of files: florida, or the folder of a pack.",
+    "type" kind: String = "Kind of the input: nal, sdf, nap, navn, navd or generic; else recognised.",
+    "county" county: String = "County by DOR number, FIPS or name; else from the file.",
+    "year" year: u16 = "Roll year; else from the file.",
+    "release" release: String = "Release of the roll: P, S or F; else from the file name.",
+    "submission" submission: u16 = "Submission number of the release; else from the file name.",
+    "sheet" sheet: Vec<String> = "Sheets by name or number; else every visible sheet that holds rows.",
+    "header_row" header_row: u64 = "Row of the header as an editor shows it; 0: the file has none.",
+    "encoding" encoding: String = "Encoding of text files; else found out.",
+    "delimiter" delimiter: Delimiter = "Character between fields of text files; else found out.",
+    "headers" headers: Vec<String> = "Names of the columns of a file without a header.",
+    "agents" agents: Vec<String> = "Agents that a chunk passes, in order; load is always last.",
+    "fuse" fuse: bool = "All agents of a chunk on one core; false: threads and a queue for each.",
+    "threads" threads: usize = "Worker threads; else as many as there are processors.",
+    "writers" writers: usize = "Connections that write to the target at the same time.",
+    "memory_limit" memory_limit: ByteSize = "Memory that the program may use, such as 512MiB or 2GB.",
+    "chunk_rows" chunk_rows: usize = "Most rows of a chunk; else by format and measurement.",
+    "temp_dir" temp_dir: PathBuf = "Folder of spill files; else beside the target.",
+    "failed" failed: PathBuf = "Folder of the failed-record files; else beside the target.",
+    "max_errors" max_errors: u64 = "Stop when more rows than this are refused.",
+    "max_error_rate" max_error_rate: Rate = "Stop when a larger share of the rows is refused (1% or 0.01).",
+    "warn_error_rate" warn_error_rate: Rate = "Warn when a larger share of the rows is refused.",
+    "on_abort" on_abort: OnAbort = "What stays in the target when the error budget is exceeded: keep or rollback.",
+    "rejects_ok" rejects_ok: bool = "Exit 0 instead of 3 when some rows were refused.",
+    "progress" progress: ProgressKind = "How progress is shown: auto, bar, log, json or none.",
+    "color" color: ColorWhen = "When colours are used: auto, always or never.",
+}

@@ -1,0 +1,20 @@
+//! The one integration-test binary: the program as users run it.
+
+mod cli_config;
+mod cli_errors;
+mod cli_help;
+mod support;
+
+/// A file that is not a module of this binary would never run.
+#[test]
+fn every_file_of_this_folder_is_part_of_this_binary() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it");
+    let listed = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).expect("the folder of this file") {
+        let path = entry.expect("a readable folder").path();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a plain name");
+        if path.extension().is_some_and(|extension| extension == "rs") && stem != "main" {
+            assert!(listed.contains(&format!("\nmod {stem};\n")), "{stem}.rs is in no `mod` line");
+        }
+    }
+}
