@@ -12,8 +12,10 @@ use crate::{enrich, transform, validate};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Memory of the agents' SQL engine, in bytes: code tables and one projection a worker.
-pub const ENGINE_MEMORY: u64 = 64 << 20;
+/// Limit of the agents' SQL engine, in bytes. A hash join reserves blocks for its partitions before it
+/// knows that its table is tiny (about 8 MB a join); they are hardly touched, so that what is resident
+/// stays far below.
+pub const ENGINE_MEMORY: u64 = 256 << 20;
 
 /// The SQL engine with the pack's code tables.
 pub fn engine(pack: &Pack) -> Result<Engine, RunError> {
