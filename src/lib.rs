@@ -4,7 +4,13 @@
 pub mod chunk;
 pub mod cli;
 pub mod config;
+pub mod duck;
+pub mod enrich;
 pub mod flow;
+pub mod load;
+pub mod pack;
 pub mod run;
 pub mod source;
 pub mod stage;
+pub mod transform;
+pub mod validate;

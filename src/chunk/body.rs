@@ -15,9 +15,33 @@ pub trait RawRows: Send + Sync + fmt::Debug {
     fn fields(&self, record: u32) -> Vec<(String, String)>;
     /// The text of one field.
     fn field(&self, record: u32, field: usize) -> Option<String>;
+    /// The delimiter that would split a record whose only field is `_line`.
+    fn delimiter(&self) -> Option<char> {
+        None
+    }
+    /// What a replayed record was when it failed before; `None` for a record read from its source.
+    fn earlier(&self, record: u32) -> Option<Earlier> {
+        let _ = record;
+        None
+    }
     /// Byte and row position behind record `record` (its `record` count is left 0: only the order
     /// gate knows how many records came before the chunk).
     fn after(&self, record: u32) -> Mark;
+}
+
+/// Where a replayed record came from in the first place, and how often it has failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earlier {
+    /// Id of the failed record; the same for every attempt.
+    pub id: u128,
+    /// The run that wrote it.
+    pub run: String,
+    /// The file it was read from.
+    pub origin: Arc<Origin>,
+    /// Attempts so far, from 1.
+    pub attempt: u32,
+    /// When it failed for the first time.
+    pub first_failed: chrono::DateTime<chrono::Utc>,
 }
 
 /// A cell whose text did not fit its column; the cell is null in the frame.
@@ -90,6 +114,8 @@ pub struct Chunk {
     pub filtered: u64,
     /// Findings that refuse nothing.
     pub notes: Notes,
+    /// 128-bit content hash of each kept row; filled by the last agent.
+    pub hashes: Vec<u128>,
     /// 128-bit hash of the key of each kept row; filled by the last agent where there is a key.
     pub keys: Vec<u128>,
     /// The target's row of the same key, as (frame row, what is there), ordered by row; filled by
@@ -100,6 +126,27 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk of no records.
+    pub fn empty(frame: DataFrame, origin: Arc<Origin>, raw: Arc<dyn RawRows>) -> Self {
+        Self {
+            seq: 0,
+            origin,
+            records: 0,
+            first_record: 0,
+            frame,
+            index: Vec::new(),
+            raw,
+            misfits: Vec::new(),
+            rejects: Vec::new(),
+            filtered: 0,
+            notes: Notes::default(),
+            hashes: Vec::new(),
+            keys: Vec::new(),
+            existing: Vec::new(),
+            permit: None,
+        }
+    }
+
     /// Kept rows.
     pub fn kept(&self) -> usize {
         self.index.len()

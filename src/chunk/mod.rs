@@ -12,7 +12,7 @@ mod origin;
 mod reject;
 mod tally;
 
-pub use body::{Chunk, Existing, Misfit, MisfitKind, RawRows};
+pub use body::{Chunk, Earlier, Existing, Misfit, MisfitKind, RawRows};
 pub use budget::{Budget, Permit};
 pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};
 pub use notes::{Example, Note, NoteKey, Notes};

@@ -41,7 +41,10 @@ fn run_text(error: &RunError, paint: Paint) -> String {
         (_, Some(code)) => paint.red(&format!("error[{code}]:")),
         (_, None) => paint.red("error:"),
     };
-    let mut lines = vec![format!("{heading} {}", safe(&error.message))];
+    let first = format!("{heading} {}", safe(&error.message));
+    // "interrupted: interrupted" says nothing twice.
+    let first = first.strip_suffix(": interrupted").map_or(first.clone(), str::to_owned);
+    let mut lines = vec![first];
     lines.extend(causes(error).iter().map(|cause| format!("  caused by: {}", safe(cause))));
     lines.extend(error.kept.iter().map(|kept| format!("kept: {}", safe(kept))));
     lines.extend(error.hints.iter().map(|hint| format!("{} {}", paint.green("hint:"), safe(hint))));

@@ -4,9 +4,10 @@ use super::args::{Format, TargetArgs};
 use super::context::Context;
 use super::error::CliError;
 use super::summary::{Style, render};
-use super::text::{Align, Paint, count, duration, safe, table};
+use super::text::{Align, Paint, count, safe, table};
 use super::{exit, output};
-use crate::run::history::{self, RunRow};
+use crate::load::duckdb::RunRow;
+use crate::run::{RunError, RunErrorKind, Summary, TargetUrl, history};
 use clap::{Args, Subcommand};
 
 /// List or show the runs of a target
@@ -73,25 +74,46 @@ impl Runs {
                     output::stdout(&listed(&runs, paint))?
                 }
             }
-            Command::Show(show) => {
-                let summary = history::show(&target, &show.run)?;
-                if self.json() {
-                    output::json(&summary)?;
-                } else {
-                    let width = context.width();
-                    output::stdout(&render(&summary, Style { paint, width, verbose: true }))?;
-                }
-            }
+            Command::Show(show) => self.show(context, &target, &show.run, paint)?,
         }
         Ok(exit::DONE)
     }
+
+    fn show(
+        &self,
+        context: &Context,
+        target: &TargetUrl,
+        run: &str,
+        paint: Paint,
+    ) -> Result<(), CliError> {
+        let run = if run == "latest" { latest(target)? } else { run.to_owned() };
+        let (row, stored) = history::show(target, &run)?;
+        let summary = stored.as_deref().map(serde_json::from_str::<Summary>);
+        match (summary, stored, self.json()) {
+            (_, Some(stored), true) => output::stdout(&format!("{stored}\n")),
+            (_, None, true) => output::json(&row),
+            (Some(Ok(summary)), ..) => {
+                let style = Style { paint, width: context.width(), verbose: true };
+                output::stdout(&render(&summary, style))
+            }
+            // Unfinished, or written by another version: the ledger's own row is always there.
+            _ => output::stdout(&listed(&[row], paint)),
+        }
+    }
+}
+
+fn latest(target: &TargetUrl) -> Result<String, CliError> {
+    let newest = history::list(target)?.into_iter().next();
+    newest.map(|row| row.run).ok_or_else(|| {
+        RunError::new(RunErrorKind::Usage, format!("{target} has no runs yet")).into()
+    })
 }
 
 fn listed(runs: &[RunRow], paint: Paint) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
-    let head = ["run", "started", "status", "tables", "read", "inserted", "rejected", "time"];
+    let head = ["run", "started", "status", "tables", "read", "inserted", "rejected"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
         vec![
@@ -102,11 +124,10 @@ fn listed(runs: &[RunRow], paint: Paint) -> String {
             count(run.tally.read),
             count(run.tally.inserted),
             count(run.tally.rejected),
-            duration(run.seconds),
         ]
     }));
     let (left, right) = (Align::Left, Align::Right);
-    let mut lines = table(&rows, &[left, left, left, left, right, right, right, right], "");
+    let mut lines = table(&rows, &[left, left, left, left, right, right, right], "");
     lines[0] = paint.bold(&lines[0]);
     lines.join("\n") + "\n"
 }
@@ -122,10 +143,11 @@ mod tests {
             run: "01JD7Q4Z8W3M5N6P7R8S9T0V1X".into(),
             started: "2025-07-01 10:00:00".into(),
             finished: None,
-            status: "unfinished".into(),
+            status: "running".into(),
+            command: "etl ingest sdf.csv".into(),
+            inputs: 1,
             tables: vec!["sales".into()],
             tally: Tally { read: 95_332, inserted: 95_000, rejected: 332, ..Tally::default() },
-            seconds: 4.25,
         };
         insta::assert_snapshot!(listed(&[run], Paint(false)));
         assert_eq!(listed(&[], Paint(false)), "no runs yet\n");

@@ -239,19 +239,13 @@ fn decode_loop(
         plan.meters.read.fetch_add(records, Ordering::Relaxed);
         let chunk = Chunk {
             seq,
-            origin: Arc::clone(origin),
             records: decoded.records,
-            first_record: 0,
-            frame: decoded.frame,
             index: decoded.index,
-            raw: decoded.raw,
             misfits: decoded.misfits,
             rejects: decoded.rejects,
-            filtered: 0,
             notes: decoded.notes,
-            keys: Vec::new(),
-            existing: Vec::new(),
             permit: Some(permit),
+            ..Chunk::empty(decoded.frame, Arc::clone(origin), decoded.raw)
         };
         let chunk = apply(stages, chunk, plan)?;
         if out.send(chunk).is_err() {

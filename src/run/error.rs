@@ -40,6 +40,8 @@ pub struct RunError {
     pub hints: Vec<String>,
     /// What is in the target now, where the run had begun.
     pub kept: Option<String>,
+    /// The critical rule that a fact about the file broke.
+    pub rule: Option<String>,
     /// The cause.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -59,7 +61,7 @@ impl StdError for RunError {
 impl RunError {
     /// An error with a sentence.
     pub fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, code: None, message: message.into(), hints: vec![], kept: None, source: None }
+        Self { kind, code: None, message: message.into(), hints: vec![], kept: None, rule: None, source: None }
     }
 
     /// Gives the stable code.
@@ -67,6 +69,11 @@ impl RunError {
     pub fn with_code(mut self, code: &'static str) -> Self {
         self.code = Some(code);
         self
+    }
+
+    /// Whether a fact about the file broke a critical rule.
+    pub fn is_rule(&self) -> bool {
+        self.rule.is_some()
     }
 
     /// Adds what to do.
@@ -90,6 +97,7 @@ impl From<SourceError> for RunError {
 impl From<StageError> for RunError {
     fn from(error: StageError) -> Self {
         let mut out = Self::new(RunErrorKind::Failed, error.to_string());
+        out.rule = error.rule;
         out.hints.extend(error.hint);
         out
     }

@@ -3,13 +3,28 @@
 //! Everything here is told what to do by a [`Request`] in which nothing is left open, reports by
 //! events and returns a [`Summary`]. It never prints, never reads the environment, never exits.
 
+mod agents;
+mod check;
 mod error;
+pub mod failures;
+pub mod history;
+mod ingest;
+mod load_one;
+mod memory;
+mod plan;
+mod policy;
+mod prepare;
+mod problems;
 mod request;
+mod stand_in;
+mod state;
 mod summary;
 
+pub use check::check;
+pub use ingest::{ingest, load_pack};
+pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
 pub use error::{RunError, RunErrorKind};
+pub use stand_in::{ReprocessRequest, ReprocessSource, reprocess};
+pub use state::{TargetState, pack_version, target_state};
 pub use request::{ErrorBudget, Limits, Mode, OnAbort, Request, TargetUrl};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};
-
-mod stand_in;
-pub use stand_in::*;

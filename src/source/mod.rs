@@ -11,6 +11,7 @@ pub mod csv;
 mod error;
 mod input;
 mod number;
+pub mod infer;
 
 pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
@@ -139,4 +140,33 @@ pub struct Decoded {
     pub rejects: Vec<Reject>,
     /// Findings that refuse nothing.
     pub notes: Notes,
+}
+
+/// A chunk of no records with the columns of a schema, for trying agents out before a row is read.
+pub fn empty_chunk(schema: &ReadSchema, origin: &Arc<crate::chunk::Origin>) -> crate::chunk::Chunk {
+    let columns = schema.columns.iter().map(|spec| columns::ColumnBuilder::new(spec, 0).finish());
+    let frame = DataFrame::new(0, columns.collect()).unwrap_or_default();
+    crate::chunk::Chunk::empty(frame, Arc::clone(origin), Arc::new(NoRows))
+}
+
+/// The raw records of an empty chunk.
+#[derive(Debug)]
+struct NoRows;
+
+impl RawRows for NoRows {
+    fn place(&self, _record: u32) -> crate::chunk::Place {
+        crate::chunk::Place { row: 0, byte: None }
+    }
+
+    fn fields(&self, _record: u32) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn field(&self, _record: u32, _field: usize) -> Option<String> {
+        None
+    }
+
+    fn after(&self, _record: u32) -> Mark {
+        Mark::default()
+    }
 }

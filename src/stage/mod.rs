@@ -5,6 +5,10 @@
 //! run cannot go on. To add one: a file with a spec and a stage, and one line where `run::agents`
 //! lists them.
 
+mod sql;
+
+pub use sql::{Engine, Expression, Joined, Projection, Session, literal, substitute};
+
 use crate::chunk::Chunk;
 use thiserror::Error;
 

@@ -88,6 +88,10 @@ impl RawRows for CsvRows {
         self.split(record).get(field).map(|span| self.text(span))
     }
 
+    fn delimiter(&self) -> Option<char> {
+        Some(char::from(self.dialect.delimiter))
+    }
+
     fn after(&self, record: u32) -> Mark {
         let end = self.end(record);
         let next = record as usize + 1;
@@ -339,6 +343,39 @@ fn extra_spec() -> ReadColumn {
         key: false,
         clean: false,
     }
+}
+
+/// Splits one line of a text by the same grammar as a whole file, for lines that were refused and
+/// corrected by hand.
+pub fn split_line(
+    line: &str,
+    delimiter: char,
+    headers: &[String],
+) -> Result<Vec<String>, Box<Problem>> {
+    let Ok(delimiter) = u8::try_from(delimiter) else {
+        return Err(Box::new(Problem::new(Code::E203, "the delimiter is not a single byte")));
+    };
+    let mut spans = Vec::new();
+    let (next, ending) = split::split(line.as_bytes(), 0, delimiter, b'\n', &mut spans);
+    match ending {
+        Ending::Stray => return Err(Box::new(stray())),
+        Ending::Unclosed => return Err(Box::new(unclosed())),
+        Ending::Whole if next < line.len() => {
+            let problem = Problem::new(Code::E202, "two lines stand where one record is expected")
+                .with_expected("one record")
+                .with_hint("quote a value that holds a line end");
+            return Err(Box::new(problem));
+        }
+        Ending::Whole => {}
+    }
+    if spans.len() != headers.len() {
+        return Err(Box::new(ragged(spans.len(), headers)));
+    }
+    let text = |span: &Span| {
+        let raw = &line[span.start as usize..span.end as usize];
+        if span.doubled { raw.replace("\"\"", "\"") } else { raw.to_owned() }
+    };
+    Ok(spans.iter().map(text).collect())
 }
 
 fn stray() -> Problem {

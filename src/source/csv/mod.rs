@@ -12,6 +12,7 @@ mod dialect;
 mod split;
 mod survey;
 
+pub use decode::split_line;
 pub use dialect::Dialect;
 
 use super::{Confidence, Content, Format, SourceError, SourceOptions, Table};

@@ -1,0 +1,170 @@
+//! DuckDB, behind a small safe wrapper over its C API.
+//!
+//! One connection does it all: statements, transactions, an appender, and columns both ways without
+//! a copy where DuckDB allows it. That is why this is not the `duckdb` crate: there the appender
+//! cannot take columns inside the caller's transaction without a second Arrow library beside
+//! polars' own. All `unsafe` of the program is in `raw.rs` (statements and results) and `arrow.rs`
+//! (columns).
+//!
+//! Promises: extensions are never fetched or loaded by themselves; no file is opened twice in one
+//! process; the session's time zone is UTC wherever the program runs; an error says what kind of
+//! trouble it is; nothing here panics on bad SQL or bad data.
+
+mod appender;
+mod arrow;
+mod columns;
+mod connection;
+mod error;
+mod files;
+mod frame;
+mod raw;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use appender::Appender;
+pub use connection::{Connection, FrameView, InterruptHandle, quote};
+pub use error::{DuckError, DuckErrorKind, Place};
+pub use frame::Frame;
+pub use value::{ColumnType, ResultColumn, Rows, Value};
+
+use arrow::Frames;
+use files::OpenFile;
+use raw::{RawCon, RawDb};
+
+/// DuckDB's row group: a commit of a multiple of this many rows is stored once, any other is
+/// rewritten by later ones.
+pub const ROW_GROUP: usize = 122_880;
+
+/// The version of the linked library, such as `v1.5.6`.
+pub fn library_version() -> String {
+    arrow::library_version()
+}
+
+/// How a database is opened.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Upper bound of the memory DuckDB manages, in bytes; default: DuckDB's own (80 % of all).
+    pub memory_limit: Option<u64>,
+    /// Worker threads; default: one a core.
+    pub threads: Option<usize>,
+    /// Where it spills; default: beside the file, and for a database in memory nowhere.
+    pub temp_dir: Option<PathBuf>,
+    /// Upper bound of the spill files, in bytes.
+    pub max_temp_bytes: Option<u64>,
+    /// Open for reading: several processes may, as long as none writes.
+    pub read_only: bool,
+    /// No access to files or network from SQL, and the configuration cannot be changed: for SQL
+    /// that comes from a user's rules.
+    pub sandboxed: bool,
+    /// Keep the order of rows without ORDER BY. Costs memory in large statements.
+    pub preserve_order: bool,
+    /// Size of the write-ahead log, in bytes, from which a commit makes a checkpoint by itself.
+    pub checkpoint_threshold: Option<u64>,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            memory_limit: None,
+            threads: None,
+            temp_dir: None,
+            max_temp_bytes: None,
+            read_only: false,
+            sandboxed: false,
+            preserve_order: true,
+            checkpoint_threshold: None,
+        }
+    }
+}
+
+impl Settings {
+    fn options(&self, in_memory: bool) -> Result<Vec<(&'static str, String)>, DuckError> {
+        let mut options = vec![
+            ("autoinstall_known_extensions", "false".to_string()),
+            ("autoload_known_extensions", "false".to_string()),
+            ("preserve_insertion_order", self.preserve_order.to_string()),
+        ];
+        let mut add = |name, value: Option<String>| {
+            options.extend(value.map(|value| (name, value)));
+        };
+        add("memory_limit", self.memory_limit.map(|bytes| format!("{bytes}B")));
+        add("threads", self.threads.map(|count| count.max(1).to_string()));
+        add("max_temp_directory_size", self.max_temp_bytes.map(|bytes| format!("{bytes}B")));
+        add("checkpoint_threshold", self.checkpoint_threshold.map(|bytes| format!("{bytes}B")));
+        add("access_mode", self.read_only.then(|| "READ_ONLY".to_string()));
+        if let Some(folder) = &self.temp_dir {
+            add("temp_directory", Some(utf8(folder)?.to_string()));
+        } else if in_memory {
+            // DuckDB would make a folder `.tmp` where the program happens to stand.
+            add("temp_directory", Some(String::new()));
+        }
+        if self.sandboxed {
+            add("enable_external_access", Some("false".to_string()));
+        }
+        Ok(options)
+    }
+}
+
+fn utf8(path: &Path) -> Result<&str, DuckError> {
+    path.to_str().ok_or_else(|| {
+        let text = format!("DuckDB needs a path that is valid Unicode, not {}", path.display());
+        DuckError::usage(text)
+    })
+}
+
+/// An open database. Clones and connections share it; it closes when the last of them is dropped.
+#[derive(Clone)]
+pub struct Database {
+    raw: Arc<RawDb>,
+    frames: Arc<Frames>,
+}
+
+impl Database {
+    /// Opens a file, and makes it where it is missing (unless read-only).
+    pub fn open(path: &Path, settings: &Settings) -> Result<Database, DuckError> {
+        let text = utf8(path)?;
+        if text.is_empty() || text == ":memory:" {
+            return Err(DuckError::usage("the path of the database is empty"));
+        }
+        let file = OpenFile::claim(path, settings.read_only)?;
+        Database::start(Some(text), settings, Some(file))
+    }
+
+    /// A database in memory only.
+    pub fn memory(settings: &Settings) -> Result<Database, DuckError> {
+        Database::start(None, settings, None)
+    }
+
+    fn start(
+        path: Option<&str>,
+        settings: &Settings,
+        file: Option<OpenFile>,
+    ) -> Result<Database, DuckError> {
+        let raw =
+            RawDb::open(path, &settings.options(path.is_none())?, file).map_err(|e| e.on(""))?;
+        let database = Database { raw: Arc::new(raw), frames: Arc::default() };
+        let con = database.connect()?;
+        arrow::register(&con.raw, &database.frames).map_err(|e| e.on(""))?;
+        // Without ICU there is neither the setting nor a zone other than UTC.
+        if let Err(error) = con.execute("SET GLOBAL TimeZone = 'UTC'")
+            && !matches!(error.kind, DuckErrorKind::Missing(_))
+            && !error.message.contains("nrecognized configuration")
+        {
+            return Err(error);
+        }
+        if settings.sandboxed {
+            con.execute("SET GLOBAL lock_configuration = true")?;
+        }
+        Ok(database)
+    }
+
+    /// A new connection, with a transaction state of its own.
+    pub fn connect(&self) -> Result<Connection, DuckError> {
+        let raw = RawCon::open(&self.raw).map_err(|e| e.on(""))?;
+        Ok(Connection::new(raw, Arc::clone(&self.frames)))
+    }
+}

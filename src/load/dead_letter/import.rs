@@ -1,0 +1,106 @@
+//! A failed-record file or a corrected sheet → what is to be replayed.
+
+use super::corrections::{Content, Corrections};
+use super::error::{DeadLetterError, Faults};
+use super::lines::{At, without_bom};
+use super::replay::{Entry, Replay, ReplayBuilder};
+use super::{Record, grid, read};
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// Reads `input` (JSONL, CSV or XLSX) and joins it by id with the failed-record files `originals`,
+/// where the rows' provenance stands. Rows that `input` leaves out are not replayed. With a JSONL
+/// and no originals (or itself among them) its own records are replayed. Of several attempts at one
+/// row the latest counts. All faults of a sheet are reported together, and then nothing is replayed.
+pub fn import(input: &Path, originals: &[PathBuf]) -> Result<Replay, DeadLetterError> {
+    let mut faults = Faults::default();
+    let head = head(input)?;
+    let corrections = if head.starts_with(b"PK\x03\x04") {
+        Corrections::of_grids(grid::read_workbook(input, &mut faults)?, &mut faults)
+    } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
+        if originals.is_empty() || originals.iter().any(|path| is_same_file(path, input)) {
+            return direct(input);
+        }
+        Corrections::of_records(numbered(input)?, &mut faults)
+    } else if head.trim_ascii().is_empty() {
+        return direct(input);
+    } else {
+        Corrections::of_grids(grid::read_csv(input)?, &mut faults)
+    };
+    joined(input, originals, corrections, faults)
+}
+
+fn head(path: &Path) -> Result<Vec<u8>, DeadLetterError> {
+    let mut head = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(4096).read_to_end(&mut head))
+        .map_err(DeadLetterError::io("open the file", path))?;
+    Ok(head)
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+fn numbered(path: &Path) -> Result<Vec<(u64, Record)>, DeadLetterError> {
+    let mut records = read(path)?;
+    std::iter::from_fn(|| records.next_at())
+        .map(|found| found.map(|(at, record)| (at.line, record)))
+        .collect()
+}
+
+/// Every record of the file as it stands.
+fn direct(path: &Path) -> Result<Replay, DeadLetterError> {
+    let mut builder = ReplayBuilder::new(vec![path.to_owned()]);
+    each(path, |at, record| {
+        builder.add(Entry {
+            record: &record,
+            file: 0,
+            at,
+            content: Content::AsRecorded,
+            changed: Vec::new(),
+        });
+    })?;
+    Ok(builder.finish())
+}
+
+fn joined(
+    input: &Path,
+    originals: &[PathBuf],
+    mut corrections: Corrections,
+    mut faults: Faults,
+) -> Result<Replay, DeadLetterError> {
+    let mut builder = ReplayBuilder::new(originals.to_vec());
+    for (file, path) in originals.iter().enumerate() {
+        each(path, |at, record| {
+            if !corrections.contains(record.id) || !builder.is_latest(&record) {
+                return;
+            }
+            match corrections.apply(&record) {
+                Ok((content, changed)) => {
+                    builder.add(Entry { record: &record, file, at, content, changed });
+                }
+                Err(found) => {
+                    builder.saw(&record);
+                    found.into_iter().for_each(|fault| faults.add(fault));
+                }
+            }
+        })?;
+    }
+    corrections.unknown(|id| builder.knows(id), &mut faults);
+    faults.check(input)?;
+    Ok(builder.finish())
+}
+
+fn each(path: &Path, mut with: impl FnMut(At, Record)) -> Result<(), DeadLetterError> {
+    let mut records = read(path)?;
+    while let Some(found) = records.next_at() {
+        let (at, record) = found?;
+        with(at, record);
+    }
+    Ok(())
+}

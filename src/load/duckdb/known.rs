@@ -1,0 +1,80 @@
+//! Questions to the table before and between loads.
+
+use super::table::TableSpec;
+use super::write::WritePlan;
+use crate::duck::{Connection, Value, quote};
+use crate::load::encode::key_hash_of_texts;
+use crate::load::{KeySet, LoadError};
+use std::ops::ControlFlow;
+
+fn count(con: &Connection, sql: &str) -> Result<u64, LoadError> {
+    let rows = con.query(sql, &[])?;
+    Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
+}
+
+/// Whether the file has a ledger.
+pub fn has_ledger(con: &Connection) -> Result<bool, LoadError> {
+    let sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'etl' \
+               AND table_name = 'ranges'";
+    Ok(count(con, sql)? > 0)
+}
+
+/// Rows of the whole table.
+pub fn table_rows(con: &Connection, table: &str) -> Result<u64, LoadError> {
+    count(con, &format!("SELECT count(*) FROM {}", quote(table)))
+}
+
+/// Rows of the input's scope.
+pub fn scope_rows(con: &Connection, spec: &TableSpec) -> Result<u64, LoadError> {
+    count(con, &format!("SELECT count(*) FROM {} WHERE {}", quote(&spec.name), spec.scope_sql()))
+}
+
+/// Whether the scope holds rows of a known release.
+pub fn has_release(con: &Connection, spec: &TableSpec) -> Result<bool, LoadError> {
+    let sql = format!(
+        "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} AND substr(_etl_release, 5, 1) IN \
+         ('P', 'S', 'F') LIMIT 1)",
+        quote(&spec.name),
+        spec.scope_sql()
+    );
+    Ok(count(con, &sql)? > 0)
+}
+
+/// Keys that the committed ranges of an unfinished input have seen: of the rows it has inserted,
+/// and of those it has settled otherwise.
+pub fn known_keys(con: &Connection, plan: &WritePlan, key: &[String]) -> Result<KeySet, LoadError> {
+    let mut keys = KeySet::default();
+    let columns: Vec<_> = key.iter().map(|name| quote(name)).collect();
+    let (schema, table) = &plan.inserts;
+    let sql = format!(
+        "SELECT {}, _etl_row FROM {}.{} WHERE _etl_run = ? AND _etl_source = ?",
+        columns.join(", "),
+        quote(schema),
+        quote(table)
+    );
+    let values =
+        [Value::from(plan.run.as_str()), Value::from(plan.provenance.source.as_str())];
+    con.query_each(&sql, &values, |_, rows| {
+        for row in rows {
+            let texts: Vec<_> = row[..key.len()].iter().map(Value::to_string).collect();
+            let place = row[key.len()].as_int().unwrap_or(0) as u64;
+            // A key that is there already was inserted by an earlier commit of this input.
+            let _ = keys.insert(key_hash_of_texts(texts.iter().map(String::as_str)), place);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let settled = [Value::from(plan.run.as_str()), Value::from(plan.input)];
+    con.query_each(
+        "SELECT key FROM etl.settled WHERE run = ? AND input = ?",
+        &settled,
+        |_, rows| {
+            for row in rows {
+                if let Value::Uuid(key) = row[0] {
+                    let _ = keys.insert(key, 0);
+                }
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
+    Ok(keys)
+}

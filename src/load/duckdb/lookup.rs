@@ -1,0 +1,113 @@
+//! What the table holds under the keys of a chunk: one join, on the worker's own connection.
+//!
+//! It reads the state before the input (commits of this input are seen too, but their keys are in
+//! the gate's set, which speaks first).
+
+use super::table::TableSpec;
+use crate::chunk::Existing;
+use crate::duck::{Connection, Database, DuckError, Frame, quote};
+use crate::load::encode::NAME;
+use crate::load::lookup::{Finder, Lookup};
+use crate::stage::{StageError, literal};
+use polars::prelude::DataFrame;
+use polars_arrow::array::{FixedSizeBinaryArray, PrimitiveArray};
+
+/// Finds rows of one table by key.
+pub struct KeyLookup {
+    db: Database,
+    spec: TableSpec,
+    run: String,
+}
+
+impl KeyLookup {
+    /// A lookup for rows of `spec`, of which `run` writes new ones.
+    pub fn new(db: Database, spec: TableSpec, run: String) -> Self {
+        Self { db, spec, run }
+    }
+}
+
+/// SQL for the rank of a row's release: year, then P < S < F, then submission. A row without a
+/// release ranks below all.
+pub const RANK_SQL: &str = "coalesce(try_cast(left(t._etl_release, 4) AS BIGINT), 0) * 1000 \
+     + CASE substr(t._etl_release, 5, 1) WHEN 'P' THEN 100 WHEN 'S' THEN 200 WHEN 'F' THEN 300 \
+       ELSE 0 END \
+     + coalesce(try_cast(substr(t._etl_release, 6) AS BIGINT), 0)";
+
+impl Lookup for KeyLookup {
+    fn finder(&self) -> Result<Box<dyn Finder>, StageError> {
+        let con = self.db.connect().map_err(|error| failed(&error))?;
+        let columns: Vec<_> = self.spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
+        let sql = format!(
+            "SELECT k._i, t._etl_hash, CAST({RANK_SQL} AS BIGINT) AS rank, \
+             t._etl_run = {} AS this_run \
+             FROM etl_keys AS k JOIN {} AS t ON {} WHERE {} AND {}",
+            literal(&self.run),
+            quote(&self.spec.name),
+            self.spec.key_join("k", "t"),
+            scope_of(&self.spec),
+            columns.iter().map(|c| format!("{c} IS NOT NULL")).collect::<Vec<_>>().join(" AND "),
+        );
+        Ok(Box::new(KeyFinder { con, sql, key: self.spec.key.clone() }))
+    }
+}
+
+fn scope_of(spec: &TableSpec) -> String {
+    let term = |(column, value): &(String, String)| format!("t.{} = {}", quote(column), literal(value));
+    let terms: Vec<_> = spec.scope.iter().map(term).collect();
+    if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
+}
+
+struct KeyFinder {
+    con: Connection,
+    sql: String,
+    key: Vec<String>,
+}
+
+impl Finder for KeyFinder {
+    fn find(&mut self, frame: &DataFrame) -> Result<Vec<(u32, Existing)>, StageError> {
+        let keys = frame
+            .select(self.key.iter().map(String::as_str))
+            .map_err(|error| StageError::new(NAME, error.to_string()))?;
+        let result = self.query(&keys).map_err(|error| failed(&error))?;
+        read(&result).ok_or_else(|| StageError::new(NAME, "the lookup gave unexpected types"))
+    }
+}
+
+impl KeyFinder {
+    fn query(&self, keys: &DataFrame) -> Result<Frame, DuckError> {
+        let mut view = Frame::from_polars(keys)?;
+        let rows = PrimitiveArray::<i32>::from_vec((0..keys.height() as i32).collect());
+        view.push("_i", Box::new(rows))?;
+        let _view = self.con.frame_view("etl_keys", &view)?;
+        self.con.query_columns(&self.sql)
+    }
+}
+
+fn read(result: &Frame) -> Option<Vec<(u32, Existing)>> {
+    let rows = result.column("_i")?.as_any().downcast_ref::<PrimitiveArray<i32>>()?;
+    let hashes = result.column("_etl_hash")?.as_any().downcast_ref::<FixedSizeBinaryArray>()?;
+    let ranks = result.column("rank")?.as_any().downcast_ref::<PrimitiveArray<i64>>()?;
+    let ours = result
+        .column("this_run")?
+        .as_any()
+        .downcast_ref::<polars_arrow::array::BooleanArray>()?;
+    let mut found: Vec<_> = (0..result.len())
+        .map(|at| {
+            let bytes = hashes.value(at).try_into().unwrap_or([0; 16]);
+            let existing = Existing {
+                hash: u128::from_be_bytes(bytes),
+                rank: ranks.value(at),
+                this_run: ours.value(at),
+            };
+            (rows.value(at) as u32, existing)
+        })
+        .collect();
+    // Should the table hold a key twice (made by `append`), the highest release speaks.
+    found.sort_by_key(|(row, existing)| (*row, std::cmp::Reverse(existing.rank)));
+    found.dedup_by_key(|(row, _)| *row);
+    Some(found)
+}
+
+fn failed(error: &DuckError) -> StageError {
+    StageError::new(NAME, format!("the target could not be asked: {}", error.message))
+}

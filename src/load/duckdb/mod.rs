@@ -1,0 +1,41 @@
+//! A DuckDB file as target.
+//!
+//! # What is in the file
+//!
+//! The user's tables, and the schema `etl`: `runs`, `inputs`, `ranges`, `problems` (the ledger),
+//! `settled` (keys of rows that were not inserted, while an input is unfinished), and for an
+//! unfinished merge or replace a side table with the rows to be applied at its end.
+//!
+//! # Rules
+//!
+//! * A range's rows, its ledger row and its findings are one transaction; the dead letters of the
+//!   range are on disk before it commits. So the ledger row alone says that the range is loaded.
+//! * A commit holds a multiple of 122,880 new rows (DuckDB's row group) but for the last one of an
+//!   input: other sizes cost up to twice the time and bloat the file (measured).
+//! * New rows go straight into the table. Changed rows go into the side table and are applied by
+//!   one DELETE + INSERT when the input is finished (an UPDATE of wide rows is ten times slower).
+//! * No index or key on the table: DuckDB's are lost or stale after a hard kill (open reports), and
+//!   they cost more than the lookups they save. Uniqueness is decided by the gate.
+//! * The account is checked in the transaction that finishes the input; a gap rolls it back.
+
+mod finish;
+mod known;
+mod ledger;
+mod lookup;
+mod table;
+mod target;
+mod write;
+
+pub use finish::{Finish, side_table};
+pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
+pub use ledger::{InputKey, InputRow, Ledger, RunRow, State};
+pub use lookup::KeyLookup;
+pub use table::{Provenance, Strategy, TableSpec};
+pub use target::DuckTarget;
+pub use write::{DuckWriter, WritePlan};
+
+/// Rows of a DuckDB row group.
+pub const ROW_GROUP: u64 = 122_880;
+
+/// Schema of the ledger.
+pub const SCHEMA: &str = "etl";

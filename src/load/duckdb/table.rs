@@ -1,0 +1,232 @@
+//! The target table: its columns, how it is made, and frames in its order.
+
+use super::SCHEMA;
+use crate::duck::{Connection, DuckError, Frame, Value, quote};
+use crate::load::{LoadError, LoadErrorKind, Rows};
+use polars::prelude::{
+    ChunkFull, ChunkFullNull, CompatLevel, DataType, Int64Chunked, IntoSeries, NewChunkedArray, Series,
+    StringChunked, TimeUnit, TimeZone,
+};
+use polars_arrow::datatypes::Field;
+use serde::{Deserialize, Serialize};
+
+/// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
+/// that a resumed run goes on in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// The table holds nothing of this scope (or mode `append`): every row is new.
+    Insert,
+    /// Compare with what is there.
+    Merge,
+    /// Load beside and take the place of the scope at the end.
+    Replace,
+}
+
+impl Strategy {
+    /// Name in the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Merge => "merge",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// From the ledger.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Insert, Self::Merge, Self::Replace].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// What is to be loaded into one table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableSpec {
+    /// Name without schema.
+    pub name: String,
+    /// Business columns with their DuckDB types, in order.
+    pub columns: Vec<(String, String)>,
+    /// Key columns.
+    pub key: Vec<String>,
+    /// Scope: columns with the values (as text) of this input.
+    pub scope: Vec<(String, String)>,
+}
+
+/// Provenance columns with their types, behind the business columns.
+pub const PROVENANCE: [(&str, &str); 6] = [
+    ("_etl_run", "VARCHAR"),
+    ("_etl_source", "VARCHAR"),
+    ("_etl_row", "BIGINT"),
+    ("_etl_release", "VARCHAR"),
+    ("_etl_hash", "UUID"),
+    ("_etl_loaded_at", "TIMESTAMP WITH TIME ZONE"),
+];
+
+impl TableSpec {
+    /// All columns of the table as it would be made.
+    pub fn all_columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.columns
+            .iter()
+            .map(|(name, ty)| (name.as_str(), ty.as_str()))
+            .chain([("_extra", "VARCHAR")])
+            .chain(PROVENANCE)
+    }
+
+    /// The statement that makes the table.
+    pub fn ddl(&self) -> String {
+        self.ddl_as(&quote(&self.name))
+    }
+
+    fn ddl_as(&self, table: &str) -> String {
+        let columns: Vec<_> =
+            self.all_columns().map(|(name, ty)| format!("  {} {ty}", quote(name))).collect();
+        format!("CREATE TABLE {table} (\n{}\n)", columns.join(",\n"))
+    }
+
+    /// Makes the table, or checks that the existing one can take the rows: missing columns are
+    /// added, columns of another type are an error that names them all.
+    pub fn ensure(&self, con: &Connection) -> Result<(), LoadError> {
+        let existing = columns_of(con, "main", &self.name)?;
+        if existing.is_empty() {
+            con.execute(&self.ddl())?;
+            return Ok(());
+        }
+        let mut wrong = Vec::new();
+        let mut missing = Vec::new();
+        for (name, ty) in self.all_columns() {
+            match existing.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                Some((_, known)) if known == ty => {}
+                Some((_, known)) => wrong.push(format!("{name} is {known}, needed {ty}")),
+                None => missing.push((name, ty)),
+            }
+        }
+        if !wrong.is_empty() {
+            let message = format!(
+                "table {} does not fit what is to be loaded: {}",
+                self.name,
+                wrong.join("; ")
+            );
+            return Err(LoadError::new(LoadErrorKind::Mismatch, message)
+                .with_hint("load into another table with --table, or into another file with --to"));
+        }
+        for (name, ty) in missing {
+            con.execute(&format!("ALTER TABLE {} ADD COLUMN {} {ty}", quote(&self.name), quote(name)))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a side table in the ledger's schema with the columns of the target.
+    pub fn make_side(&self, con: &Connection, side: &str) -> Result<(), DuckError> {
+        con.execute(&format!(
+            "CREATE TABLE IF NOT EXISTS {SCHEMA}.{} AS SELECT * FROM {} LIMIT 0",
+            quote(side),
+            quote(&self.name)
+        ))?;
+        Ok(())
+    }
+
+    /// `col = value AND …` for the scope; `true` without one.
+    pub fn scope_sql(&self) -> String {
+        if self.scope.is_empty() {
+            return "true".into();
+        }
+        let term = |(column, value): &(String, String)| {
+            format!("{} = {}", quote(column), crate::stage::literal(value))
+        };
+        self.scope.iter().map(term).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// `l.k = r.k AND …` over the key.
+    pub fn key_join(&self, left: &str, right: &str) -> String {
+        let term = |column: &String| format!("{left}.{0} = {right}.{0}", quote(column));
+        self.key.iter().map(term).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+/// Columns of a table with their types; empty when there is no such table.
+pub fn columns_of(
+    con: &Connection,
+    schema: &str,
+    table: &str,
+) -> Result<Vec<(String, String)>, LoadError> {
+    let rows = con.query(
+        "SELECT column_name, data_type FROM information_schema.columns \
+         WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
+        &[Value::from(schema), Value::from(table)],
+    )?;
+    let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
+    Ok(rows.rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+}
+
+/// Values that are the same for all rows of an input.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Run id.
+    pub run: String,
+    /// Input, as people name it.
+    pub source: String,
+    /// Release, such as `2025P01`.
+    pub release: Option<String>,
+    /// Start of the run, microseconds UTC.
+    pub loaded_at: i64,
+}
+
+/// Rows as a frame in the order of the table's columns; columns that the rows do not have are null.
+pub fn in_table_order(
+    rows: &Rows,
+    columns: &[(String, String)],
+    provenance: &Provenance,
+) -> Result<Frame, DuckError> {
+    let len = rows.len();
+    let mut frame = Frame::new();
+    for (name, ty) in columns {
+        match name.as_str() {
+            "_etl_run" => push(&mut frame, constant(name, Some(&provenance.run), len))?,
+            "_etl_source" => push(&mut frame, constant(name, Some(&provenance.source), len))?,
+            "_etl_release" => {
+                push(&mut frame, constant(name, provenance.release.as_deref(), len))?;
+            }
+            "_etl_row" => push(&mut frame, Int64Chunked::from_slice(name.as_str().into(), &rows.places).into_series())?,
+            "_etl_hash" => frame.push_uuids(name, rows.hashes.iter().copied().map(Some))?,
+            "_etl_loaded_at" => push(&mut frame, moments(name, provenance.loaded_at, len))?,
+            _ => match rows.frame.column(name) {
+                Ok(column) => push(&mut frame, column.as_materialized_series().clone())?,
+                Err(_) => push(&mut frame, nulls(name, ty, len))?,
+            },
+        }
+    }
+    Ok(frame)
+}
+
+fn push(frame: &mut Frame, series: Series) -> Result<(), DuckError> {
+    let series = series.rechunk();
+    let array = series.to_arrow(0, CompatLevel::newest());
+    let field = Field::new(series.name().clone(), array.dtype().clone(), true);
+    frame.push_field(field, array)
+}
+
+fn constant(name: &str, value: Option<&str>, len: usize) -> Series {
+    match value {
+        Some(value) => StringChunked::full(name.into(), value, len).into_series(),
+        None => StringChunked::full_null(name.into(), len).into_series(),
+    }
+}
+
+fn moments(name: &str, micros: i64, len: usize) -> Series {
+    Int64Chunked::full(name.into(), micros, len)
+        .into_datetime(TimeUnit::Microseconds, Some(TimeZone::UTC))
+        .into_series()
+}
+
+/// Nulls of any type that converts to the column's type without a cast.
+fn nulls(name: &str, ty: &str, len: usize) -> Series {
+    let dtype = match ty {
+        "BIGINT" => DataType::Int64,
+        "INTEGER" => DataType::Int32,
+        "DOUBLE" => DataType::Float64,
+        "BOOLEAN" => DataType::Boolean,
+        "DATE" => DataType::Date,
+        _ => DataType::String,
+    };
+    Series::full_null(name.into(), len, &dtype)
+}

@@ -1,0 +1,234 @@
+//! The worker half of the `load` agent: content hash, key hash, and what the target holds already.
+//!
+//! `_etl_hash` is XXH3-128 over (name, canonical text) of the non-null columns in name order, so it
+//! is the same on every target, platform and thread count, and a new empty column changes nothing.
+//! Names enter as their 64-bit hash, texts end with a separator that no text may hold.
+
+use super::lookup::Lookup;
+use crate::chunk::Chunk;
+use crate::stage::{Stage, StageError, StageSpec};
+use polars::prelude::*;
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::bitmap::Bitmap;
+use std::sync::Arc;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// Name of the agent.
+pub const NAME: &str = "load";
+
+/// What to hash and where to look.
+pub struct Encode {
+    /// Key columns; empty: no key, no duplicates.
+    pub key: Vec<String>,
+    /// Finds existing rows by key, where the target holds some of this scope.
+    pub lookup: Option<Arc<dyn Lookup>>,
+}
+
+impl StageSpec for Arc<Encode> {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn describe(&self) -> String {
+        let how = if self.lookup.is_some() { "compares with the target, " } else { "" };
+        match self.key.as_slice() {
+            [] => "appends every row".into(),
+            key => format!("{how}one row for each {}", key.join(" + ")),
+        }
+    }
+
+    fn build(&self) -> Result<Box<dyn Stage>, StageError> {
+        let finder = match &self.lookup {
+            Some(lookup) => Some(lookup.finder()?),
+            None => None,
+        };
+        Ok(Box::new(Encoder { spec: Arc::clone(self), finder }))
+    }
+}
+
+struct Encoder {
+    spec: Arc<Encode>,
+    finder: Option<Box<dyn super::lookup::Finder>>,
+}
+
+impl Stage for Encoder {
+    fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
+        chunk.hashes = content_hashes(&chunk.frame);
+        if !self.spec.key.is_empty() {
+            chunk.keys = key_hashes(&chunk.frame, &self.spec.key)
+                .map_err(|error| StageError::new(NAME, error.to_string()))?;
+        }
+        if let Some(finder) = &mut self.finder {
+            chunk.existing = finder.find(&chunk.frame)?;
+        }
+        Ok(chunk)
+    }
+}
+
+const END: u8 = 0x1e;
+
+/// One hash a row over all columns.
+pub fn content_hashes(frame: &DataFrame) -> Vec<u128> {
+    let mut columns: Vec<_> = frame
+        .columns()
+        .iter()
+        .filter(|column| column.null_count() < column.len())
+        .map(|column| (column.name().to_string(), Cells::of(column)))
+        .collect();
+    columns.sort_by(|a, b| a.0.cmp(&b.0));
+    let columns: Vec<_> =
+        columns.iter().map(|(name, cells)| (xxh3_64(name.as_bytes()).to_le_bytes(), cells)).collect();
+    let mut text = Vec::with_capacity(1024);
+    (0..frame.height())
+        .map(|row| {
+            text.clear();
+            for (name, cells) in &columns {
+                if cells.is_valid(row) {
+                    text.extend_from_slice(name);
+                    cells.write(row, &mut text);
+                    text.push(END);
+                }
+            }
+            xxh3_128(&text)
+        })
+        .collect()
+}
+
+/// One hash a row over the key columns, in key order.
+pub fn key_hashes(frame: &DataFrame, key: &[String]) -> PolarsResult<Vec<u128>> {
+    let columns: Vec<_> =
+        key.iter().map(|name| frame.column(name).map(Cells::of)).collect::<PolarsResult<_>>()?;
+    let mut text = Vec::with_capacity(64);
+    let hash = |row| {
+        text.clear();
+        for cells in &columns {
+            if cells.is_valid(row) {
+                cells.write(row, &mut text);
+            }
+            text.push(END);
+        }
+        xxh3_128(&text)
+    };
+    Ok((0..frame.height()).map(hash).collect())
+}
+
+/// The same hash from values already in text form (keys read back from the target).
+pub fn key_hash_of_texts<'a>(texts: impl Iterator<Item = &'a str>) -> u128 {
+    let mut text = Vec::with_capacity(64);
+    for part in texts {
+        text.extend_from_slice(part.as_bytes());
+        text.push(END);
+    }
+    xxh3_128(&text)
+}
+
+/// A column's cells as canonical text.
+enum Cells {
+    Int(PrimitiveArray<i32>),
+    BigInt(PrimitiveArray<i64>),
+    Double(PrimitiveArray<f64>),
+    Decimal(PrimitiveArray<i128>),
+    Bool(BooleanArray),
+    Text(Utf8ViewArray),
+    /// Anything else, by polars' own text.
+    Other(Series),
+}
+
+impl Cells {
+    fn of(column: &Column) -> Self {
+        let series = column.as_materialized_series().rechunk();
+        let physical = series.to_physical_repr();
+        macro_rules! array {
+            ($variant:ident, $accessor:ident) => {
+                if let Ok(values) = physical.$accessor() {
+                    if let Some(array) = values.downcast_iter().next() {
+                        return Self::$variant(array.clone());
+                    }
+                }
+            };
+        }
+        array!(Int, i32);
+        array!(BigInt, i64);
+        array!(Text, str);
+        array!(Double, f64);
+        array!(Bool, bool);
+        array!(Decimal, i128);
+        Self::Other(series)
+    }
+
+    fn validity(&self) -> Option<&Bitmap> {
+        match self {
+            Self::Int(array) => array.validity(),
+            Self::BigInt(array) => array.validity(),
+            Self::Double(array) => array.validity(),
+            Self::Decimal(array) => array.validity(),
+            Self::Bool(array) => array.validity(),
+            Self::Text(array) => array.validity(),
+            Self::Other(_) => None,
+        }
+    }
+
+    #[inline]
+    fn is_valid(&self, row: usize) -> bool {
+        if let Self::Other(series) = self {
+            return series.get(row).is_ok_and(|value| !value.is_null());
+        }
+        self.validity().is_none_or(|bits| bits.get(row).unwrap_or(false))
+    }
+
+    #[inline]
+    fn write(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Int(array) => write_int(array.value(row), out),
+            Self::BigInt(array) => write_int(array.value(row), out),
+            Self::Decimal(array) => write_int(array.value(row), out),
+            Self::Double(array) => {
+                out.extend_from_slice(ryu::Buffer::new().format(array.value(row)).as_bytes());
+            }
+            Self::Bool(array) => out.push(if array.value(row) { b't' } else { b'f' }),
+            Self::Text(array) => out.extend_from_slice(array.value(row).as_bytes()),
+            Self::Other(series) => {
+                if let Ok(value) = series.get(row) {
+                    out.extend_from_slice(value.to_string().as_bytes());
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn write_int(value: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_column_or_another_order_changes_nothing() {
+        let a = df!("jv" => [Some(5i64), None], "name" => ["x", "y"]).expect("frame");
+        let b = df!(
+            "name" => ["x", "y"],
+            "new" => [None::<i64>, None],
+            "jv" => [Some(5i64), None]
+        )
+        .expect("frame");
+        assert_eq!(content_hashes(&a), content_hashes(&b));
+    }
+
+    #[test]
+    fn a_value_in_another_column_is_another_row() {
+        let a = df!("a" => [Some(5i64)], "b" => [None::<i64>]).expect("frame");
+        let b = df!("a" => [None::<i64>], "b" => [Some(5i64)]).expect("frame");
+        assert_ne!(content_hashes(&a), content_hashes(&b));
+    }
+
+    #[test]
+    fn keys_read_back_from_the_target_hash_alike() {
+        let frame = df!("co_no" => [16i32], "parcel_id" => ["474119030010"]).expect("frame");
+        let key = ["co_no".to_owned(), "parcel_id".to_owned()];
+        let hashes = key_hashes(&frame, &key).expect("key columns");
+        assert_eq!(hashes[0], key_hash_of_texts(["16", "474119030010"].into_iter()));
+    }
+}

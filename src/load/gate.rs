@@ -1,0 +1,459 @@
+//! The ordered half of the `load` agent: one thread sees all chunks of an input in order and
+//! decides the fate of each row.
+//!
+//! Groups: a group is a run of consecutive source records that ends where it holds exactly
+//! `group_rows` inserted rows (a multiple of DuckDB's row group), so ranges may end inside a chunk.
+//! Groups go to writers in turn; each is one transaction. They may become durable in any order: the
+//! ledger holds ranges, and a resumed run reads the gaps.
+//!
+//! Winner of a duplicate key: the first row in the order of the input. That holds for every chunk
+//! size, thread count and kill, because only this thread decides, and a resumed run starts with the
+//! keys of everything committed.
+
+use super::dead_letter::{Context, Record};
+use super::{KeySet, LoadError, LoadErrorKind, Piece, Rows, Seal, Settled, Writer};
+use crate::chunk::{
+    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Origin, Severity, Tally,
+};
+use crate::flow::{Consumer, Meters};
+use polars::prelude::{IdxCa, NewChunkedArray};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What the gate must know of an input.
+pub struct GatePlan {
+    /// Run id.
+    pub run: String,
+    /// Position of the input in the run.
+    pub input: u32,
+    /// The input.
+    pub origin: Arc<Origin>,
+    /// Kind, table, facts, headers and configuration hash, for failed records.
+    pub kind: String,
+    /// Target table.
+    pub table: String,
+    /// What a replay must know.
+    pub facts: BTreeMap<String, String>,
+    /// Header of the source.
+    pub headers: Vec<String>,
+    /// Hash of the configuration.
+    pub config: String,
+    /// Rank of the input's release.
+    pub rank: i64,
+    /// Inserted rows of a group.
+    pub group_rows: u64,
+    /// Record ranges that are committed already.
+    pub committed: Vec<Range<u64>>,
+    /// Where reading starts.
+    pub start: Mark,
+    /// Refused rows so far in committed ranges, and rows read there.
+    pub before: Tally,
+    /// Most refused rows.
+    pub max_errors: Option<u64>,
+    /// Highest share of refused rows.
+    pub max_rate: Option<f64>,
+    /// Stop behind so many records.
+    pub limit: Option<u64>,
+}
+
+/// Takes chunks in order and feeds the writers.
+pub struct Gate<'a> {
+    plan: GatePlan,
+    writers: Vec<Box<dyn Writer + 'a>>,
+    meters: Arc<Meters>,
+    seen: KeySet,
+    records: u64,
+    end: Mark,
+    group: Group,
+    groups: usize,
+    /// Account of what went through this gate.
+    tally: Tally,
+}
+
+/// The group being filled.
+struct Group {
+    from: Mark,
+    range: String,
+    inserted: u64,
+    tally: Tally,
+    notes: Notes,
+}
+
+/// Rows of a chunk up to a group's end, by fate.
+#[derive(Default)]
+struct Part {
+    inserts: Vec<u32>,
+    changes: Vec<u32>,
+    settled: Vec<Settled>,
+}
+
+impl<'a> Gate<'a> {
+    /// A gate with the keys that committed ranges have seen.
+    pub fn new(
+        plan: GatePlan,
+        writers: Vec<Box<dyn Writer + 'a>>,
+        seen: KeySet,
+        meters: Arc<Meters>,
+    ) -> Self {
+        let group = Group::new(&plan, plan.start);
+        let records = plan.start.record;
+        let (end, tally) = (plan.start, Tally::default());
+        Self { plan, writers, meters, seen, records, end, group, groups: 0, tally }
+    }
+
+    /// Seals the last group and ends the writers. Returns the account of what went through.
+    pub fn finish(mut self) -> Result<Tally, LoadError> {
+        if self.group.tally.read > 0 {
+            self.seal(self.end)?;
+        }
+        for writer in &mut self.writers {
+            writer.close()?;
+        }
+        self.check_budget(true)?;
+        Ok(self.tally)
+    }
+
+    /// Point behind the last record seen.
+    pub fn records(&self) -> u64 {
+        self.records
+    }
+
+    fn writer(&mut self) -> &mut Box<dyn Writer + 'a> {
+        let turn = self.groups % self.writers.len();
+        &mut self.writers[turn]
+    }
+
+    fn is_committed(&self, record: u64) -> bool {
+        self.plan.committed.iter().any(|range| range.contains(&record))
+    }
+
+    fn take_chunk(&mut self, mut chunk: Chunk) -> Result<(), LoadError> {
+        chunk.first_record = self.records;
+        if let Some(limit) = self.plan.limit {
+            cut_off(&mut chunk, limit.saturating_sub(self.records));
+        }
+        self.records += u64::from(chunk.records);
+        let permit = chunk.permit.take().map(Arc::new);
+        let notes = std::mem::take(&mut chunk.notes);
+        let mut notes = Some(notes);
+        let mut from = 0;
+        while from < chunk.records {
+            if self.is_committed(chunk.first_record + u64::from(from)) {
+                from = self.skip_committed(&chunk, from)?;
+                continue;
+            }
+            let until = self.next_committed(&chunk, from);
+            let (part, tally, to) = self.settle(&chunk, from..until);
+            let piece = self.piece(&chunk, from..to, part, permit.clone())?;
+            self.note_rejects(&chunk, from..to);
+            self.group.tally += tally;
+            self.tally += tally;
+            // Notes are not split by record: they belong to the range where the chunk begins.
+            if let Some(notes) = notes.take() {
+                self.group.notes.merge(notes);
+            }
+            self.meters.settled.fetch_add(u64::from(to - from), Ordering::Relaxed);
+            self.writer().write(piece)?;
+            if self.group.inserted == self.plan.group_rows || (to == until && to < chunk.records) {
+                let mark = mark_after(&chunk, to);
+                self.seal(mark)?;
+            }
+            from = to;
+        }
+        if chunk.records > 0 {
+            self.end = mark_after(&chunk, chunk.records);
+        }
+        // A group of rows that are all unchanged never fills; it must become durable all the same.
+        if self.group.tally.read >= self.plan.group_rows * 4 {
+            self.seal(self.end)?;
+        }
+        self.check_budget(false)?;
+        if self.plan.limit.is_some_and(|limit| self.records >= limit) {
+            return Err(LoadError::new(LoadErrorKind::Enough, "enough rows"));
+        }
+        Ok(())
+    }
+
+    /// The first record at or behind `from` that is not committed; an open group ends before.
+    fn skip_committed(&mut self, chunk: &Chunk, from: u32) -> Result<u32, LoadError> {
+        let first = chunk.first_record;
+        let to = (from..chunk.records)
+            .find(|record| !self.is_committed(first + u64::from(*record)))
+            .unwrap_or(chunk.records);
+        let mark = mark_after(chunk, to);
+        self.group = Group::new(&self.plan, mark);
+        Ok(to)
+    }
+
+    fn next_committed(&self, chunk: &Chunk, from: u32) -> u32 {
+        let first = chunk.first_record;
+        let next = self.plan.committed.iter().map(|range| range.start).filter(|start| {
+            *start > first + u64::from(from) && *start < first + u64::from(chunk.records)
+        });
+        next.min().map_or(chunk.records, |start| (start - first) as u32)
+    }
+
+    /// Decides fates from record `range.start` on, until the range or the group is full. Returns
+    /// the rows by fate, their account, and the record behind the last one settled.
+    fn settle(&mut self, chunk: &Chunk, range: Range<u32>) -> (Part, Tally, u32) {
+        let mut part = Part::default();
+        let mut tally = Tally::default();
+        let begin = chunk.index.partition_point(|record| *record < range.start);
+        let mut to = range.end;
+        let mut existing = chunk.existing.as_slice();
+        existing = &existing[existing.partition_point(|(row, _)| (*row as usize) < begin)..];
+        for row in begin..chunk.index.len() {
+            let record = chunk.index[row];
+            if record >= range.end {
+                break;
+            }
+            let found = match existing.first() {
+                Some((at, found)) if *at as usize == row => {
+                    existing = &existing[1..];
+                    Some(*found)
+                }
+                _ => None,
+            };
+            let fate = self.fate(chunk, row, found);
+            tally.count(fate, 1);
+            self.place(chunk, row, fate, found, &mut part);
+            if self.group.inserted == self.plan.group_rows {
+                to = record + 1;
+                break;
+            }
+        }
+        tally.read = u64::from(to - range.start);
+        let rejected = rejects(chunk, range.start..to).count() as u64;
+        tally.count(Fate::Rejected, rejected);
+        // Filtered rows leave no trace in the chunk: what is neither kept nor rejected.
+        let filtered = tally.read - tally.settled();
+        tally.count(Fate::Filtered, filtered);
+        (part, tally, to)
+    }
+
+    fn fate(&mut self, chunk: &Chunk, row: usize, existing: Option<Existing>) -> Fate {
+        if let Some(key) = chunk.keys.get(row) {
+            let place = chunk.raw.place(chunk.index[row]);
+            if let Err(first) = self.seen.insert(*key, place.row) {
+                self.note_duplicate(chunk, row, first);
+                return Fate::Duplicate;
+            }
+        }
+        let Some(found) = existing else { return Fate::Inserted };
+        if found.rank > self.plan.rank {
+            Fate::Superseded
+        } else if found.this_run && found.rank == self.plan.rank {
+            self.note_duplicate(chunk, row, 0);
+            Fate::Duplicate
+        } else if found.hash == chunk.hashes[row] {
+            Fate::Unchanged
+        } else {
+            Fate::Updated
+        }
+    }
+
+    /// Counts refused rows by their worst problem, with examples, so that the ledger can tell
+    /// without the failed-record file.
+    fn note_rejects(&mut self, chunk: &Chunk, records: Range<u32>) {
+        for reject in rejects(chunk, records) {
+            let Some(problem) = reject.problems.first() else { continue };
+            let key = NoteKey {
+                code: problem.code,
+                rule: problem.rule.clone().unwrap_or_default(),
+                column: problem.column.clone().unwrap_or_default(),
+            };
+            let example = || Example { place: reject.place, value: problem.value.clone() };
+            self.group.notes.add(
+                key,
+                Severity::Critical,
+                || problem.hint.clone().map_or_else(
+                    || problem.message.clone(),
+                    |hint| format!("{}. {hint}", problem.message),
+                ),
+                example,
+            );
+        }
+    }
+
+    fn note_duplicate(&mut self, chunk: &Chunk, row: usize, first: u64) {
+        let record = chunk.index[row];
+        let key = NoteKey { code: Code::E302, rule: "duplicate".into(), column: String::new() };
+        let value = match first {
+            0 => "the key stands in an earlier file of this run".to_owned(),
+            first => format!("the key stands first in row {first}"),
+        };
+        self.group.notes.add(
+            key,
+            Severity::Warning,
+            || "the key stands in an earlier row; the first one counts".into(),
+            || Example { place: chunk.raw.place(record), value: Some(value) },
+        );
+    }
+
+    fn place(
+        &mut self,
+        chunk: &Chunk,
+        row: usize,
+        fate: Fate,
+        found: Option<Existing>,
+        part: &mut Part,
+    ) {
+        match fate {
+            Fate::Inserted => {
+                part.inserts.push(row as u32);
+                self.group.inserted += 1;
+                return;
+            }
+            Fate::Updated => part.changes.push(row as u32),
+            _ => {}
+        }
+        let raise = match (fate, found) {
+            (Fate::Unchanged, Some(found)) if found.rank < self.plan.rank => Some(found.hash),
+            _ => None,
+        };
+        if let Some(key) = chunk.keys.get(row) {
+            part.settled.push(Settled { key: *key, raise });
+        }
+    }
+
+    fn piece(
+        &self,
+        chunk: &Chunk,
+        records: Range<u32>,
+        part: Part,
+        permit: Option<Arc<crate::chunk::Permit>>,
+    ) -> Result<Piece, LoadError> {
+        let context = Context {
+            run: &self.plan.run,
+            range: &self.group.range,
+            origin: &self.plan.origin,
+            kind: &self.plan.kind,
+            table: &self.plan.table,
+            facts: &self.plan.facts,
+            headers: &self.plan.headers,
+            config: &self.plan.config,
+            now: chrono::Utc::now(),
+        };
+        let rejects: Vec<_> = rejects(chunk, records)
+            .map(|reject| Record::of(reject, chunk.raw.as_ref(), &context))
+            .collect();
+        Ok(Piece {
+            inserts: pick(chunk, &part.inserts)?,
+            changes: pick(chunk, &part.changes)?,
+            settled: part.settled,
+            rejects,
+            permit,
+        })
+    }
+
+    fn seal(&mut self, to: Mark) -> Result<(), LoadError> {
+        let next = Group::new(&self.plan, to);
+        let group = std::mem::replace(&mut self.group, next);
+        let seal = Seal {
+            range: group.range,
+            from: group.from,
+            to,
+            tally: group.tally,
+            notes: group.notes,
+        };
+        self.writer().seal(seal)?;
+        self.groups += 1;
+        Ok(())
+    }
+
+    /// Stops when too many rows are refused. The rate is looked at from 1,000 rows on, so that one
+    /// bad first row is not 100 %, and at the end.
+    fn check_budget(&self, last: bool) -> Result<(), LoadError> {
+        let read = self.plan.before.read + self.tally.read;
+        let rejected = self.plan.before.rejected + self.tally.rejected;
+        if let Some(max) = self.plan.max_errors.filter(|max| rejected > *max) {
+            return Err(over_budget(format!("{rejected} rows are refused, {max} are allowed")));
+        }
+        let rate = rejected as f64 / read.max(1) as f64;
+        match self.plan.max_rate {
+            Some(max) if rate > max && (last || read >= 1_000) => Err(over_budget(format!(
+                "{rejected} of {read} rows are refused ({:.2} %), {:.2} % are allowed",
+                rate * 100.0,
+                max * 100.0
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn over_budget(message: String) -> LoadError {
+    LoadError::new(LoadErrorKind::ErrorBudget, message).with_hint(
+        "look at the failed records; raise --max-errors or --max-error-rate if they are to be \
+         expected",
+    )
+}
+
+impl Consumer for Gate<'_> {
+    type Error = LoadError;
+
+    fn take(&mut self, chunk: Chunk) -> Result<(), LoadError> {
+        self.take_chunk(chunk)
+    }
+}
+
+impl Group {
+    fn new(plan: &GatePlan, from: Mark) -> Self {
+        Self {
+            from,
+            range: range_id(plan, from),
+            inserted: 0,
+            tally: Tally::default(),
+            notes: Notes::default(),
+        }
+    }
+}
+
+/// Keeps the first `records` records of a chunk.
+fn cut_off(chunk: &mut Chunk, records: u64) {
+    if u64::from(chunk.records) <= records {
+        return;
+    }
+    let records = records as u32;
+    let rows = chunk.index.partition_point(|record| *record < records);
+    chunk.frame = chunk.frame.slice(0, rows);
+    chunk.index.truncate(rows);
+    chunk.hashes.truncate(rows);
+    chunk.keys.truncate(rows);
+    chunk.existing.retain(|(row, _)| (*row as usize) < rows);
+    chunk.rejects.retain(|reject| reject.record < records);
+    chunk.records = records;
+}
+
+fn range_id(plan: &GatePlan, from: Mark) -> String {
+    format!("{}.{}.{}", plan.run, plan.input, from.record)
+}
+
+fn mark_after(chunk: &Chunk, to: u32) -> Mark {
+    let mut mark = if to == 0 { Mark::default() } else { chunk.raw.after(to - 1) };
+    mark.record = chunk.first_record + u64::from(to);
+    mark
+}
+
+fn rejects(chunk: &Chunk, records: Range<u32>) -> impl Iterator<Item = &crate::chunk::Reject> {
+    chunk.rejects.iter().filter(move |reject| records.contains(&reject.record))
+}
+
+/// The rows of a chunk at some positions; whole chunks and runs of rows without a copy.
+fn pick(chunk: &Chunk, rows: &[u32]) -> Result<Option<Rows>, LoadError> {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
+    let consecutive = (last - first) as usize + 1 == rows.len();
+    let frame = if consecutive {
+        chunk.frame.slice(i64::from(*first), rows.len())
+    } else {
+        let index = IdxCa::from_slice("".into(), rows);
+        chunk
+            .frame
+            .take(&index)
+            .map_err(|error| LoadError::new(LoadErrorKind::Account, error.to_string()))?
+    };
+    let hashes = rows.iter().map(|row| chunk.hashes[*row as usize]).collect();
+    let place = |row: &u32| chunk.raw.place(chunk.index[*row as usize]).row as i64;
+    Ok(Some(Rows { frame, hashes, places: rows.iter().map(place).collect() }))
+}

@@ -1,0 +1,102 @@
+//! From chunks to rows of a target, exactly once.
+//!
+//! The `load` agent has two halves. Workers hash rows and ask the target what it holds
+//! ([`encode`]). Then one thread, in the order of the input, decides the fate of each row
+//! ([`gate`]): duplicate, new, changed, unchanged, superseded; it cuts the stream into groups, each
+//! of which one writer commits in one transaction together with the ledger entry that names its
+//! range of the source, after the dead letters of that range are on disk. Only the ledger inside the
+//! target says what is loaded; everything else is derived from it.
+
+pub mod dead_letter;
+pub mod duckdb;
+pub mod encode;
+mod error;
+pub mod gate;
+mod keys;
+pub mod lookup;
+mod threaded;
+
+pub use error::{LoadError, LoadErrorKind};
+pub use keys::KeySet;
+pub use threaded::Threaded;
+
+use crate::chunk::{Mark, Notes, Permit, Tally};
+use dead_letter::Record;
+use polars::prelude::DataFrame;
+use std::sync::Arc;
+
+/// Rows on their way into a table, with what the frame does not hold.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// Business columns.
+    pub frame: DataFrame,
+    /// Content hash of each row.
+    pub hashes: Vec<u128>,
+    /// Row number of each row in its source.
+    pub places: Vec<i64>,
+}
+
+impl Rows {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// No rows.
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+}
+
+/// A settled row that is not inserted: remembered until the input is finished, so that a resumed
+/// run finds the same duplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Key hash.
+    pub key: u128,
+    /// Content hash, where the row is unchanged but comes from a higher release: the target's row
+    /// is to be raised to it.
+    pub raise: Option<u128>,
+}
+
+/// Part of a group, for one writer.
+#[derive(Debug, Default)]
+pub struct Piece {
+    /// New rows.
+    pub inserts: Option<Rows>,
+    /// Rows that replace existing ones when the input is finished.
+    pub changes: Option<Rows>,
+    /// Keys of rows that are not inserted.
+    pub settled: Vec<Settled>,
+    /// Refused rows.
+    pub rejects: Vec<Record>,
+    /// Memory given back when the piece has reached the target; shared by the pieces of a chunk.
+    pub permit: Option<Arc<Permit>>,
+}
+
+/// The end of a group: what its transaction commits to the ledger.
+#[derive(Debug, Clone)]
+pub struct Seal {
+    /// Id of the range, unique in the target.
+    pub range: String,
+    /// First point of the range.
+    pub from: Mark,
+    /// Point behind the range.
+    pub to: Mark,
+    /// Account of the range.
+    pub tally: Tally,
+    /// Findings of the range.
+    pub notes: Notes,
+}
+
+/// Writes groups. A writer gets the pieces of one group, then its seal, then the next group.
+pub trait Writer: Send {
+    /// Accepted, not durable.
+    fn write(&mut self, piece: Piece) -> Result<(), LoadError>;
+    /// Ends the group: rows, ledger and dead letters become durable together.
+    fn seal(&mut self, seal: Seal) -> Result<(), LoadError>;
+    /// Waits until everything sealed is durable. A group that was not sealed leaves no trace.
+    fn close(&mut self) -> Result<(), LoadError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! What is known about a family of files, as data: kinds of file with their columns, keys, derived
+//! columns and lookups, code tables, rules, counties.
+//!
+//! A pack is read whole and checked whole, so whatever the rest of the program finds in a [`Pack`]
+//! refers only to things that are there. Nothing here opens an input file: headers, names and cells
+//! come in as text, and [`Kind::bind`], [`Pack::recognise`], [`read_name`] and [`settle`] answer.
+
+mod bind;
+mod check;
+mod county;
+mod embedded;
+mod error;
+mod expand;
+mod load;
+mod model;
+mod names;
+mod raw;
+mod recognise;
+mod release;
+mod settle;
+
+pub use bind::Binding;
+pub use county::{Counties, County, ParcelFormat};
+pub use embedded::embedded_names;
+pub use error::{PackError, Problem};
+pub use model::{
+    Absent, Agent, Check, CodeTable, Column, ColumnType, Derived, Kind, Layout, Level, Lookup,
+    Pack, Required, Rule, Scope, Status,
+};
+pub use names::{NameFacts, read_name};
+pub use recognise::Recognised;
+pub use release::Release;
+pub use settle::{Facts, FactsConflict, Origin, Settled, settle};
+
+#[cfg(test)]
+mod tests;

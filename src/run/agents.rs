@@ -1,0 +1,225 @@
+//! The agents of one input, built from the pack and the request. A new agent is one file with a
+//! spec, and one arm here.
+
+use super::error::{RunError, RunErrorKind};
+use super::prepare::Prepared;
+use super::request::Request;
+use crate::chunk::Severity;
+use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
+use crate::stage::{Engine, Expression, Joined, StageSpec, substitute};
+use crate::validate::{CellChecks, FileConstant, IdFormat, RowRule, RuleChecks, Validate};
+use crate::{enrich, transform, validate};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Memory of the agents' SQL engine, in bytes: code tables and one projection a worker.
+pub const ENGINE_MEMORY: u64 = 64 << 20;
+
+/// The SQL engine with the pack's code tables.
+pub fn engine(pack: &Pack) -> Result<Engine, RunError> {
+    let tables: Vec<_> = pack
+        .tables
+        .iter()
+        .map(|table| (table.name.as_str(), table.header.as_slice(), table.rows.as_slice()))
+        .collect();
+    Engine::new(&tables, ENGINE_MEMORY).map_err(|error| {
+        RunError::new(RunErrorKind::Failed, format!("no SQL engine: {}", error.message))
+    })
+}
+
+/// The agents in the order of the request, `load` not among them.
+pub fn agents(
+    request: &Request,
+    pack: &Pack,
+    input: &Prepared,
+    engine: &Engine,
+) -> Result<Vec<Arc<dyn StageSpec>>, RunError> {
+    let mut specs: Vec<Arc<dyn StageSpec>> = Vec::new();
+    for agent in &request.agents {
+        specs.push(match agent.as_str() {
+            validate::NAME => Arc::new(validator(request, pack, input, engine)?),
+            transform::NAME => {
+                let (expressions, _) = derived(pack, input, Agent::Transform);
+                let missing = &input.missing;
+                Arc::new(transform::Derive::new(
+                    transform::NAME,
+                    &expressions,
+                    &[],
+                    missing,
+                    engine.clone(),
+                ))
+            }
+            enrich::NAME => {
+                let (expressions, joins) = derived(pack, input, Agent::Enrich);
+                Arc::new(enrich::enrich(&expressions, &joins, &input.missing, engine.clone()))
+            }
+            other => {
+                return Err(RunError::new(RunErrorKind::Usage, format!("unknown agent `{other}`"))
+                    .with_hint("the agents are validate, transform and enrich"));
+            }
+        });
+    }
+    Ok(specs)
+}
+
+/// Tries all expressions on a frame without rows, so that a mistake in a pack is found before a row
+/// is read.
+pub fn rehearse(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Result<(), RunError> {
+    let mut chunk = crate::source::empty_chunk(&input.schema, &input.origin);
+    for spec in specs {
+        chunk = spec.build().and_then(|mut stage| stage.apply(chunk)).map_err(RunError::from)?;
+    }
+    Ok(())
+}
+
+/// Derived columns of an agent, with the lookups they need.
+fn derived(pack: &Pack, input: &Prepared, agent: Agent) -> (Vec<Expression>, Vec<Joined>) {
+    let Some(kind) = input.kind(pack) else { return (Vec::new(), Vec::new()) };
+    let parameters = parameters(input);
+    let expressions: Vec<_> = kind
+        .derived
+        .iter()
+        .filter(|derived| derived.agent == agent)
+        .map(|derived| {
+            let in_file = |name: &String| input.schema.position(name).is_some();
+            let possible = derived.needs.is_empty() || derived.needs.iter().any(in_file);
+            let sql = if possible { substitute(&derived.sql, &parameters) } else { "NULL".into() };
+            Expression { name: derived.name.clone(), ty: Some(derived.ty.clone()), sql }
+        })
+        .collect();
+    let used = |alias: &str| {
+        expressions.iter().any(|expression| expression.sql.contains(&format!("{alias}.")))
+    };
+    let joins = kind
+        .lookups
+        .iter()
+        .filter(|lookup| used(&lookup.alias))
+        .map(|lookup| Joined {
+            alias: lookup.alias.clone(),
+            table: lookup.table.clone(),
+            on: lookup.on.clone(),
+        })
+        .collect();
+    (expressions, joins)
+}
+
+/// The file's parameters as SQL literals.
+fn parameters(input: &Prepared) -> BTreeMap<&'static str, String> {
+    let number = |value: Option<u16>, ty: &str| {
+        value.map_or(format!("CAST(NULL AS {ty})"), |value| value.to_string())
+    };
+    let settled = &input.settled;
+    let release = settled
+        .release
+        .map_or("CAST(NULL AS VARCHAR)".into(), |release| format!("'{release}'"));
+    BTreeMap::from([
+        ("release", release),
+        ("roll_year", number(settled.year, "INTEGER")),
+        ("county", number(settled.county.map(u16::from), "INTEGER")),
+        ("submission", number(settled.submission, "INTEGER")),
+    ])
+}
+
+fn validator(
+    request: &Request,
+    pack: &Pack,
+    input: &Prepared,
+    engine: &Engine,
+) -> Result<Arc<Validate>, RunError> {
+    let (mut rows, mut constants) = (Vec::new(), Vec::new());
+    let kind = input.kind(pack);
+    let parameters = parameters(input);
+    for rule in kind.into_iter().flat_map(|kind| pack.rules_for(&kind.id)) {
+        let Some(severity) = severity(rule, request)? else { continue };
+        let in_file = |name: &str| input.schema.position(name).is_some();
+        if !rule.applies(in_file) {
+            continue;
+        }
+        match &rule.check {
+            Check::Row { ok } => rows.push(RowRule {
+                id: rule.id.clone(),
+                severity,
+                columns: rule.columns.clone(),
+                ok: substitute(ok, &parameters),
+                message: rule.message.clone(),
+                hint: rule.hint.clone(),
+            }),
+            Check::OneValue(column) if severity == Severity::Critical => {
+                constants.extend(constant(rule, column, severity, input, kind));
+            }
+            _ => {}
+        }
+    }
+    let cells = CellChecks {
+        schema: Arc::clone(&input.schema),
+        ids: kind.map(|kind| id_formats(pack, kind, input)).unwrap_or_default(),
+    };
+    let rules = RuleChecks::new(rows, constants, &input.missing);
+    Ok(Arc::new(Validate { cells, rules, engine: engine.clone() }))
+}
+
+/// The level of a rule, as the user or the pack has it; `None`: off.
+fn severity(rule: &Rule, request: &Request) -> Result<Option<Severity>, RunError> {
+    let level = match request.rule_levels.get(&rule.id).map(String::as_str) {
+        None => rule.level,
+        Some("critical") => Level::Critical,
+        Some("warning") => Level::Warning,
+        Some("info") => Level::Info,
+        Some("off") => return Ok(None),
+        Some(other) => {
+            let message = format!("rule {}: `{other}` is no level", rule.id);
+            return Err(RunError::new(RunErrorKind::Usage, message)
+                .with_hint("use critical, warning, info or off"));
+        }
+    };
+    Ok(Some(match level {
+        Level::Critical => Severity::Critical,
+        Level::Warning => Severity::Warning,
+        Level::Info => Severity::Info,
+    }))
+}
+
+/// The value that a column must hold throughout: the settled county or year, else what the first
+/// record has.
+fn constant(
+    rule: &Rule,
+    column: &str,
+    severity: Severity,
+    input: &Prepared,
+    kind: Option<&Kind>,
+) -> Option<FileConstant> {
+    let position = input.schema.position(column)?;
+    let kind = kind?;
+    let settled = if Some(column) == kind.county_column.as_deref() {
+        input.settled.county.map(|county| county.to_string())
+    } else if Some(column) == kind.year_column.as_deref() {
+        input.settled.year.map(|year| year.to_string())
+    } else {
+        None
+    };
+    let field = input.schema.columns[position].field;
+    let first = || {
+        let values = input.table.sample().iter().filter_map(|record| record.get(field));
+        values.map(|value| value.trim()).find(|value| !value.is_empty()).map(str::to_owned)
+    };
+    Some(FileConstant {
+        id: rule.id.clone(),
+        severity,
+        column: column.to_owned(),
+        expected: settled.or_else(first)?,
+        hint: format!(
+            "{}. To load it all the same: --rule {}=warning",
+            rule.hint.trim_end_matches('.'),
+            rule.id
+        ),
+    })
+}
+
+/// Constant id lengths of the county, for ids that this kind takes from the roll.
+fn id_formats(pack: &Pack, kind: &Kind, input: &Prepared) -> Vec<IdFormat> {
+    let Some(number) = input.settled.county else { return Vec::new() };
+    let Some(county) = pack.counties.by_number(number) else { return Vec::new() };
+    let length = county.format.as_ref().and_then(|format| format.constant_len);
+    let (Some(length), Some(column)) = (length, &kind.id_column) else { return Vec::new() };
+    vec![IdFormat { column: column.clone(), length, county: county.name.clone() }]
+}

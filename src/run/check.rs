@@ -1,0 +1,207 @@
+//! `etl check`: everything but the load. The same agents, the same gate, a writer that keeps only
+//! the account.
+
+use super::agents;
+use super::error::RunError;
+use super::ingest::load_pack;
+use super::memory;
+use super::prepare::{Prepared, prepare};
+use super::problems::from_notes;
+use super::request::{Mode, Request};
+use super::summary::{InputSummary, ProblemSummary, RunStatus, Summary};
+use crate::chunk::{Budget, Mark, Notes, Tally};
+use crate::flow::{Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive};
+use crate::load::duckdb::ROW_GROUP;
+use crate::load::encode::Encode;
+use crate::load::gate::{Gate, GatePlan};
+use crate::load::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Writer};
+use crate::pack::Pack;
+use crate::stage::{Engine, StageSpec};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+/// Checks the request's inputs without a target.
+pub fn check(
+    request: &Request,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Summary, RunError> {
+    let started = Instant::now();
+    let pack = load_pack(&request.pack)?;
+    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let engine = agents::engine(&pack)?;
+    let mut summaries = Vec::new();
+    for (index, input) in inputs.iter().enumerate() {
+        let begun = Instant::now();
+        let meters = Meters::new(agent_names(request));
+        observer.on(&Event::InputStarted {
+            input: index,
+            of: inputs.len(),
+            origin: &input.origin,
+            table: "nowhere: check",
+            bytes: input.table.extent().bytes,
+            resumed_from: None,
+            meters: Arc::clone(&meters),
+        });
+        let checked = Checker { request, pack: &pack, engine: &engine, stop }
+            .run(input, request.limit, &meters)?;
+        observer.on(&Event::InputFinished { input: index, tally: &checked.tally });
+        let mut summary = describe(input, &pack);
+        summary.tally = checked.tally;
+        summary.problems = checked.problems;
+        summary.agents = checked.agents;
+        summary.seconds = begun.elapsed().as_secs_f64();
+        summaries.push(summary);
+    }
+    let mut tally = Tally::default();
+    summaries.iter().for_each(|input: &InputSummary| tally += input.tally);
+    Ok(Summary {
+        run: String::new(),
+        status: RunStatus::Checked,
+        target: String::new(),
+        tally,
+        inputs: summaries,
+        skipped,
+        peak_memory: memory::peak(),
+        memory_limit: request.limits.memory,
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Names of the agents of a run, in flow order.
+pub fn agent_names(request: &Request) -> Vec<&'static str> {
+    let known = [crate::validate::NAME, crate::transform::NAME, crate::enrich::NAME];
+    let chosen = request.agents.iter();
+    let mut names = vec!["read"];
+    names.extend(chosen.filter_map(|name| known.iter().find(|known| *known == name).copied()));
+    names.push("load");
+    names
+}
+
+/// What is known of an input before its rows.
+pub fn describe(input: &Prepared, pack: &Pack) -> InputSummary {
+    let kind = input.kind(pack);
+    let county = input.settled.county.and_then(|number| pack.counties.by_number(number));
+    InputSummary {
+        input: input.origin.label(),
+        fingerprint: input.origin.fingerprint.to_string(),
+        kind: input.kind_id(pack),
+        plain: kind.map_or_else(|| "a table of no known kind".into(), |kind| kind.plain.clone()),
+        county: county.map(|county| county.name.clone()),
+        year: input.settled.year,
+        release: input.release(),
+        table: input.spec.name.clone(),
+        mode: input.mode,
+        tally: Tally::default(),
+        problems: Vec::new(),
+        warnings: input.warnings.clone(),
+        failed_file: None,
+        agents: Vec::new(),
+        resumed_from: None,
+        already_loaded_by: None,
+        bytes: input.table.extent().bytes.unwrap_or(0),
+        seconds: 0.0,
+    }
+}
+
+/// Runs the agents over an input and keeps the account.
+pub struct Checker<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// The pack.
+    pub pack: &'a Pack,
+    /// SQL engine of the agents.
+    pub engine: &'a Engine,
+    /// The flag.
+    pub stop: &'a Stop,
+}
+
+/// What was found.
+pub struct Checked {
+    /// The account.
+    pub tally: Tally,
+    /// Trouble by kind.
+    pub problems: Vec<ProblemSummary>,
+    /// Agents.
+    pub agents: Vec<MeterReading>,
+}
+
+impl Checker<'_> {
+    /// The first `limit` records, or all.
+    pub fn run(
+        &self,
+        input: &Prepared,
+        limit: Option<u64>,
+        meters: &Arc<Meters>,
+    ) -> Result<Checked, RunError> {
+        let mut stages = agents::agents(self.request, self.pack, input, self.engine)?;
+        agents::rehearse(&stages, input)?;
+        let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
+        stages.push(Arc::new(Arc::new(Encode { key, lookup: None })) as Arc<dyn StageSpec>);
+        let budget = Budget::new(memory::shares(self.request.limits.memory, 1).chunks);
+        self.stop.watch(&budget);
+        let plan = FlowPlan {
+            stages: &stages,
+            workers: self.request.limits.threads.max(1),
+            fuse: self.request.limits.fuse,
+            chunk_rows: self.request.limits.chunk_rows.unwrap_or(50_000),
+            budget,
+            meters: Arc::clone(meters),
+            stop: self.stop.clone(),
+        };
+        let source = input.table.open(Arc::clone(&input.schema), Mark::default())?;
+        let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
+        let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));
+        let writers: Vec<Box<dyn Writer>> = vec![Box::new(Keep { found: Arc::clone(&found) })];
+        let plan_of_gate = self.gate_plan(input, limit);
+        let mut gate = Gate::new(plan_of_gate, writers, KeySet::default(), Arc::clone(meters));
+        match drive(flow_input, &plan, &mut gate) {
+            Ok(()) => {}
+            Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
+            Err(error) => return Err(error.into()),
+        }
+        gate.finish()?;
+        let (tally, notes) = std::mem::take(&mut *found.lock().unwrap_or_else(|p| p.into_inner()));
+        Ok(Checked { tally, problems: from_notes(&notes), agents: meters.readings() })
+    }
+
+    fn gate_plan(&self, input: &Prepared, limit: Option<u64>) -> GatePlan {
+        GatePlan {
+            run: "check".into(),
+            input: 0,
+            origin: Arc::clone(&input.origin),
+            kind: input.kind_id(self.pack),
+            table: input.spec.name.clone(),
+            facts: BTreeMap::new(),
+            headers: input.schema.headers.clone(),
+            config: String::new(),
+            rank: input.rank(),
+            group_rows: ROW_GROUP,
+            committed: Vec::new(),
+            start: Mark::default(),
+            before: Tally::default(),
+            max_errors: self.request.errors.max_errors,
+            max_rate: self.request.errors.max_rate,
+            limit,
+        }
+    }
+}
+
+/// A writer that keeps only what the ledger would.
+struct Keep {
+    found: Arc<Mutex<(Tally, Notes)>>,
+}
+
+impl Writer for Keep {
+    fn write(&mut self, _piece: Piece) -> Result<(), LoadError> {
+        Ok(())
+    }
+
+    fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
+        let mut found = self.found.lock().unwrap_or_else(|p| p.into_inner());
+        found.0 += seal.tally;
+        found.1.merge(seal.notes);
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! `etl ingest`: all inputs of a request, one after the other, into the target.
+
+use super::agents;
+use super::error::{RunError, RunErrorKind};
+use super::load_one::{LoadOne, LoadedInput};
+use super::memory;
+use super::prepare::{Prepared, prepare};
+use super::request::{Request, TargetUrl};
+use super::summary::{InputSummary, RunStatus, Summary};
+use crate::chunk::Tally;
+use crate::flow::{Event, Observer, Stop};
+use crate::duck::Connection;
+use crate::load::duckdb::{DuckTarget, InputKey, Ledger, State, TableSpec};
+use crate::pack::Pack;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Loads the request's inputs.
+pub fn ingest(
+    request: &Request,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Summary, RunError> {
+    let started = Instant::now();
+    let pack = load_pack(&request.pack)?;
+    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let mut session = Session::open(request, &pack, observer, stop)?;
+    session.adopt(&inputs)?;
+    let outcome = session.load_all(&inputs);
+    let (summaries, status) = match outcome {
+        Ok(summaries) => {
+            let already = summaries.iter().all(|input| input.already_loaded_by.is_some());
+            (summaries, if already { RunStatus::AlreadyLoaded } else { RunStatus::Done })
+        }
+        Err(error) => return Err(session.give_up(error)),
+    };
+    let summary = summarize(&session, request, summaries, skipped, status, started);
+    session.close(&summary)?;
+    Ok(summary)
+}
+
+/// The pack by name or folder.
+pub fn load_pack(name: &str) -> Result<Pack, RunError> {
+    let path = Path::new(name);
+    let pack = if path.is_dir() { Pack::from_dir(path) } else { Pack::embedded(name) };
+    pack.map_err(|error| {
+        RunError::new(RunErrorKind::Usage, format!("the pack `{name}` cannot be used: {error}"))
+    })
+}
+
+/// What the inputs of a run share.
+pub struct Session<'a> {
+    /// The request.
+    pub request: &'a Request,
+    /// The pack.
+    pub pack: &'a Pack,
+    /// Who is told.
+    pub observer: &'a dyn Observer,
+    /// The flag.
+    pub stop: &'a Stop,
+    /// The target.
+    pub target: DuckTarget,
+    /// Division of memory.
+    pub shares: memory::Shares,
+    /// SQL engine of the agents.
+    pub engine: crate::stage::Engine,
+    /// Id of a new run; an unfinished input that is resumed keeps its own.
+    pub run: String,
+    /// Start, microseconds UTC.
+    pub now: i64,
+}
+
+impl<'a> Session<'a> {
+    /// Opens the target.
+    pub fn open(
+        request: &'a Request,
+        pack: &'a Pack,
+        observer: &'a dyn Observer,
+        stop: &'a Stop,
+    ) -> Result<Self, RunError> {
+        let shares = memory::shares(request.limits.memory, request.limits.writers);
+        let TargetUrl::Duckdb(path) = &request.target;
+        let temp = request.limits.temp_dir.as_deref();
+        let target = DuckTarget::open(path, shares.target, temp)
+            .map_err(|error| at_target(error.into(), path))?;
+        Ok(Self {
+            request,
+            pack,
+            observer,
+            stop,
+            target,
+            shares,
+            engine: agents::engine(pack)?,
+            run: ulid::Ulid::generate().to_string(),
+            now: chrono::Utc::now().timestamp_micros(),
+        })
+    }
+
+    /// Goes on as the run that has left one of the inputs unfinished.
+    pub fn adopt(&mut self, inputs: &[Prepared]) -> Result<(), RunError> {
+        if self.request.fresh {
+            return Ok(());
+        }
+        let con = self.target.connect()?;
+        for input in inputs {
+            if let State::Unfinished(row) = Ledger::new(&con).state(&self.key_of(input))? {
+                self.run = row.run;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What identifies an input.
+    pub fn key_of(&self, input: &Prepared) -> InputKey {
+        key_of(self.request, self.pack, input)
+    }
+
+    /// Number for a new input of this run.
+    pub fn next_input(&self, con: &Connection) -> Result<u32, RunError> {
+        Ok(Ledger::new(con).next_input(&self.run)?)
+    }
+
+    /// Whether this run has begun another input of the same table and scope.
+    pub fn has_loaded(&self, con: &Connection, spec: &TableSpec) -> Result<bool, RunError> {
+        let scope = spec.scope_sql();
+        let sql = format!(
+            "SELECT count(*) FROM {} WHERE _etl_run = ? AND {scope}",
+            crate::duck::quote(&spec.name)
+        );
+        let rows = con
+            .query(&sql, &[crate::duck::Value::from(self.run.as_str())])
+            .map_err(crate::load::LoadError::from)?;
+        Ok(rows.scalar().and_then(crate::duck::Value::as_int).unwrap_or(0) > 0)
+    }
+
+    /// Folder of the failed-record files: as asked, else beside the target.
+    pub fn failed_dir(&self) -> PathBuf {
+        match &self.request.failed_dir {
+            Some(dir) => dir.clone(),
+            None => match self.target.path().parent() {
+                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+                _ => PathBuf::from("."),
+            },
+        }
+    }
+
+    fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
+        let mut summaries = Vec::new();
+        for (index, input) in inputs.iter().enumerate() {
+            if let Some(cause) = self.stop.cause() {
+                return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
+            }
+            let loaded = LoadOne::new(self, input, index, inputs.len()).run()?;
+            match &loaded {
+                LoadedInput::Already(summary) => {
+                    let run = summary.already_loaded_by.as_deref().unwrap_or_default();
+                    self.observer.on(&Event::AlreadyLoaded { origin: &input.origin, run });
+                }
+                LoadedInput::Loaded(summary) => {
+                    self.observer
+                        .on(&Event::InputFinished { input: index, tally: &summary.tally });
+                }
+            }
+            summaries.push(loaded.into_summary());
+        }
+        Ok(summaries)
+    }
+
+    /// Leaves word in the ledger that the run ended early. What is committed stays, and the same
+    /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
+    /// where the input is known.
+    fn give_up(&self, mut error: RunError) -> RunError {
+        let status = match error.kind {
+            RunErrorKind::Interrupted(_) => "interrupted",
+            RunErrorKind::ErrorBudget => "over budget",
+            _ => "failed",
+        };
+        let note = |session: &Self| -> Result<(), RunError> {
+            let con = session.target.connect()?;
+            Ok(Ledger::new(&con).end_run(&session.run, status, &error.message)?)
+        };
+        if note(self).is_err() {
+            error.hints.push("the ledger could not be told that the run has ended".into());
+        }
+        error
+    }
+
+    fn close(&self, summary: &Summary) -> Result<(), RunError> {
+        if summary.status != RunStatus::Done {
+            return Ok(());
+        }
+        let con = self.target.connect()?;
+        let text = serde_json::to_string(summary).unwrap_or_default();
+        Ledger::new(&con).end_run(&self.run, "done", &text)?;
+        con.checkpoint().map_err(crate::load::LoadError::from)?;
+        Ok(())
+    }
+}
+
+/// What identifies an input: table, content, and everything that can change a row.
+pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |part: &str| {
+        hasher.update(part.as_bytes());
+        hasher.update(&[0]);
+    };
+    add(&pack.hash);
+    add(&input.kind_id(pack));
+    add(&input.release().unwrap_or_default());
+    add(&format!("{:?} {:?}", input.settled.county, input.mode));
+    add(&serde_json::to_string(&*input.schema).unwrap_or_default());
+    add(&request.agents.join(","));
+    add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
+    add(&format!("{:?}", request.limit));
+    InputKey {
+        table: input.spec.name.clone(),
+        fingerprint: input.origin.fingerprint,
+        sheet: input.origin.sheet().map(str::to_owned),
+        config: hasher.finalize().to_hex()[..32].to_owned(),
+    }
+}
+
+fn at_target(mut error: RunError, path: &Path) -> RunError {
+    error.message = format!("{}: {}", path.display(), error.message);
+    error
+}
+
+fn summarize(
+    session: &Session<'_>,
+    request: &Request,
+    inputs: Vec<InputSummary>,
+    skipped: Vec<String>,
+    status: RunStatus,
+    started: Instant,
+) -> Summary {
+    let mut tally = Tally::default();
+    inputs.iter().for_each(|input| tally += input.tally);
+    Summary {
+        run: session.run.clone(),
+        status,
+        target: request.target.to_string(),
+        tally,
+        inputs,
+        skipped,
+        peak_memory: memory::peak(),
+        memory_limit: request.limits.memory,
+        seconds: started.elapsed().as_secs_f64(),
+    }
+}

@@ -1,0 +1,444 @@
+//! One input, from the question whether it is loaded already to its closed account.
+
+use super::agents;
+use super::check::{agent_names, describe};
+use super::error::{RunError, RunErrorKind};
+use super::ingest::Session;
+use super::prepare::Prepared;
+use super::problems::read_problems;
+use super::request::{Mode, OnAbort};
+use super::summary::InputSummary;
+use crate::chunk::{Budget, Mark, Tally};
+use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
+use crate::load::dead_letter;
+use crate::load::duckdb::{
+    DuckWriter, Finish, InputKey, InputRow, KeyLookup, Ledger, ROW_GROUP, State, Strategy,
+    WritePlan, known_keys, scope_rows, side_table, table_rows,
+};
+use crate::load::encode::Encode;
+use crate::load::gate::{Gate, GatePlan};
+use crate::load::lookup::Lookup;
+use crate::load::{KeySet, LoadError, LoadErrorKind, Threaded, Writer};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Rows of a chunk at the start, before anything is measured (design 2.3).
+const CHUNK_ROWS_TEXT: usize = 100_000;
+const CHUNK_ROWS_EXCEL: usize = 50_000;
+
+/// Loads one input.
+pub struct LoadOne<'a> {
+    session: &'a Session<'a>,
+    input: &'a Prepared,
+    index: usize,
+    of: usize,
+    started: Instant,
+}
+
+/// What came of it.
+pub enum LoadedInput {
+    /// Nothing to do: an earlier run has loaded this content.
+    Already(Box<InputSummary>),
+    /// Loaded now.
+    Loaded(Box<InputSummary>),
+}
+
+impl LoadedInput {
+    /// The summary.
+    pub fn into_summary(self) -> InputSummary {
+        match self {
+            Self::Already(summary) | Self::Loaded(summary) => *summary,
+        }
+    }
+}
+
+impl<'a> LoadOne<'a> {
+    /// Prepares to load the input at `index` of `of`.
+    pub fn new(session: &'a Session<'a>, input: &'a Prepared, index: usize, of: usize) -> Self {
+        Self { session, input, index, of, started: Instant::now() }
+    }
+
+    /// Loads it, or finds that it is loaded.
+    pub fn run(&self) -> Result<LoadedInput, RunError> {
+        let con = self.session.target.connect()?;
+        let ledger = Ledger::new(&con);
+        let key = self.session.key_of(self.input);
+        let fresh = self.session.request.fresh;
+        match ledger.state(&key)? {
+            State::Finished(row) if !fresh => {
+                let mut summary = self.summary(Tally::default(), Vec::new());
+                summary.already_loaded_by = Some(row.run.clone());
+                summary.failed_file = row.failed_file;
+                summary.tally = row.tally;
+                Ok(LoadedInput::Already(Box::new(summary)))
+            }
+            State::Unfinished(row) if !fresh => self.load(&row, true),
+            State::Unfinished(row) => {
+                self.forget(&row)?;
+                self.begin(&ledger, &key)
+            }
+            State::New | State::Finished(_) => {
+                self.refuse_changed(&ledger, &key)?;
+                self.begin(&ledger, &key)
+            }
+        }
+    }
+
+    /// E502: an unfinished input of this path had other content.
+    fn refuse_changed(&self, ledger: &Ledger<'_>, key: &InputKey) -> Result<(), RunError> {
+        let origin = &self.input.origin;
+        let Some(other) = ledger.unfinished_at(&origin.path, origin.sheet(), key)? else {
+            return Ok(());
+        };
+        if self.session.request.fresh {
+            self.forget(&other)?;
+            return Ok(());
+        }
+        Err(RunError::new(
+            RunErrorKind::Input,
+            format!(
+                "{}: run {} has loaded a part of this file, and its content has changed since",
+                origin.label(),
+                other.run
+            ),
+        )
+        .with_code("E502")
+        .with_hint("put the old file back and run the same command to finish it")
+        .with_hint("or give --fresh: the rows of the unfinished run are deleted first"))
+    }
+
+    fn forget(&self, row: &InputRow) -> Result<(), RunError> {
+        let con = self.session.target.connect()?;
+        self.finish(&con, row).rollback()?;
+        if let Some(file) = &row.failed_file {
+            dead_letter::recover(&PathBuf::from(file), |_| false).map_err(dead_letters)?;
+        }
+        Ok(())
+    }
+
+    fn begin(&self, ledger: &Ledger<'_>, key: &InputKey) -> Result<LoadedInput, RunError> {
+        let con = self.session.target.connect()?;
+        let spec = &self.input.spec;
+        spec.ensure(&con)?;
+        self.refuse_unknown_release(&con)?;
+        let run = self.session.run.clone();
+        let input = self.session.next_input(&con)?;
+        let dead = dead_letter::Writer::new(&self.session.failed_dir(), self.failed_stem(), &run);
+        let row = InputRow {
+            run,
+            input,
+            strategy: self.strategy(&con)?,
+            rows_before: table_rows(&con, &spec.name)?,
+            failed_file: Some(dead.path().display().to_string()),
+            ranges: Vec::new(),
+            range_ids: Vec::new(),
+            tally: Tally::default(),
+        };
+        let kind = self.input.kind_id(self.session.pack);
+        let release = self.input.release();
+        let origin = &self.input.origin;
+        con.transaction(|con| -> Result<(), LoadError> {
+            let ledger = Ledger::new(con);
+            ledger.begin_run(&row.run, &self.session.request.version, "ingest")?;
+            ledger.begin_input(&row, key, &origin.path, &kind, release.as_deref())?;
+            if row.strategy != Strategy::Insert {
+                spec.make_side(con, &side_table(&row.run, row.input))?;
+            }
+            Ok(())
+        })?;
+        let _ = ledger;
+        self.load(&row, false)
+    }
+
+    /// A member's own name, or the file's.
+    fn failed_stem(&self) -> &str {
+        let path = &self.input.origin.path;
+        path.rsplit(['/', '\\']).next().unwrap_or(path)
+    }
+
+    /// An input without a release must not meet rows that have one: it would rank below them all
+    /// without the user knowing.
+    fn refuse_unknown_release(&self, con: &crate::duck::Connection) -> Result<(), RunError> {
+        let known = self.input.settled.release.is_some();
+        if known || self.input.kind.is_none() || self.input.mode != Mode::Merge {
+            return Ok(());
+        }
+        if !crate::load::duckdb::has_release(con, &self.input.spec)? {
+            return Ok(());
+        }
+        Err(RunError::new(
+            RunErrorKind::Usage,
+            format!(
+                "{}: the release (preliminary or final) stands neither in the file nor in its \
+                 name, and the target holds rows of a known release",
+                self.input.origin.label()
+            ),
+        )
+        .with_hint("say which it is: --release P, --release S or --release F"))
+    }
+
+    fn strategy(&self, con: &crate::duck::Connection) -> Result<Strategy, RunError> {
+        let spec = &self.input.spec;
+        Ok(match self.input.mode {
+            Mode::Append => Strategy::Insert,
+            Mode::Merge if scope_rows(con, spec)? == 0 => Strategy::Insert,
+            Mode::Merge => Strategy::Merge,
+            // A second file of the same scope adds to the first one of this run.
+            Mode::Replace if self.session.has_loaded(con, spec)? => {
+                if spec.key.is_empty() { Strategy::Insert } else { Strategy::Merge }
+            }
+            Mode::Replace => Strategy::Replace,
+        })
+    }
+
+    fn key_columns(&self) -> Vec<String> {
+        match self.input.mode {
+            Mode::Append => Vec::new(),
+            Mode::Merge | Mode::Replace => self.input.spec.key.clone(),
+        }
+    }
+
+    fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
+        let con = self.session.target.connect()?;
+        if let (true, Some(file)) = (resumed, &row.failed_file) {
+            let committed: std::collections::HashSet<_> = row.range_ids.iter().cloned().collect();
+            dead_letter::recover(&PathBuf::from(file), |range| committed.contains(range))
+                .map_err(dead_letters)?;
+        }
+        let start = contiguous_end(&row.ranges);
+        let meters = Meters::new(agent_names(self.session.request));
+        self.tell_start(&meters, resumed.then_some(start), row);
+        let flowed = self.flow(&con, row, start, &meters);
+        match flowed {
+            Ok(()) => {}
+            Err(error) => return Err(self.abort(&con, row, error)),
+        }
+        if !row.ranges.is_empty() || resumed || row.strategy != Strategy::Insert {
+            self.session.observer.on(&Event::Step("checking the account"));
+        }
+        let tally = self.finish(&con, row).close()?;
+        let problems = read_problems(&con, &row.run, row.input)?;
+        let mut summary = self.summary(tally, problems);
+        summary.agents = meters.readings();
+        summary.failed_file = row.failed_file.clone().filter(|_| tally.rejected > 0);
+        summary.resumed_from = resumed.then_some(start.row.max(1));
+        Ok(LoadedInput::Loaded(Box::new(summary)))
+    }
+
+    fn tell_start(&self, meters: &Arc<Meters>, resumed: Option<Mark>, row: &InputRow) {
+        use std::sync::atomic::Ordering;
+        meters.read.store(row.tally.read, Ordering::Relaxed);
+        meters.settled.store(row.tally.read, Ordering::Relaxed);
+        meters.rejected.store(row.tally.rejected, Ordering::Relaxed);
+        self.session.observer.on(&Event::InputStarted {
+            input: self.index,
+            of: self.of,
+            origin: &self.input.origin,
+            table: &self.input.spec.name,
+            bytes: self.input.table.extent().bytes,
+            resumed_from: resumed.map(|mark| mark.row),
+            meters: Arc::clone(meters),
+        });
+    }
+
+    /// Reads, works and writes everything that is not committed yet.
+    fn flow(
+        &self,
+        con: &crate::duck::Connection,
+        row: &InputRow,
+        start: Mark,
+        meters: &Arc<Meters>,
+    ) -> Result<(), RunError> {
+        let Session { request, shares, .. } = self.session;
+        let mut stages = agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
+        agents::rehearse(&stages, self.input)?;
+        stages.push(Arc::new(self.encoder(row)));
+        let budget = Budget::new(shares.chunks);
+        self.session.stop.watch(&budget);
+        let plan = FlowPlan {
+            stages: &stages,
+            workers: request.limits.threads.max(1),
+            fuse: request.limits.fuse,
+            chunk_rows: request.limits.chunk_rows.unwrap_or(match self.input.format {
+                "xlsx" => CHUNK_ROWS_EXCEL,
+                _ => CHUNK_ROWS_TEXT,
+            }),
+            budget,
+            meters: Arc::clone(meters),
+            stop: self.session.stop.clone(),
+        };
+        let source = self.input.table.open(Arc::clone(&self.input.schema), start)?;
+        let flow_input = FlowInput { source, origin: Arc::clone(&self.input.origin) };
+        let seen = self.seen(con, row, meters)?;
+        let write = Arc::new(self.write_plan(row, meters));
+        std::thread::scope(|scope| {
+            let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
+            for _ in 0..shares.writers {
+                let writer = DuckWriter::new(self.session.target.connect()?, Arc::clone(&write))?;
+                writers.push(Box::new(Threaded::start(scope, writer)));
+            }
+            let mut gate = Gate::new(self.gate_plan(row, start), writers, seen, Arc::clone(meters));
+            match drive(flow_input, &plan, &mut gate) {
+                Ok(()) => {}
+                Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
+                Err(error) => return Err(RunError::from(error)),
+            }
+            gate.finish()?;
+            Ok(())
+        })
+    }
+
+    fn encoder(&self, row: &InputRow) -> Arc<Encode> {
+        let lookup = (row.strategy == Strategy::Merge).then(|| {
+            let db = self.session.target.database().clone();
+            let lookup = KeyLookup::new(db, self.input.spec.clone(), row.run.clone());
+            Arc::new(lookup) as Arc<dyn Lookup>
+        });
+        let encode = Encode { key: self.key_columns(), lookup };
+        Arc::new(encode)
+    }
+
+    fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
+        let side = side_table(&row.run, row.input);
+        let (inserts, changes) = match row.strategy {
+            Strategy::Insert => (("main".into(), self.input.spec.name.clone()), None),
+            Strategy::Merge => (("main".into(), self.input.spec.name.clone()), Some(side)),
+            Strategy::Replace => ((crate::load::duckdb::SCHEMA.into(), side), None),
+        };
+        WritePlan {
+            run: row.run.clone(),
+            input: row.input,
+            inserts,
+            changes,
+            provenance: crate::load::duckdb::Provenance {
+                run: row.run.clone(),
+                source: self.input.origin.label(),
+                release: self.input.release(),
+                loaded_at: self.session.now,
+            },
+            dead: Arc::new(dead_letter::Writer::new(
+                &self.session.failed_dir(),
+                self.failed_stem(),
+                &row.run,
+            )),
+            meters: Arc::clone(meters),
+        }
+    }
+
+    /// Keys that committed ranges have seen.
+    fn seen(
+        &self,
+        con: &crate::duck::Connection,
+        row: &InputRow,
+        _meters: &Arc<Meters>,
+    ) -> Result<KeySet, RunError> {
+        let key = self.key_columns();
+        if row.ranges.is_empty() || key.is_empty() {
+            return Ok(KeySet::default());
+        }
+        let plan = self.write_plan(row, _meters);
+        Ok(known_keys(con, &plan, &key)?)
+    }
+
+    fn gate_plan(&self, row: &InputRow, start: Mark) -> GatePlan {
+        let request = self.session.request;
+        let committed = row.ranges.iter().map(|(from, to)| from.record..to.record);
+        GatePlan {
+            run: row.run.clone(),
+            input: row.input,
+            origin: Arc::clone(&self.input.origin),
+            kind: self.input.kind_id(self.session.pack),
+            table: self.input.spec.name.clone(),
+            facts: self.facts(),
+            headers: self.input.schema.headers.clone(),
+            config: self.session.key_of(self.input).config,
+            rank: self.input.rank(),
+            group_rows: ROW_GROUP * self.session.shares.groups,
+            committed: committed.filter(|range| range.end > start.record).collect(),
+            start,
+            before: row.tally,
+            max_errors: request.errors.max_errors,
+            max_rate: request.errors.max_rate,
+            limit: request.limit,
+        }
+    }
+
+    /// What a replay of failed records must know of the input.
+    fn facts(&self) -> BTreeMap<String, String> {
+        let settled = &self.input.settled;
+        let mut facts = BTreeMap::new();
+        let mut add = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                facts.insert(name.to_owned(), value);
+            }
+        };
+        add("county", settled.county.map(|county| county.to_string()));
+        add("year", settled.year.map(|year| year.to_string()));
+        add("release", settled.release.map(|release| release.to_string()));
+        add("submission", settled.submission.map(|number| number.to_string()));
+        facts
+    }
+
+    fn finish<'b>(&'b self, con: &'b crate::duck::Connection, row: &'b InputRow) -> Finish<'b> {
+        Finish { con, spec: &self.input.spec, input: row, release: self.input.release() }
+    }
+
+    /// Says what stays, and deletes it where the user wants that.
+    fn abort(
+        &self,
+        con: &crate::duck::Connection,
+        row: &InputRow,
+        mut error: RunError,
+    ) -> RunError {
+        let over = matches!(error.kind, RunErrorKind::ErrorBudget) || error.is_rule();
+        if over && self.session.request.errors.on_abort == OnAbort::Rollback {
+            error.kept = Some(match self.forget(row) {
+                Ok(()) => "the rows of this run were deleted (--on-abort rollback)".into(),
+                Err(failed) => format!("the rows of this run could not be deleted: {failed}"),
+            });
+            return error;
+        }
+        if let Ok(tally) = Ledger::new(con).tally(&row.run, row.input) {
+            let stays = tally.inserted;
+            error.kept = Some(match tally.read {
+                0 => "nothing of this file was committed".into(),
+                read => format!(
+                    "{read} rows of {} are committed ({stays} inserted); the same command goes on \
+                     from there",
+                    self.input.origin.label()
+                ),
+            });
+        }
+        error
+    }
+
+    fn summary(
+        &self,
+        tally: Tally,
+        problems: Vec<super::summary::ProblemSummary>,
+    ) -> InputSummary {
+        let mut summary = describe(self.input, self.session.pack);
+        summary.tally = tally;
+        summary.problems = problems;
+        summary.seconds = self.started.elapsed().as_secs_f64();
+        summary
+    }
+}
+
+fn dead_letters(error: dead_letter::DeadLetterError) -> RunError {
+    RunError::new(RunErrorKind::Failed, error.to_string())
+}
+
+/// The end of the committed ranges that join without a gap from the first record on.
+fn contiguous_end(ranges: &[(Mark, Mark)]) -> Mark {
+    let mut end = Mark::default();
+    for (from, to) in ranges {
+        if from.record > end.record {
+            break;
+        }
+        end = end.max(*to);
+    }
+    end
+}

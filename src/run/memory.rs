@@ -1,0 +1,36 @@
+//! How the memory limit is divided, and the peak as the system tells it.
+
+/// Shares of the limit, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shares {
+    /// DuckDB's own limit for the target.
+    pub target: u64,
+    /// Chunks in flight.
+    pub chunks: u64,
+    /// Inserted rows of a commit, in row groups.
+    pub groups: u64,
+    /// Writers at the same time.
+    pub writers: usize,
+}
+
+/// What the program takes whatever it does: its code, DuckDB's library, thread stacks, allocator
+/// slack, the agents' engine. Measured on a run of a wide roll.
+const FIXED: u64 = 150 << 20;
+
+/// Divides a limit. Below 384 MiB one writer must do.
+pub fn shares(limit: u64, writers: usize) -> Shares {
+    let free = limit.saturating_sub(FIXED).max(96 << 20);
+    let writers = if limit < 384 << 20 { 1 } else { writers.max(1) };
+    let chunks = (free / 4).max(24 << 20);
+    Shares { target: (free - chunks).max(72 << 20), chunks, groups: 1, writers }
+}
+
+/// Peak resident memory of this process in bytes, where the system tells.
+pub fn peak() -> Option<u64> {
+    let status = std::fs::File::open("/proc/self/status").ok()?;
+    use std::io::BufRead;
+    std::io::BufReader::new(status).lines().map_while(Result::ok).find_map(|line| {
+        let kib = line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?;
+        kib.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+    })
+}

@@ -1,0 +1,42 @@
+//! The one place that decides what a failure to load means: which exit, which code, what advice.
+
+use super::error::{RunError, RunErrorKind};
+use crate::flow::FlowError;
+use crate::load::{LoadError, LoadErrorKind};
+
+impl From<LoadError> for RunError {
+    fn from(error: LoadError) -> Self {
+        let (kind, code) = match error.kind {
+            LoadErrorKind::Locked => (RunErrorKind::Target, Some("E504")),
+            LoadErrorKind::DiskFull => (RunErrorKind::Limit, Some("E501")),
+            LoadErrorKind::Memory => (RunErrorKind::Limit, None),
+            LoadErrorKind::Mismatch | LoadErrorKind::Target => (RunErrorKind::Target, None),
+            LoadErrorKind::Account => (RunErrorKind::Account, None),
+            LoadErrorKind::ErrorBudget => (RunErrorKind::ErrorBudget, None),
+            LoadErrorKind::Changed => (RunErrorKind::Input, Some("E502")),
+            LoadErrorKind::Usage => (RunErrorKind::Usage, None),
+            LoadErrorKind::DeadLetters | LoadErrorKind::Enough => (RunErrorKind::Failed, None),
+        };
+        let mut out = Self::new(kind, error.message);
+        out.code = code;
+        out.hints.extend(error.hint);
+        out
+    }
+}
+
+impl From<FlowError<LoadError>> for RunError {
+    fn from(error: FlowError<LoadError>) -> Self {
+        match error {
+            FlowError::Source(error) => error.into(),
+            FlowError::Stage(error) => error.into(),
+            FlowError::Consumer(error) => error.into(),
+            FlowError::Stopped(cause) => Self::new(RunErrorKind::Interrupted(cause), "interrupted")
+                .with_hint("run the same command again: it goes on from the last commit"),
+            FlowError::Panicked { agent, message } => Self::new(
+                RunErrorKind::Failed,
+                format!("internal error in agent `{agent}`: {message}"),
+            )
+            .with_hint("nothing of the open group was committed; please report this"),
+        }
+    }
+}

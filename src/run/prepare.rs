@@ -1,0 +1,571 @@
+//! From named files to prepared inputs: what each is, which columns bind, where it goes.
+//!
+//! Kind, county, year and release come from the user's flags, the columns and the file names, in
+//! this order of trust; where columns and the inner file name contradict each other, the run stops
+//! before a row is loaded and shows both.
+
+use super::error::{RunError, RunErrorKind};
+use super::request::{Mode, Request};
+use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
+use crate::flow::{Event, Observer};
+use crate::load::duckdb::TableSpec;
+use crate::pack::{
+    Binding, Column, ColumnType, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle,
+};
+use crate::source::{InputFile, Table, infer};
+use std::sync::Arc;
+
+/// One input, known in every respect but its rows.
+pub struct Prepared {
+    /// Where rows come from.
+    pub table: Arc<dyn Table>,
+    /// Name, part, fingerprint.
+    pub origin: Arc<Origin>,
+    /// Name of the format.
+    pub format: &'static str,
+    /// Position of the kind in the pack; `None`: a generic table.
+    pub kind: Option<usize>,
+    /// Why it was taken for that.
+    pub evidence: String,
+    /// County, year, release.
+    pub settled: Settled,
+    /// Columns to read.
+    pub schema: Arc<ReadSchema>,
+    /// How the header was bound, for kinds.
+    pub binding: Option<Binding>,
+    /// Target table.
+    pub spec: TableSpec,
+    /// Pack columns (with DuckDB types) that the file does not have.
+    pub missing: Vec<(String, String)>,
+    /// Mode.
+    pub mode: Mode,
+    /// Notes about single columns, for the plan: (column, note).
+    pub column_notes: Vec<(String, String)>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Prepared {
+    /// The kind's description.
+    pub fn kind<'p>(&self, pack: &'p Pack) -> Option<&'p Kind> {
+        self.kind.map(|at| &pack.kinds[at])
+    }
+
+    /// `nal`, …, or `generic`.
+    pub fn kind_id(&self, pack: &Pack) -> String {
+        self.kind(pack).map_or_else(|| "generic".into(), |kind| kind.id.clone())
+    }
+
+    /// `2025P01`; `-` where the release is not known.
+    pub fn release(&self) -> Option<String> {
+        let year = self.settled.year?;
+        let release = self.settled.release.map_or("-".into(), |release| release.to_string());
+        Some(format!("{year}{release}{:02}", self.settled.submission.unwrap_or(0)))
+    }
+
+    /// Rank of the release: year, then P < S < F, then submission. The same as
+    /// `load::duckdb::lookup::RANK_SQL`.
+    pub fn rank(&self) -> i64 {
+        let release = match self.settled.release {
+            None => 0,
+            Some(Release::P) => 100,
+            Some(Release::S) => 200,
+            Some(Release::F) => 300,
+        };
+        i64::from(self.settled.year.unwrap_or(0)) * 1_000
+            + release
+            + i64::from(self.settled.submission.unwrap_or(0))
+    }
+}
+
+/// Surveys all files of a request, in the order in which they are to be loaded: highest rank first,
+/// then by name, so that the order of arguments does not matter.
+pub fn prepare(
+    request: &Request,
+    pack: &Pack,
+    observer: &dyn Observer,
+) -> Result<(Vec<Prepared>, Vec<String>), RunError> {
+    let (files, skipped) = crate::source::resolve(&request.inputs)?;
+    let mut prepared = Vec::new();
+    for file in &files {
+        observer.on(&Event::Surveying { file: file.content.label() });
+        for table in survey(file, request, pack)? {
+            prepared.push(prepare_table(file, table, request, pack)?);
+        }
+    }
+    prepared.sort_by(|a, b| {
+        let name = |p: &Prepared| (p.origin.path.clone(), p.origin.sheet().map(str::to_owned));
+        (&a.spec.name, b.rank(), name(a)).cmp(&(&b.spec.name, a.rank(), name(b)))
+    });
+    Ok((prepared, skipped))
+}
+
+/// A file without a header (NAV) is known by its name or the user's word, before it is read.
+fn survey(
+    file: &InputFile,
+    request: &Request,
+    pack: &Pack,
+) -> Result<Vec<Arc<dyn Table>>, RunError> {
+    let name = read_name(file.content.name(), &pack.counties);
+    let wanted = request.kind.as_ref().or(name.kind.as_ref());
+    let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
+    let mut options = request.source.clone();
+    if let Some(kind) = kind {
+        options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
+    }
+    Ok(file.format.survey(&file.content, &options)?)
+}
+
+fn prepare_table(
+    file: &InputFile,
+    table: Arc<dyn Table>,
+    request: &Request,
+    pack: &Pack,
+) -> Result<Prepared, RunError> {
+    let label = file.content.label();
+    let origin = Arc::new(Origin {
+        path: label.to_owned(),
+        part: table.part(),
+        fingerprint: table.fingerprint(),
+    });
+    check_header(&origin, table.headers())?;
+    let member = read_name(file.content.name(), &pack.counties);
+    let outer = file.content.outer().map(|name| read_name(name, &pack.counties));
+    let (kind, evidence) = find_kind(&*table, &member, request, pack, &origin)?;
+    let columns = column_facts(&*table, kind.map(|at| &pack.kinds[at]), request);
+    let flags = flag_facts(request, pack)?;
+    let settled = match kind {
+        Some(_) => settle(&flags, &columns, &member, outer.as_ref()).map_err(|conflict| {
+            RunError::new(RunErrorKind::Usage, format!("{}: {conflict}", origin.label()))
+                .with_hint("say what is right with --type, --county, --year or --release")
+        })?,
+        None => Settled::default(),
+    };
+    let mut warnings = table.notes();
+    warnings.extend(settled.warnings.iter().cloned());
+    match kind {
+        Some(at) => bind_roll(table, origin, file, at, evidence, settled, warnings, request, pack),
+        None => bind_generic(table, origin, file, evidence, warnings, request),
+    }
+}
+
+fn check_header(origin: &Origin, headers: &[String]) -> Result<(), RunError> {
+    let mut seen: Vec<String> = Vec::new();
+    let mut trouble = Vec::new();
+    for (at, header) in headers.iter().enumerate() {
+        let name = header.trim().to_lowercase();
+        if name.is_empty() {
+            continue;
+        }
+        if seen.contains(&name) {
+            trouble.push(format!("column {} repeats the name \"{header}\"", at + 1));
+        }
+        seen.push(name);
+    }
+    if headers.is_empty() {
+        trouble.push("there is no header".into());
+    }
+    if trouble.is_empty() {
+        return Ok(());
+    }
+    Err(RunError::new(
+        RunErrorKind::Input,
+        format!("{}: the header cannot be used: {}", origin.label(), trouble.join("; ")),
+    )
+    .with_code("E204")
+    .with_hint("rename the columns, or give the row of the header with --header-row"))
+}
+
+fn find_kind(
+    table: &dyn Table,
+    member: &NameFacts,
+    request: &Request,
+    pack: &Pack,
+    origin: &Origin,
+) -> Result<(Option<usize>, String), RunError> {
+    let position = |id: &str| pack.kinds.iter().position(|kind| kind.id == id);
+    if let Some(wanted) = &request.kind {
+        if wanted == "generic" {
+            return Ok((None, "--type generic".into()));
+        }
+        return match position(wanted) {
+            Some(at) => Ok((Some(at), format!("--type {wanted}"))),
+            None => {
+                let known: Vec<_> = pack.kinds.iter().map(|kind| kind.id.as_str()).collect();
+                let message = format!("unknown type `{wanted}`");
+                Err(RunError::new(RunErrorKind::Usage, message)
+                    .with_hint(format!("use {}, or generic", known.join(", "))))
+            }
+        };
+    }
+    if let Some(at) = member.kind.as_deref().and_then(position) {
+        if pack.kinds[at].headerless {
+            return Ok((Some(at), format!("the file name {}", member.source)));
+        }
+    }
+    match pack.recognise(table.headers()) {
+        Some(found) => {
+            if let Some(named) = member.kind.as_ref().filter(|named| **named != found.kind) {
+                return Err(RunError::new(
+                    RunErrorKind::Usage,
+                    format!(
+                        "{}: the name says {named}, the columns say {} ({})",
+                        origin.label(),
+                        found.kind,
+                        found.evidence
+                    ),
+                )
+                .with_hint("rename the file, or decide with --type"));
+            }
+            Ok((position(&found.kind), found.evidence))
+        }
+        None => Ok((None, "its columns are those of no roll".into())),
+    }
+}
+
+fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
+    let county = match &request.county {
+        None => None,
+        Some(text) => Some(county_number(text, pack).ok_or_else(|| {
+            RunError::new(RunErrorKind::Usage, format!("unknown county `{text}`"))
+                .with_hint("give a DOR number (11-77), a FIPS code (12011) or a name (Broward)")
+        })?),
+    };
+    let release = match &request.release {
+        None => None,
+        Some(text) => Some(text.parse::<Release>().map_err(|_| {
+            RunError::new(RunErrorKind::Usage, format!("unknown release `{text}`"))
+                .with_hint("use P (preliminary), S (supplemental) or F (final)")
+        })?),
+    };
+    Ok(Facts {
+        kind: request.kind.clone(),
+        county,
+        year: request.year,
+        release,
+        submission: request.submission,
+    })
+}
+
+/// A county by DOR number, FIPS code or any spelling of its name.
+fn county_number(text: &str, pack: &Pack) -> Option<u8> {
+    let counties = &pack.counties;
+    let by_number = text.parse().ok().and_then(|number| counties.by_number(number));
+    by_number
+        .or_else(|| counties.by_fips(text))
+        .or_else(|| counties.by_spelling(text))
+        .map(|county| county.number)
+}
+
+/// County and year as the first records have them.
+fn column_facts(table: &dyn Table, kind: Option<&Kind>, request: &Request) -> Facts {
+    let Some(kind) = kind else { return Facts::default() };
+    let binding = bind(kind, table.headers(), request.year);
+    let first = |name: &Option<String>| -> Option<u16> {
+        let name = name.as_ref()?;
+        let at = kind.columns.iter().position(|column| column.name == *name)?;
+        let field = binding.columns[at]?;
+        table.sample().iter().find_map(|record| whole(record.get(field)?))
+    };
+    Facts {
+        kind: Some(kind.id.clone()),
+        county: first(&kind.county_column).and_then(|number| u8::try_from(number).ok()),
+        year: first(&kind.year_column),
+        ..Facts::default()
+    }
+}
+
+/// A whole number, as text or as a workbook shows it.
+fn whole(text: &str) -> Option<u16> {
+    text.trim().trim_end_matches(".0").parse().ok()
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of prepare_table, split off for reading")]
+fn bind_roll(
+    table: Arc<dyn Table>,
+    origin: Arc<Origin>,
+    file: &InputFile,
+    at: usize,
+    evidence: String,
+    settled: Settled,
+    mut warnings: Vec<String>,
+    request: &Request,
+    pack: &Pack,
+) -> Result<Prepared, RunError> {
+    let kind = &pack.kinds[at];
+    let binding = bind(kind, table.headers(), settled.year);
+    if !binding.missing_required.is_empty() {
+        return Err(missing_required(&origin, kind, &binding));
+    }
+    warn_columns(&binding, table.headers(), &mut warnings);
+    let schema = roll_schema(kind, &binding, table.headers(), request);
+    let columns = roll_columns(kind);
+    let missing = kind
+        .columns
+        .iter()
+        .zip(&binding.columns)
+        .filter(|(_, field)| field.is_none())
+        .map(|(column, _)| (column.name.clone(), kind_of(column).duckdb()))
+        .collect();
+    let spec = TableSpec {
+        name: request.table.clone().unwrap_or_else(|| kind.table.clone()),
+        columns,
+        key: kind.key.clone(),
+        scope: scope_of(kind, &settled),
+    };
+    Ok(Prepared {
+        table,
+        origin,
+        format: file.format.name(),
+        kind: Some(at),
+        evidence,
+        settled,
+        schema: Arc::new(schema),
+        binding: Some(binding),
+        spec,
+        missing,
+        mode: request.mode.unwrap_or(Mode::Merge),
+        column_notes: Vec::new(),
+        warnings,
+    })
+}
+
+fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Binding {
+    if kind.headerless {
+        kind.bind_positions(headers.len())
+    } else {
+        kind.bind(headers, year)
+    }
+}
+
+fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
+    let missing: Vec<_> = binding.missing_required.iter().map(|name| name.to_uppercase()).collect();
+    let message = format!(
+        "{}: a {} file must have {}",
+        origin.label(),
+        kind.id.to_uppercase(),
+        missing.join(", ")
+    );
+    let mut error = RunError::new(RunErrorKind::Input, message).with_code("E204");
+    for (header, meant) in &binding.near {
+        error = error.with_hint(format!("did you mean {meant} by \"{header}\"?"));
+    }
+    error.with_hint("--type generic loads the file as a plain table")
+}
+
+fn warn_columns(binding: &Binding, headers: &[String], warnings: &mut Vec<String>) {
+    if !binding.unknown.is_empty() {
+        let names: Vec<_> = binding.unknown.iter().map(|at| headers[*at].as_str()).collect();
+        warnings.push(format!(
+            "{} unknown columns are kept in the JSON column _extra: {}",
+            names.len(),
+            shortened(&names)
+        ));
+    }
+    if !binding.missing.is_empty() {
+        let names: Vec<_> = binding.missing.iter().map(String::as_str).collect();
+        warnings.push(format!(
+            "{} columns of the kind are not in the file and stay empty: {}",
+            names.len(),
+            shortened(&names)
+        ));
+    }
+}
+
+fn shortened(names: &[&str]) -> String {
+    if names.len() <= 8 {
+        return names.join(", ");
+    }
+    format!("{}, … ({} in all)", names[..8].join(", "), names.len())
+}
+
+/// The type of a pack column in the target.
+pub fn kind_of(column: &Column) -> ColumnKind {
+    match column.ty {
+        ColumnType::Text | ColumnType::Id | ColumnType::Code => ColumnKind::Text,
+        ColumnType::Integer => ColumnKind::Int,
+        ColumnType::Money => ColumnKind::BigInt,
+        ColumnType::Real => ColumnKind::Double,
+        ColumnType::Date => ColumnKind::Date,
+    }
+}
+
+fn roll_schema(
+    kind: &Kind,
+    binding: &Binding,
+    headers: &[String],
+    request: &Request,
+) -> ReadSchema {
+    let clean = request.agents.iter().any(|agent| agent == crate::transform::NAME);
+    let mut columns = Vec::new();
+    for (column, field) in kind.columns.iter().zip(&binding.columns) {
+        let Some(field) = *field else { continue };
+        let role = match column.ty {
+            ColumnType::Id => Role::Id,
+            ColumnType::Code => Role::Code,
+            ColumnType::Money => Role::Money,
+            _ => Role::Plain,
+        };
+        columns.push(ReadColumn {
+            name: column.name.clone(),
+            header: headers[field].clone(),
+            field,
+            kind: kind_of(column),
+            role,
+            width: column.width.filter(|_| clean),
+            max_len: column.max_len,
+            nulls: column.nulls.clone(),
+            key: kind.key.contains(&column.name),
+            clean,
+        });
+    }
+    let extra = binding.unknown.iter().map(|at| (*at, headers[*at].clone())).collect();
+    ReadSchema { columns, extra, headers: headers.to_vec() }
+}
+
+/// All columns of the table: the kind's own, then the derived ones.
+fn roll_columns(kind: &Kind) -> Vec<(String, String)> {
+    let own = kind.columns.iter().map(|column| (column.name.clone(), kind_of(column).duckdb()));
+    let derived = kind.derived.iter().map(|derived| (derived.name.clone(), derived.ty.clone()));
+    own.chain(derived).collect()
+}
+
+fn scope_of(kind: &Kind, settled: &Settled) -> Vec<(String, String)> {
+    let value = |name: &String| {
+        if Some(name) == kind.county_column.as_ref() {
+            settled.county.map(|county| county.to_string())
+        } else if Some(name) == kind.year_column.as_ref() {
+            settled.year.map(|year| year.to_string())
+        } else {
+            None
+        }
+    };
+    kind.scope.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
+}
+
+fn bind_generic(
+    table: Arc<dyn Table>,
+    origin: Arc<Origin>,
+    file: &InputFile,
+    evidence: String,
+    warnings: Vec<String>,
+    request: &Request,
+) -> Result<Prepared, RunError> {
+    let mode = request.mode.unwrap_or(Mode::Append);
+    if mode == Mode::Merge {
+        return Err(RunError::new(
+            RunErrorKind::Usage,
+            format!("{}: a generic table has no key to merge by", origin.label()),
+        )
+        .with_hint("use --mode append or --mode replace"));
+    }
+    let inferred = infer::infer(&*table, request.limits.threads)?;
+    let names = column_names(table.headers());
+    let mut column_notes = Vec::new();
+    let mut columns = Vec::new();
+    for (field, (name, found)) in names.iter().zip(&inferred).enumerate() {
+        if let Some((place, value)) = found.first_misfits.first() {
+            column_notes.push((
+                name.clone(),
+                format!("{} because row {} holds \"{value}\"", found.kind.duckdb(), place.row),
+            ));
+        }
+        columns.push(ReadColumn {
+            name: name.clone(),
+            header: table.headers()[field].clone(),
+            field,
+            kind: found.kind,
+            role: Role::Plain,
+            width: None,
+            max_len: None,
+            nulls: Vec::new(),
+            key: false,
+            clean: true,
+        });
+    }
+    let spec = TableSpec {
+        name: request.table.clone().unwrap_or_else(|| table_name(file.content.name())),
+        columns: columns.iter().map(|column| (column.name.clone(), column.kind.duckdb())).collect(),
+        key: Vec::new(),
+        scope: Vec::new(),
+    };
+    let schema =
+        ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() };
+    Ok(Prepared {
+        table,
+        origin,
+        format: file.format.name(),
+        kind: None,
+        evidence,
+        settled: Settled::default(),
+        schema: Arc::new(schema),
+        binding: None,
+        spec,
+        missing: Vec::new(),
+        mode,
+        column_notes,
+        warnings,
+    })
+}
+
+/// Column names for a generic table: lower case, one underscore for anything else, made unique,
+/// `column_n` for a blank header.
+fn column_names(headers: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (at, header) in headers.iter().enumerate() {
+        let mut name = plain_name(header);
+        if name.is_empty() {
+            name = format!("column_{}", at + 1);
+        }
+        if name.starts_with("_etl_") || name == "_extra" {
+            name = format!("x{name}");
+        }
+        let mut unique = name.clone();
+        let mut count = 2;
+        while names.contains(&unique) {
+            unique = format!("{name}_{count}");
+            count += 1;
+        }
+        names.push(unique);
+    }
+    names
+}
+
+fn plain_name(text: &str) -> String {
+    let mut name = String::new();
+    for c in text.trim().chars() {
+        if c.is_alphanumeric() {
+            name.extend(c.to_lowercase());
+        } else if c == '_' || !name.ends_with('_') {
+            name.push('_');
+        }
+    }
+    name.trim_end_matches('_').chars().take(63).collect()
+}
+
+/// A table name from a file name.
+fn table_name(file: &str) -> String {
+    let stem = file.split('.').next().unwrap_or(file);
+    let name = plain_name(stem);
+    match name.chars().next() {
+        None => "data".into(),
+        Some(first) if first.is_ascii_digit() => format!("t_{name}"),
+        Some(_) => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_generic_columns_are_plain_and_unique() {
+        let headers = ["Sale Price ($)", "sale price", "", "Straße", "_etl_run", "a__b"];
+        let headers: Vec<_> = headers.map(str::to_owned).into();
+        assert_eq!(
+            column_names(&headers),
+            ["sale_price", "sale_price_2", "column_3", "straße", "x_etl_run", "a__b"]
+        );
+        assert_eq!(table_name("2024 Permits.xlsx"), "t_2024_permits");
+    }
+}

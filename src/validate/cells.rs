@@ -1,0 +1,214 @@
+//! Findings about single cells: misfits of the reader, missing keys, damaged ids.
+
+use crate::chunk::{
+    Chunk, Code, Misfit, MisfitKind, NoteKey, Problem, ReadColumn, ReadSchema, Role, Severity,
+};
+use std::sync::Arc;
+
+/// What is known about the ids of a column in this county.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IdFormat {
+    /// Column of the ids.
+    pub column: String,
+    /// Every id of the county has this many characters.
+    pub length: usize,
+    /// The county, for messages.
+    pub county: String,
+}
+
+/// Checks of cells.
+#[derive(Debug, Clone)]
+pub struct CellChecks {
+    /// The columns as read.
+    pub schema: Arc<ReadSchema>,
+    /// Id formats of the county.
+    pub ids: Vec<IdFormat>,
+}
+
+type Found = Vec<(usize, Problem)>;
+
+impl CellChecks {
+    /// Turns misfits into problems and notes, and finds blank keys and shortened ids.
+    pub fn check(&self, chunk: &mut Chunk) -> Found {
+        let mut found = Vec::new();
+        let misfits = std::mem::take(&mut chunk.misfits);
+        self.check_misfits(chunk, &misfits, &mut found);
+        self.check_keys(chunk, &misfits, &mut found);
+        self.check_ids(chunk, &mut found);
+        found
+    }
+
+    fn check_misfits(&self, chunk: &mut Chunk, misfits: &[Misfit], found: &mut Found) {
+        for misfit in misfits {
+            let Ok(row) = chunk.index.binary_search(&misfit.record) else { continue };
+            let column = &self.schema.columns[usize::from(misfit.column)];
+            match misfit.kind {
+                MisfitKind::Padded => note_padded(chunk, row, column),
+                MisfitKind::TooLong if !column.key => note_too_long(chunk, row, column),
+                kind => {
+                    let value = chunk.raw.field(misfit.record, column.field).unwrap_or_default();
+                    found.push((row, problem(kind, column, &value)));
+                }
+            }
+        }
+    }
+
+    fn check_keys(&self, chunk: &Chunk, misfits: &[Misfit], found: &mut Found) {
+        for (position, column) in self.schema.columns.iter().enumerate() {
+            if !column.key {
+                continue;
+            }
+            for row in blank_rows(chunk, &column.name) {
+                let record = chunk.index[row];
+                let explained = misfits
+                    .iter()
+                    .any(|m| m.record == record && usize::from(m.column) == position);
+                if !explained {
+                    found.push((row, missing_key(column)));
+                }
+            }
+        }
+    }
+
+    fn check_ids(&self, chunk: &Chunk, found: &mut Found) {
+        for format in &self.ids {
+            let Some(position) = self.schema.position(&format.column) else { continue };
+            let column = &self.schema.columns[position];
+            let Ok(values) = chunk.frame.column(&format.column) else { continue };
+            let Ok(values) = values.str() else { continue };
+            for (row, value) in values.iter().enumerate() {
+                let Some(value) = value else { continue };
+                let short = value.len() < format.length;
+                if short && value.bytes().all(|byte| byte.is_ascii_digit()) {
+                    found.push((row, lost_zeros(column, value, format)));
+                }
+            }
+        }
+    }
+}
+
+fn blank_rows(chunk: &Chunk, name: &str) -> Vec<usize> {
+    match chunk.frame.column(name) {
+        Ok(column) if column.null_count() > 0 => column
+            .is_null()
+            .iter()
+            .enumerate()
+            .filter_map(|(row, blank)| (blank == Some(true)).then_some(row))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn note_key(code: Code, rule: &str, column: &ReadColumn) -> NoteKey {
+    NoteKey { code, rule: rule.into(), column: column.header.clone() }
+}
+
+fn note_padded(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
+    let field = column.field;
+    chunk.note(
+        row,
+        note_key(Code::E301, "padded", column),
+        Severity::Info,
+        || {
+            let width = column.width.unwrap_or_default();
+            format!("{} had lost its leading zeros and was padded to {width} digits", column.header)
+        },
+        |raw, record| raw.field(record, field),
+    );
+}
+
+fn note_too_long(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
+    let field = column.field;
+    chunk.note(
+        row,
+        note_key(Code::E301, "length", column),
+        Severity::Warning,
+        || {
+            let max = column.max_len.unwrap_or_default();
+            format!("{} is longer than {max} characters; loaded as it is", column.header)
+        },
+        |raw, record| raw.field(record, field),
+    );
+}
+
+/// What to say about a cell that did not fit.
+fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
+    let plain = column.kind.plain();
+    let shown = crate::chunk::quotable(value);
+    let (code, message, hint) = match kind {
+        MisfitKind::Fraction if column.role == Role::Money => (
+            Code::E301,
+            format!("\"{shown}\" is not whole dollars"),
+            "the roll holds whole dollars; correct the value, do not round it by guess".into(),
+        ),
+        MisfitKind::Type | MisfitKind::Fraction | MisfitKind::Padded => (
+            Code::E301,
+            format!("\"{shown}\" is not {plain}"),
+            format!("correct the value, or if \"{shown}\" means no value, leave the cell blank"),
+        ),
+        MisfitKind::Overflow => (
+            Code::E301,
+            format!("\"{shown}\" has more digits than the column holds"),
+            "look for two values in one cell".into(),
+        ),
+        MisfitKind::IdScientific => (
+            Code::E306,
+            format!("\"{shown}\" is a spreadsheet's short form of an id; its digits are lost"),
+            "take the id from the original file; format the column as text before opening it".into(),
+        ),
+        MisfitKind::IdInexact => (
+            Code::E306,
+            format!(
+                "the id is stored as the number {shown}: a spreadsheet keeps 15 digits, the rest \
+                 is lost"
+            ),
+            "take the id from the original file; format the column as text before opening it".into(),
+        ),
+        MisfitKind::CellError => (
+            Code::E301,
+            format!("the cell holds the error {shown}"),
+            "correct the formula, or paste the value".into(),
+        ),
+        MisfitKind::Unstorable => (
+            Code::E303,
+            format!("\"{shown}\" holds a NUL character, which no database stores"),
+            "remove the character".into(),
+        ),
+        MisfitKind::TooLong => (
+            Code::E301,
+            format!("\"{shown}\" is longer than {} characters", column.max_len.unwrap_or_default()),
+            "a key must not be cut; look for two values in one cell".into(),
+        ),
+    };
+    Problem::new(code, message)
+        .with_column(&column.header)
+        .with_value(value)
+        .with_expected(plain)
+        .with_hint(hint)
+}
+
+fn missing_key(column: &ReadColumn) -> Problem {
+    Problem::new(Code::E305, format!("{} is blank; it is part of the key", column.header))
+        .with_column(&column.header)
+        .with_value("")
+        .with_expected("a value")
+        .with_hint("fill in the key from the original file")
+}
+
+fn lost_zeros(column: &ReadColumn, value: &str, format: &IdFormat) -> Problem {
+    let IdFormat { length, county, .. } = format;
+    let missing = length - value.len();
+    let message = format!(
+        "\"{value}\" has {} digits, ids of {county} have {length}: {missing} leading {} lost",
+        value.len(),
+        if missing == 1 { "zero seems" } else { "zeros seem" }
+    );
+    Problem::new(Code::E306, message)
+        .with_column(&column.header)
+        .with_value(value)
+        .with_expected(format!("{length} characters"))
+        .with_hint(
+            "a spreadsheet drops leading zeros; take the id from the original file. An id is never \
+             padded by guess",
+        )
+}
