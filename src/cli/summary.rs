@@ -70,7 +70,8 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
 }
 
 fn about(input: &InputSummary, several: bool, style: Style) -> Vec<String> {
-    let mut facts = vec![safe(&input.plain)];
+    // What follows the colon explains the kind; there is room for its name only.
+    let mut facts = vec![safe(input.plain.split(':').next().unwrap_or_default())];
     facts.extend(input.county.as_deref().map(safe));
     match (&input.release, input.year) {
         (Some(release), _) => facts.push(format!("release {}", safe(release))),
@@ -333,7 +334,9 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
             agents.iter().map(|(name, ms)| format!("{name} {}", work_time(*ms))).collect();
         lines.push(clip(&format!("agents: {}", work.join(", ")), style.width));
     }
-    lines.push(format!("run {}", safe(&summary.run)));
+    if !summary.run.is_empty() {
+        lines.push(format!("run {}", safe(&summary.run)));
+    }
     lines.iter().map(|line| style.paint.dim(line)).collect()
 }
 
