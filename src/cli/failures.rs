@@ -3,7 +3,7 @@
 use super::args::{Format, TargetArgs};
 use super::context::Context;
 use super::error::CliError;
-use super::text::{Align, Paint, count, plural, safe, shell, table};
+use super::text::{Align, Paint, count, plain_path, plural, safe, shell, table};
 use super::{exit, output};
 use crate::config::{Partial, Settings};
 use crate::load::dead_letter::{FailedFile, Record};
@@ -166,7 +166,8 @@ fn listed(files: &[FailedFile], paint: Paint) -> String {
             codes.push_str(&format!(" ({lines}, first: line {first})"));
         }
         let runs = file.runs.iter().map(|run| safe(run)).collect::<Vec<_>>().join(", ");
-        vec![safe(&file.path.display().to_string()), runs, count(file.records), codes]
+        let path = file.path.display().to_string();
+        vec![safe(plain_path(&path)), runs, count(file.records), codes]
     }));
     let mut lines = table(&rows, &[Align::Left, Align::Left, Align::Right, Align::Left], "");
     lines[0] = paint.bold(&lines[0]);
@@ -216,7 +217,8 @@ fn exported(folder: &Path, export: &Export) -> Result<(), CliError> {
     };
     let files = failures::find(folder, &export.source)?;
     let written = failures::export(files, kind, export.out.as_deref())?;
-    let names: Vec<String> = written.files.iter().map(|file| file.display().to_string()).collect();
+    let name = |file: &PathBuf| plain_path(&file.display().to_string()).to_owned();
+    let names: Vec<String> = written.files.iter().map(name).collect();
     output::stdout(&names.iter().map(|name| format!("{}\n", safe(name))).collect::<String>())?;
     let again: Vec<String> = names.iter().map(|name| shell(name)).collect();
     output::stderr(&format!(

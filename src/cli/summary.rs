@@ -1,7 +1,8 @@
 //! What a run did, on one screen.
 
 use super::text::{
-    Align, Paint, binary, clip, count, decimal, duration, plural, safe, shell, shorten, table,
+    Align, Paint, binary, clip, count, decimal, duration, plain_path, plural, safe, shell, shorten,
+    table,
 };
 use crate::chunk::{Severity, Tally};
 use crate::run::{InputSummary, ProblemSummary, RunStatus, Summary};
@@ -239,9 +240,10 @@ fn listed(kinds: &[Kind<'_>], most: usize, summary: &Summary, style: Style) -> V
         let names = [&problem.code, &problem.rule, &problem.column];
         let names: Vec<String> =
             names.iter().filter(|name| !name.is_empty()).map(|name| safe(name)).collect();
-        let head = format!("  {number:>width$}  {}: {}", names.join(" "), safe(&problem.message));
+        let (why, hint) = why_and_hint(problem);
+        let head = format!("  {number:>width$}  {}: {}", names.join(" "), safe(why));
         lines.push(clip(&head, style.width));
-        let detail = detail(kind, summary.inputs.len() > 1);
+        let detail = detail(kind, hint, summary.inputs.len() > 1);
         if !detail.is_empty() {
             let pad = " ".repeat(width + 4);
             lines.push(style.paint.dim(&clip(&format!("{pad}{detail}"), style.width)));
@@ -255,7 +257,7 @@ fn listed(kinds: &[Kind<'_>], most: usize, summary: &Summary, style: Style) -> V
 }
 
 /// One example and what to do.
-fn detail(kind: &Kind<'_>, several: bool) -> String {
+fn detail(kind: &Kind<'_>, hint: Option<&str>, several: bool) -> String {
     let mut parts = Vec::new();
     if let Some(example) = kind.problem.examples.first() {
         let value = example
@@ -266,10 +268,17 @@ fn detail(kind: &Kind<'_>, several: bool) -> String {
             if several { format!("{} ", shorten(&safe(kind.input), 28)) } else { String::new() };
         parts.push(format!("{file}row {}{value}", count(example.place.row)));
     }
-    if kind.problem.severity == Severity::Critical {
-        parts.extend(advice(&kind.problem.code).map(str::to_owned));
-    }
+    parts.extend(hint.map(safe));
     parts.join(" · ")
+}
+
+/// A message may end in a sentence of advice; where it does not, the code may have some.
+fn why_and_hint(problem: &ProblemSummary) -> (&str, Option<&str>) {
+    match problem.message.split_once(". ") {
+        Some((why, hint)) => (why, Some(hint)),
+        None if problem.severity == Severity::Critical => (&problem.message, advice(&problem.code)),
+        None => (&problem.message, None),
+    }
 }
 
 /// What to do about a code, where there is one answer.
@@ -286,8 +295,9 @@ fn advice(code: &str) -> Option<&'static str> {
 }
 
 fn next_steps(summary: &Summary, style: Style) -> Vec<String> {
+    let refused = summary.inputs.iter().filter(|input| input.tally.rejected > 0);
     let files: Vec<&str> =
-        summary.inputs.iter().filter_map(|input| input.failed_file.as_deref()).collect();
+        refused.filter_map(|input| input.failed_file.as_deref()).map(plain_path).collect();
     let Some(first) = files.first() else {
         return Vec::new();
     };

@@ -114,6 +114,11 @@ pub fn clip(text: &str, width: usize) -> String {
     out
 }
 
+/// A path without the `./` that joining with the current folder leaves.
+pub fn plain_path(path: &str) -> &str {
+    path.strip_prefix("./").or_else(|| path.strip_prefix(".\\")).unwrap_or(path)
+}
+
 /// An argument as it can be typed into a shell again.
 pub fn shell(argument: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./:\\=,@%+".contains(c);
