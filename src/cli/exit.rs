@@ -65,10 +65,9 @@ pub fn of_summary(summary: &Summary, rejects_ok: bool) -> u8 {
     match summary.status {
         RunStatus::Checked if rejected > 0 => CHECK_FOUND,
         RunStatus::Done if rejected > 0 && !rejects_ok => REJECTS,
-        RunStatus::Done
-        | RunStatus::AlreadyLoaded
-        | RunStatus::Checked
-        | RunStatus::Unfinished => DONE,
+        RunStatus::Done | RunStatus::AlreadyLoaded | RunStatus::Checked | RunStatus::Unfinished => {
+            DONE
+        }
     }
 }
 

@@ -3,11 +3,13 @@
 use super::args::{Format, TargetArgs};
 use super::context::Context;
 use super::error::CliError;
-use super::text::{Align, Paint, count, plural, safe, shell, table};
+use super::text::{Align, Paint, count, plain_path, plural, safe, shell, table};
 use super::{exit, output};
 use crate::config::{Partial, Settings};
+use crate::load::dead_letter::{FailedFile, Record};
+use crate::run::RunError;
 use crate::run::TargetUrl;
-use crate::run::failures::{self, ExportFormat, Failure, FailureFile};
+use crate::run::failures::{self, SheetKind};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -117,7 +119,7 @@ impl Failures {
             Command::List(_) => {
                 let files = failures::list(&folder)?;
                 if self.json() {
-                    output::json(&files)?
+                    output::json(&as_json(&files))?
                 } else {
                     output::stdout(&listed(&files, paint))?
                 }
@@ -139,16 +141,33 @@ fn folder(settings: &Settings, context: &Context) -> Result<PathBuf, CliError> {
     Ok(parent.unwrap_or(Path::new(".")).to_owned())
 }
 
-fn listed(files: &[FailureFile], paint: Paint) -> String {
+fn as_json(files: &[FailedFile]) -> Vec<serde_json::Value> {
+    let object = |file: &FailedFile| {
+        serde_json::json!({
+            "path": file.path.display().to_string(), "bytes": file.bytes, "runs": file.runs,
+            "records": file.records, "by_code": file.by_code,
+            "damaged_lines": file.damaged.map_or(0, |(lines, _)| lines),
+        })
+    };
+    files.iter().map(object).collect()
+}
+
+fn listed(files: &[FailedFile], paint: Paint) -> String {
     if files.is_empty() {
         return "no refused rows\n".to_owned();
     }
     let mut rows = vec![["file", "run", "rows", "by code"].map(str::to_owned).to_vec()];
     rows.extend(files.iter().map(|file| {
-        let codes =
-            file.codes.iter().map(|(code, rows)| format!("{} {}", safe(code), count(*rows)));
-        let codes = codes.collect::<Vec<_>>().join(", ");
-        vec![safe(&file.path), safe(&file.run), count(file.records), codes]
+        let codes = file.by_code.iter();
+        let codes = codes.map(|(code, rows)| format!("{} {}", safe(code), count(*rows)));
+        let mut codes = codes.collect::<Vec<_>>().join(", ");
+        if let Some((lines, first)) = file.damaged {
+            let lines = plural(lines, "damaged line");
+            codes.push_str(&format!(" ({lines}, first: line {first})"));
+        }
+        let runs = file.runs.iter().map(|run| safe(run)).collect::<Vec<_>>().join(", ");
+        let path = file.path.display().to_string();
+        vec![safe(plain_path(&path)), runs, count(file.records), codes]
     }));
     let mut lines = table(&rows, &[Align::Left, Align::Left, Align::Right, Align::Left], "");
     lines[0] = paint.bold(&lines[0]);
@@ -156,34 +175,30 @@ fn listed(files: &[FailureFile], paint: Paint) -> String {
 }
 
 fn shown(folder: &Path, show: &Show, paint: Paint) -> Result<(), CliError> {
-    let mut left = if show.limit == 0 { u64::MAX } else { show.limit };
-    let mut outcome = Ok(());
-    failures::show(folder, &show.source, &mut |failure| {
-        if left == 0 {
-            return false;
+    let most = if show.limit == 0 { usize::MAX } else { show.limit as usize };
+    let files = failures::find(folder, &show.source)?;
+    for record in failures::records(files).take(most) {
+        let record = record.map_err(RunError::from)?;
+        match show.format {
+            Format::Text => output::stdout(&described(&record, paint))?,
+            Format::Json => {
+                let line = serde_json::to_string(&record).map_err(std::io::Error::from)?;
+                output::stdout(&format!("{line}\n"))?;
+            }
         }
-        left -= 1;
-        outcome = match show.format {
-            Format::Text => output::stdout(&described(&failure, paint)),
-            Format::Json => serde_json::to_string(&failure)
-                .map_err(|error| CliError::Output(error.into()))
-                .and_then(|line| output::stdout(&format!("{line}\n"))),
-        };
-        outcome.is_ok()
-    })?;
-    outcome
+    }
+    Ok(())
 }
 
-fn described(failure: &Failure, paint: Paint) -> String {
-    let place = format!("{}, row {}", safe(&failure.input), count(failure.row));
-    let attempt = if failure.attempt > 1 {
-        format!(", tried {} times", failure.attempt)
-    } else {
-        String::new()
+fn described(record: &Record, paint: Paint) -> String {
+    let place = format!("{}, row {}", safe(&record.origin().label()), count(record.row));
+    let attempt = match record.attempt {
+        0 | 1 => String::new(),
+        many => format!(", tried {many} times"),
     };
     let mut lines =
-        vec![format!("{} (refused by {}{attempt})", paint.bold(&place), safe(&failure.stage))];
-    for problem in &failure.problems {
+        vec![format!("{} (refused by {}{attempt})", paint.bold(&place), safe(&record.stage))];
+    for problem in &record.errors {
         let column =
             problem.column.as_deref().map_or_else(String::new, |c| format!(" {}", safe(c)));
         let value =
@@ -196,18 +211,20 @@ fn described(failure: &Failure, paint: Paint) -> String {
 }
 
 fn exported(folder: &Path, export: &Export) -> Result<(), CliError> {
-    let format = match export.format {
-        SheetFormat::Csv => ExportFormat::Csv,
-        SheetFormat::Xlsx => ExportFormat::Xlsx,
+    let kind = match export.format {
+        SheetFormat::Csv => SheetKind::Csv,
+        SheetFormat::Xlsx => SheetKind::Xlsx,
     };
-    let out = export.out.as_deref();
-    let (path, rows) = failures::export(folder, &export.source, format, out)?;
-    let path = path.display().to_string();
-    output::stdout(&format!("{}\n", safe(&path)))?;
+    let files = failures::find(folder, &export.source)?;
+    let written = failures::export(files, kind, export.out.as_deref())?;
+    let name = |file: &PathBuf| plain_path(&file.display().to_string()).to_owned();
+    let names: Vec<String> = written.files.iter().map(name).collect();
+    output::stdout(&names.iter().map(|name| format!("{}\n", safe(name))).collect::<String>())?;
+    let again: Vec<String> = names.iter().map(|name| shell(name)).collect();
     output::stderr(&format!(
         "{} written; correct the cells, then: etl reprocess-failures {}",
-        plural(rows, "row"),
-        shell(&path)
+        plural(written.records, "row"),
+        again.join(" ")
     ));
     Ok(())
 }
@@ -215,7 +232,35 @@ fn exported(folder: &Path, export: &Export) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chunk::{Code, Problem};
+    use crate::chunk::{Code, Fingerprint, Problem};
+    use crate::load::dead_letter::RecordId;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    fn record() -> Record {
+        let fingerprint = Fingerprint([7; 32]);
+        let time = chrono::DateTime::UNIX_EPOCH;
+        Record {
+            id: RecordId::of(&fingerprint, None, 1_842),
+            run: "01JD".into(),
+            range: "0".into(),
+            file: "sdf.csv".into(),
+            fingerprint,
+            sheet: None,
+            row: 1_842,
+            byte: None,
+            kind: "sdf".into(),
+            table: "sales".into(),
+            facts: BTreeMap::new(),
+            stage: "validate".into(),
+            errors: vec![],
+            raw: vec![],
+            split: None,
+            attempt: 2,
+            first_failed: time,
+            last_failed: time,
+            config: String::new(),
+        }
+    }
 
     #[test]
     fn a_refused_row_says_where_why_and_what_to_do() {
@@ -223,16 +268,9 @@ mod tests {
             .with_column("SALE_PRC")
             .with_value("N/A")
             .with_hint("correct the cell");
-        let failure = Failure {
-            input: "sdf.csv".into(),
-            row: 1_842,
-            stage: "validate".into(),
-            attempt: 2,
-            problems: vec![problem],
-            raw: vec![],
-        };
+        let record = Record { errors: vec![problem], ..record() };
         assert_eq!(
-            described(&failure, Paint(false)),
+            described(&record, Paint(false)),
             "sdf.csv, row 1,842 (refused by validate, tried 2 times)\n\
              \x20 E301 SALE_PRC \"N/A\": not a number\n    hint: correct the cell\n"
         );
@@ -240,14 +278,17 @@ mod tests {
 
     #[test]
     fn files_are_listed_with_their_codes() {
-        let file = FailureFile {
+        let file = FailedFile {
             path: "sdf.failed.jsonl".into(),
-            run: "01JD".into(),
-            inputs: vec!["sdf.csv".into()],
+            bytes: 10,
             records: 1_220,
-            codes: vec![("E301".into(), 1_200), ("E306".into(), 20)],
+            by_code: BTreeMap::from([("E301".into(), 1_200), ("E306".into(), 20)]),
+            runs: BTreeSet::from(["01JD".into()]),
+            damaged: None,
         };
-        let text = listed(&[file], Paint(false));
+        let text = listed(std::slice::from_ref(&file), Paint(false));
         assert!(text.ends_with("sdf.failed.jsonl  01JD  1,220  E301 1,200, E306 20\n"), "{text}");
+        let damaged = listed(&[FailedFile { damaged: Some((1, 9)), ..file }], Paint(false));
+        assert!(damaged.ends_with("(1 damaged line, first: line 9)\n"), "{damaged}");
     }
 }

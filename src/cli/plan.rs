@@ -4,13 +4,15 @@ use super::args::LoadArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::progress::Progress;
-use super::text::{Align, Paint, binary, clip, count, plural, safe, table};
+use super::text::{Align, Paint, binary, clip, count, plural, safe, table, wrap};
 use super::{exit, output};
 use crate::run::{self, InputPlan, SampleResult};
 use clap::Args;
 
 /// Most columns that are printed without `-v`.
 const COLUMNS: usize = 12;
+/// Characters of the longest name that has its text beside it.
+const LONGEST_NAME: usize = 14;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -133,10 +135,24 @@ fn pairs(pairs: &[(String, String)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, text)| (safe(name), safe(text))).collect()
 }
 
+/// Names at the left, their texts wrapped beside them.
 fn aligned(pairs: &[(String, String)], width: usize) -> Vec<String> {
-    let rows: Vec<_> = pairs.iter().map(|(name, text)| vec![name.clone(), text.clone()]).collect();
-    let lines = table(&rows, &[Align::Left; 2], "  ");
-    lines.iter().map(|line| clip(line, width)).collect()
+    let longest = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let left = longest.min(LONGEST_NAME);
+    let mut lines = Vec::new();
+    for (name, text) in pairs {
+        let mut texts = wrap(text, width.saturating_sub(left + 4).max(20));
+        // A name that is too long stands above its text.
+        if name.chars().count() > left {
+            lines.extend(wrap(name, width - 2).iter().map(|line| format!("  {line}")));
+            lines.extend(texts.iter().map(|line| format!("  {:left$}  {line}", "")));
+            continue;
+        }
+        let first = texts.remove(0);
+        lines.push(format!("  {name:<left$}  {first}").trim_end().to_owned());
+        lines.extend(texts.iter().map(|line| format!("  {:left$}  {line}", "")));
+    }
+    lines
 }
 
 fn section(title: &str, pairs: &[(String, String)], style: Style) -> Vec<String> {

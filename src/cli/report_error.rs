@@ -2,7 +2,7 @@
 //! Never a backtrace.
 
 use super::error::CliError;
-use super::text::{Paint, safe};
+use super::text::{Paint, lines, safe};
 use super::{exit, output};
 use crate::config::{ConfigError, ConfigPlace};
 use crate::run::{RunError, RunErrorKind};
@@ -41,11 +41,14 @@ fn run_text(error: &RunError, paint: Paint) -> String {
         (_, Some(code)) => paint.red(&format!("error[{code}]:")),
         (_, None) => paint.red("error:"),
     };
-    let mut lines = vec![format!("{heading} {}", safe(&error.message))];
-    lines.extend(causes(error).iter().map(|cause| format!("  caused by: {}", safe(cause))));
-    lines.extend(error.kept.iter().map(|kept| format!("kept: {}", safe(kept))));
-    lines.extend(error.hints.iter().map(|hint| format!("{} {}", paint.green("hint:"), safe(hint))));
-    lines.join("\n")
+    let first = format!("{heading} {}", lines(&error.message));
+    // "interrupted: interrupted" says nothing twice.
+    let first = first.strip_suffix(": interrupted").map_or(first.clone(), str::to_owned);
+    let mut told = vec![first];
+    told.extend(causes(error).iter().map(|cause| format!("  caused by: {}", safe(cause))));
+    told.extend(error.kept.iter().map(|kept| format!("kept: {}", safe(kept))));
+    told.extend(error.hints.iter().map(|hint| format!("{} {}", paint.green("hint:"), safe(hint))));
+    told.join("\n")
 }
 
 fn run_json(error: &RunError) -> serde_json::Value {

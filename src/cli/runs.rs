@@ -4,9 +4,10 @@ use super::args::{Format, TargetArgs};
 use super::context::Context;
 use super::error::CliError;
 use super::summary::{Style, render};
-use super::text::{Align, Paint, count, duration, safe, table};
+use super::text::{Align, Paint, count, safe, table};
 use super::{exit, output};
-use crate::run::history::{self, RunRow};
+use crate::load::duckdb::RunRow;
+use crate::run::{TargetUrl, history};
 use clap::{Args, Subcommand};
 
 /// List or show the runs of a target
@@ -73,17 +74,24 @@ impl Runs {
                     output::stdout(&listed(&runs, paint))?
                 }
             }
-            Command::Show(show) => {
-                let summary = history::show(&target, &show.run)?;
-                if self.json() {
-                    output::json(&summary)?;
-                } else {
-                    let width = context.width();
-                    output::stdout(&render(&summary, Style { paint, width, verbose: true }))?;
-                }
-            }
+            Command::Show(show) => self.show(context, &target, &show.run, paint)?,
         }
         Ok(exit::DONE)
+    }
+
+    fn show(
+        &self,
+        context: &Context,
+        target: &TargetUrl,
+        run: &str,
+        paint: Paint,
+    ) -> Result<(), CliError> {
+        let summary = history::show(target, run)?;
+        if self.json() {
+            return output::json(&summary);
+        }
+        let style = Style { paint, width: context.width(), verbose: true };
+        output::stdout(&render(&summary, style))
     }
 }
 
@@ -91,7 +99,7 @@ fn listed(runs: &[RunRow], paint: Paint) -> String {
     if runs.is_empty() {
         return "no runs yet\n".to_owned();
     }
-    let head = ["run", "started", "status", "tables", "read", "inserted", "rejected", "time"];
+    let head = ["run", "started", "status", "tables", "read", "inserted", "rejected"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(runs.iter().map(|run| {
         vec![
@@ -102,11 +110,10 @@ fn listed(runs: &[RunRow], paint: Paint) -> String {
             count(run.tally.read),
             count(run.tally.inserted),
             count(run.tally.rejected),
-            duration(run.seconds),
         ]
     }));
     let (left, right) = (Align::Left, Align::Right);
-    let mut lines = table(&rows, &[left, left, left, left, right, right, right, right], "");
+    let mut lines = table(&rows, &[left, left, left, left, right, right, right], "");
     lines[0] = paint.bold(&lines[0]);
     lines.join("\n") + "\n"
 }
@@ -119,15 +126,15 @@ mod tests {
     #[test]
     fn runs_stand_in_a_table() {
         let run = RunRow {
-            command: "ingest".into(),
-            inputs: 1,
             run: "01JD7Q4Z8W3M5N6P7R8S9T0V1X".into(),
             started: "2025-07-01 10:00:00".into(),
             finished: None,
-            status: "unfinished".into(),
+            status: "running".into(),
+            command: "etl ingest sdf.csv".into(),
+            inputs: 1,
             tables: vec!["sales".into()],
             tally: Tally { read: 95_332, inserted: 95_000, rejected: 332, ..Tally::default() },
-            seconds: 4.25,
+            seconds: 1.0,
         };
         insta::assert_snapshot!(listed(&[run], Paint(false)));
         assert_eq!(listed(&[], Paint(false)), "no runs yet\n");

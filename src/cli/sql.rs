@@ -3,12 +3,14 @@
 use super::args::{TargetArgs, usage};
 use super::context::Context;
 use super::error::CliError;
-use super::text::{Align, safe};
+use super::text::safe;
 use super::{exit, output};
-use crate::run::{self, SqlKind, SqlRows};
+use crate::duck::{ColumnType, ResultColumn, Value as Cell};
+use crate::run::history;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use std::io::{self, BufWriter, Write};
+use std::ops::ControlFlow;
 
 /// Rows that decide the widths of a table; later rows are not waited for.
 const MEASURED: usize = 1_000;
@@ -63,13 +65,14 @@ impl Sql {
         let memory = settings.memory()?;
         let mut writer = Answer::new(self.format, BufWriter::new(io::stdout().lock()));
         let mut failure = None;
-        run::sql(&target, &self.sql, memory, &mut |rows| match writer.take(rows) {
-            Ok(()) => true,
+        let mut take = |columns: &[ResultColumn], rows| match writer.take(columns, rows) {
+            Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
-                false
+                ControlFlow::Break(())
             }
-        })?;
+        };
+        history::sql(&target, &self.sql, memory, &mut take)?;
         match failure {
             Some(error) => Err(error.into()),
             None => {
@@ -87,43 +90,44 @@ impl Sql {
 struct Answer<W: Write> {
     format: AnswerFormat,
     out: W,
-    columns: Vec<(String, SqlKind)>,
-    held: Vec<Vec<Option<String>>>,
+    columns: Option<Vec<(String, bool)>>,
+    held: Vec<Vec<Cell>>,
     widths: Option<Vec<usize>>,
     rows: u64,
 }
 
 impl<W: Write> Answer<W> {
     fn new(format: AnswerFormat, out: W) -> Self {
-        Self { format, out, columns: Vec::new(), held: Vec::new(), widths: None, rows: 0 }
+        Self { format, out, columns: None, held: Vec::new(), widths: None, rows: 0 }
     }
 
-    fn take(&mut self, rows: SqlRows) -> io::Result<()> {
-        match rows {
-            SqlRows::Columns(columns) => self.start(columns),
-            SqlRows::Rows(rows) => rows.into_iter().try_for_each(|row| self.row(row)),
+    /// The columns, each time, and some rows.
+    fn take(&mut self, columns: &[ResultColumn], rows: Vec<Vec<Cell>>) -> io::Result<()> {
+        if self.columns.is_none() {
+            self.start(columns)?;
         }
+        rows.into_iter().try_for_each(|row| self.row(row))
     }
 
-    fn start(&mut self, columns: Vec<(String, SqlKind)>) -> io::Result<()> {
-        self.columns = columns;
+    fn start(&mut self, columns: &[ResultColumn]) -> io::Result<()> {
+        let known = columns.iter().map(|column| (column.name.clone(), is_number(column.kind)));
+        self.columns = Some(known.collect());
         match self.format {
             AnswerFormat::Table => Ok(()),
-            AnswerFormat::Csv => {
-                let names: Vec<_> =
-                    self.columns.iter().map(|(name, _)| Some(name.clone())).collect();
-                self.csv(&names)
-            }
+            AnswerFormat::Csv => self.csv(columns.iter().map(|column| column.name.clone())),
             AnswerFormat::Json => write!(self.out, "["),
         }
     }
 
-    fn row(&mut self, row: Vec<Option<String>>) -> io::Result<()> {
+    fn row(&mut self, row: Vec<Cell>) -> io::Result<()> {
         self.rows += 1;
         match self.format {
-            AnswerFormat::Csv => self.csv(&row),
-            AnswerFormat::Json => self.json(&row),
-            AnswerFormat::Table if self.widths.is_some() => self.table_row(&row),
+            AnswerFormat::Csv => self.csv(row.iter().map(Cell::to_string)),
+            AnswerFormat::Json => self.json(row),
+            AnswerFormat::Table if self.widths.is_some() => {
+                let cells: Vec<_> = row.iter().map(Cell::to_string).collect();
+                self.table_row(&cells)
+            }
             AnswerFormat::Table => {
                 self.held.push(row);
                 if self.held.len() < MEASURED { Ok(()) } else { self.table_start() }
@@ -131,45 +135,42 @@ impl<W: Write> Answer<W> {
         }
     }
 
-    fn csv(&mut self, row: &[Option<String>]) -> io::Result<()> {
+    fn csv(&mut self, cells: impl Iterator<Item = String>) -> io::Result<()> {
         let mut writer = csv::WriterBuilder::new().from_writer(&mut self.out);
-        writer.write_record(row.iter().map(|cell| cell.as_deref().unwrap_or_default()))?;
+        writer.write_record(cells.map(String::into_bytes))?;
         writer.flush()
     }
 
-    fn json(&mut self, row: &[Option<String>]) -> io::Result<()> {
-        let mut object = Map::new();
-        for ((name, kind), cell) in self.columns.iter().zip(row) {
-            object.insert(name.clone(), json_cell(*kind, cell.as_deref()));
-        }
+    fn json(&mut self, row: Vec<Cell>) -> io::Result<()> {
+        let names = self.columns.iter().flatten().map(|(name, _)| name.clone());
+        let object: Map<String, Value> = names.zip(row.iter().map(json_cell)).collect();
         let comma = if self.rows == 1 { "" } else { "," };
         write!(self.out, "{comma}\n  {}", Value::Object(object))
     }
 
     fn table_start(&mut self) -> io::Result<()> {
+        let names: Vec<_> = self.columns.iter().flatten().map(|(name, _)| name.clone()).collect();
         let held = std::mem::take(&mut self.held);
+        let held: Vec<Vec<String>> =
+            held.iter().map(|row| row.iter().map(Cell::to_string).collect()).collect();
         let width = |at: usize| {
-            let cells = held.iter().filter_map(|row| row[at].as_deref());
-            let widest = cells.map(|cell| safe(cell).chars().count()).max().unwrap_or(0);
-            widest.max(self.columns[at].0.chars().count())
+            let cells = held.iter().filter_map(|row| row.get(at)).chain([&names[at]]);
+            cells.map(|cell| safe(cell).chars().count()).max().unwrap_or(0)
         };
-        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
-        let head: Vec<_> = self.columns.iter().map(|(name, _)| Some(name.clone())).collect();
+        let widths: Vec<usize> = (0..names.len()).map(width).collect();
         let rule: Vec<_> = widths.iter().map(|width| "-".repeat(*width)).collect();
         self.widths = Some(widths);
-        self.table_row(&head)?;
+        self.table_row(&names)?;
         writeln!(self.out, "{}", rule.join("  "))?;
         held.iter().try_for_each(|row| self.table_row(row))
     }
 
-    fn table_row(&mut self, row: &[Option<String>]) -> io::Result<()> {
+    fn table_row(&mut self, row: &[String]) -> io::Result<()> {
         let widths = self.widths.as_deref().unwrap_or_default();
-        let cells = row.iter().zip(widths).zip(&self.columns).map(|((cell, width), (_, kind))| {
-            let cell = safe(cell.as_deref().unwrap_or_default());
-            match align(*kind) {
-                Align::Left => format!("{cell:<width$}"),
-                Align::Right => format!("{cell:>width$}"),
-            }
+        let columns = self.columns.iter().flatten();
+        let cells = row.iter().zip(widths).zip(columns).map(|((cell, width), (_, number))| {
+            let cell = safe(cell);
+            if *number { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
         });
         let line = cells.collect::<Vec<_>>().join("  ");
         writeln!(self.out, "{}", line.trim_end())
@@ -187,40 +188,61 @@ impl<W: Write> Answer<W> {
     }
 }
 
-fn align(kind: SqlKind) -> Align {
-    if kind == SqlKind::Number { Align::Right } else { Align::Left }
+fn is_number(kind: ColumnType) -> bool {
+    use ColumnType::{
+        BigInt, Decimal, Double, Float, HugeInt, Integer, SmallInt, TinyInt, UBigInt, UHugeInt,
+        UInteger, USmallInt, UTinyInt,
+    };
+    matches!(
+        kind,
+        TinyInt
+            | SmallInt
+            | Integer
+            | BigInt
+            | HugeInt
+            | UTinyInt
+            | USmallInt
+            | UInteger
+            | UBigInt
+            | UHugeInt
+            | Float
+            | Double
+            | Decimal { .. }
+    )
 }
 
-/// Numbers and truth values stand bare where JSON has them; `NaN` and the like stay text.
-fn json_cell(kind: SqlKind, cell: Option<&str>) -> Value {
-    let Some(text) = cell else {
-        return Value::Null;
-    };
-    let bare = match kind {
-        SqlKind::Text => None,
-        SqlKind::Number | SqlKind::Boolean => serde_json::from_str::<Value>(text).ok(),
-    };
-    bare.unwrap_or_else(|| Value::String(text.to_owned()))
+/// Numbers and truth values stand bare where JSON has them; `nan` and the like stay text.
+fn json_cell(cell: &Cell) -> Value {
+    match cell {
+        Cell::Null => Value::Null,
+        Cell::Bool(value) => Value::Bool(*value),
+        Cell::Int(_) | Cell::HugeInt(_) | Cell::Double(_) | Cell::Decimal { .. } => {
+            let text = cell.to_string();
+            serde_json::from_str(&text).unwrap_or(Value::String(text))
+        }
+        other => Value::String(other.to_string()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answer(format: AnswerFormat, rows: Vec<Vec<Option<&str>>>) -> String {
+    fn answer(format: AnswerFormat, rows: Vec<Vec<Cell>>) -> String {
         let mut out = Vec::new();
         let mut answer = Answer::new(format, &mut out);
-        let columns = vec![("county".to_owned(), SqlKind::Text), ("n".to_owned(), SqlKind::Number)];
-        answer.take(SqlRows::Columns(columns)).expect("memory takes all");
-        let own =
-            |row: Vec<Option<&str>>| row.into_iter().map(|cell| cell.map(str::to_owned)).collect();
-        answer.take(SqlRows::Rows(rows.into_iter().map(own).collect())).expect("memory takes all");
+        let column = |name: &str, kind| ResultColumn { name: name.to_owned(), kind };
+        let columns = [column("county", ColumnType::Varchar), column("n", ColumnType::BigInt)];
+        // As the database does: some rows at a time, the columns each time.
+        answer.take(&columns, vec![]).expect("memory takes all");
+        answer.take(&columns, rows).expect("memory takes all");
         answer.finish().expect("memory takes all");
         String::from_utf8(out).expect("text")
     }
 
-    fn rows() -> Vec<Vec<Option<&'static str>>> {
-        vec![vec![Some("Broward, \"B\""), Some("7")], vec![None, Some("12345")]]
+    fn rows() -> Vec<Vec<Cell>> {
+        let broward = Cell::Text("Broward, \"B\"".into());
+        vec![vec![broward, Cell::Int(7)], vec![Cell::Null, Cell::Int(12_345)]]
     }
 
     #[test]
@@ -247,13 +269,13 @@ mod tests {
         assert_eq!(value[0]["n"], 7);
         assert_eq!(value[1]["county"], Value::Null);
         assert_eq!(answer(AnswerFormat::Json, vec![]), "[]\n");
-        assert_eq!(json_cell(SqlKind::Number, Some("nan")), Value::String("nan".into()));
-        assert_eq!(json_cell(SqlKind::Text, Some("007")), Value::String("007".into()));
+        assert_eq!(json_cell(&Cell::Double(f64::NAN)), Value::String("nan".into()));
+        assert_eq!(json_cell(&Cell::Text("007".into())), Value::String("007".into()));
     }
 
     #[test]
     fn rows_behind_the_measured_ones_come_through() {
-        let many = vec![vec![Some("a"), Some("1")]; MEASURED * 2 + 1];
+        let many = vec![vec![Cell::Text("a".into()), Cell::Int(1)]; MEASURED * 2 + 1];
         assert_eq!(answer(AnswerFormat::Table, many).lines().count(), MEASURED * 2 + 3);
     }
 }

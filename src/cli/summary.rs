@@ -1,7 +1,8 @@
 //! What a run did, on one screen.
 
 use super::text::{
-    Align, Paint, binary, clip, count, decimal, duration, plural, safe, shell, shorten, table,
+    Align, Paint, binary, clip, count, decimal, duration, plain_path, plural, safe, shell, shorten,
+    table,
 };
 use crate::chunk::{Severity, Tally};
 use crate::run::{InputSummary, ProblemSummary, RunStatus, Summary};
@@ -51,7 +52,10 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
             format!("{} {what} in {place}; nothing changed", style.paint.green("already loaded:"))
         }
         RunStatus::Unfinished => {
-            format!("{} {what} into {place}; the same command goes on", style.paint.red("unfinished:"))
+            format!(
+                "{} {what} into {place}; the same command goes on",
+                style.paint.red("unfinished:")
+            )
         }
         RunStatus::Checked => {
             format!("{} {what}; nothing was loaded", style.paint.green("checked"))
@@ -73,7 +77,8 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
 }
 
 fn about(input: &InputSummary, several: bool, style: Style) -> Vec<String> {
-    let mut facts = vec![safe(&input.plain)];
+    // What follows the colon explains the kind; there is room for its name only.
+    let mut facts = vec![safe(input.plain.split(':').next().unwrap_or_default())];
     facts.extend(input.county.as_deref().map(safe));
     match (&input.release, input.year) {
         (Some(release), _) => facts.push(format!("release {}", safe(release))),
@@ -241,9 +246,10 @@ fn listed(kinds: &[Kind<'_>], most: usize, summary: &Summary, style: Style) -> V
         let names = [&problem.code, &problem.rule, &problem.column];
         let names: Vec<String> =
             names.iter().filter(|name| !name.is_empty()).map(|name| safe(name)).collect();
-        let head = format!("  {number:>width$}  {}: {}", names.join(" "), safe(&problem.message));
+        let (why, hint) = why_and_hint(problem);
+        let head = format!("  {number:>width$}  {}: {}", names.join(" "), safe(why));
         lines.push(clip(&head, style.width));
-        let detail = detail(kind, summary.inputs.len() > 1);
+        let detail = detail(kind, hint, summary.inputs.len() > 1);
         if !detail.is_empty() {
             let pad = " ".repeat(width + 4);
             lines.push(style.paint.dim(&clip(&format!("{pad}{detail}"), style.width)));
@@ -257,7 +263,7 @@ fn listed(kinds: &[Kind<'_>], most: usize, summary: &Summary, style: Style) -> V
 }
 
 /// One example and what to do.
-fn detail(kind: &Kind<'_>, several: bool) -> String {
+fn detail(kind: &Kind<'_>, hint: Option<&str>, several: bool) -> String {
     let mut parts = Vec::new();
     if let Some(example) = kind.problem.examples.first() {
         let value = example
@@ -268,10 +274,17 @@ fn detail(kind: &Kind<'_>, several: bool) -> String {
             if several { format!("{} ", shorten(&safe(kind.input), 28)) } else { String::new() };
         parts.push(format!("{file}row {}{value}", count(example.place.row)));
     }
-    if kind.problem.severity == Severity::Critical {
-        parts.extend(advice(&kind.problem.code).map(str::to_owned));
-    }
+    parts.extend(hint.map(safe));
     parts.join(" · ")
+}
+
+/// A message may end in a sentence of advice; where it does not, the code may have some.
+fn why_and_hint(problem: &ProblemSummary) -> (&str, Option<&str>) {
+    match problem.message.split_once(". ") {
+        Some((why, hint)) => (why, Some(hint)),
+        None if problem.severity == Severity::Critical => (&problem.message, advice(&problem.code)),
+        None => (&problem.message, None),
+    }
 }
 
 /// What to do about a code, where there is one answer.
@@ -288,8 +301,9 @@ fn advice(code: &str) -> Option<&'static str> {
 }
 
 fn next_steps(summary: &Summary, style: Style) -> Vec<String> {
+    let refused = summary.inputs.iter().filter(|input| input.tally.rejected > 0);
     let files: Vec<&str> =
-        summary.inputs.iter().filter_map(|input| input.failed_file.as_deref()).collect();
+        refused.filter_map(|input| input.failed_file.as_deref()).map(plain_path).collect();
     let Some(first) = files.first() else {
         return Vec::new();
     };
@@ -336,7 +350,9 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
             agents.iter().map(|(name, ms)| format!("{name} {}", work_time(*ms))).collect();
         lines.push(clip(&format!("agents: {}", work.join(", ")), style.width));
     }
-    lines.push(format!("run {}", safe(&summary.run)));
+    if !summary.run.is_empty() {
+        lines.push(format!("run {}", safe(&summary.run)));
+    }
     lines.iter().map(|line| style.paint.dim(line)).collect()
 }
 

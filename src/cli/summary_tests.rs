@@ -82,3 +82,18 @@ fn a_file_loaded_before_says_by_which_run() {
     assert!(text.contains("already loaded by run 01JC"), "{text}");
     assert!(!text.contains("rows/s"), "{text}");
 }
+
+#[test]
+fn advice_comes_from_the_message_else_from_the_code() {
+    let mut problem = summary().inputs.remove(0).problems.remove(0);
+    assert_eq!(why_and_hint(&problem), ("not a number", Some("correct the cell")));
+    problem.message = "not a number. leave the cell blank".into();
+    assert_eq!(why_and_hint(&problem), ("not a number", Some("leave the cell blank")));
+}
+
+#[test]
+fn without_refused_rows_there_is_nothing_to_correct() {
+    let mut clean = summary();
+    clean.inputs[0].tally.rejected = 0;
+    assert!(!render(&clean, STYLE).contains("etl failures"));
+}

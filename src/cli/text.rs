@@ -59,6 +59,29 @@ pub fn coarse(seconds: f64) -> String {
     if seconds < 59.5 { format!("{:.0} s", seconds.ceil()) } else { duration(seconds) }
 }
 
+/// Text of several lines, made safe, the later ones indented below the first.
+pub fn lines(text: &str) -> String {
+    let lines: Vec<_> = text.lines().filter(|line| !line.trim().is_empty()).map(safe).collect();
+    lines.join("\n  ")
+}
+
+/// Words in lines of at most `width` characters; a longer word has a line of its own.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is always a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.chars().count() + 1 + word.chars().count() <= width {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
 /// Text from outside, made safe for a terminal.
 pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -89,6 +112,11 @@ pub fn clip(text: &str, width: usize) -> String {
     let mut out: String = text.chars().take(width.saturating_sub(1)).collect();
     out.push('…');
     out
+}
+
+/// A path without the `./` that joining with the current folder leaves.
+pub fn plain_path(path: &str) -> &str {
+    path.strip_prefix("./").or_else(|| path.strip_prefix(".\\")).unwrap_or(path)
 }
 
 /// An argument as it can be typed into a shell again.
@@ -189,6 +217,14 @@ mod tests {
         assert_eq!(duration(222.0), "3 min 42 s");
         assert_eq!(duration(59.97), "1 min 00 s");
         assert_eq!(duration(3_900.0), "1 h 05 min");
+    }
+
+    #[test]
+    fn words_wrap_and_lines_hang() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("", 7), [""]);
+        assert_eq!(wrap("incomprehensible x", 4), ["incomprehensible", "x"]);
+        assert_eq!(lines("first\n\nsecond\u{7}"), "first\n  second\\u{7}");
     }
 
     #[test]

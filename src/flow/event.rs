@@ -73,7 +73,7 @@ pub struct Meter {
 }
 
 /// A copy of a meter.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct MeterReading {
     /// Agent.
     pub agent: String,

@@ -76,8 +76,10 @@ pub fn content_hashes(frame: &DataFrame) -> Vec<u128> {
         .map(|column| (column.name().to_string(), Cells::of(column)))
         .collect();
     columns.sort_by(|a, b| a.0.cmp(&b.0));
-    let columns: Vec<_> =
-        columns.iter().map(|(name, cells)| (xxh3_64(name.as_bytes()).to_le_bytes(), cells)).collect();
+    let columns: Vec<_> = columns
+        .iter()
+        .map(|(name, cells)| (xxh3_64(name.as_bytes()).to_le_bytes(), cells))
+        .collect();
     let mut text = Vec::with_capacity(1024);
     (0..frame.height())
         .map(|row| {

@@ -268,10 +268,12 @@ impl<'a> Gate<'a> {
             self.group.notes.add(
                 key,
                 Severity::Critical,
-                || problem.hint.clone().map_or_else(
-                    || problem.message.clone(),
-                    |hint| format!("{}. {hint}", problem.message),
-                ),
+                || {
+                    problem.hint.clone().map_or_else(
+                        || problem.message.clone(),
+                        |hint| format!("{}. {hint}", problem.message),
+                    )
+                },
                 example,
             );
         }

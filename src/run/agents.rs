@@ -111,9 +111,8 @@ fn parameters(input: &Prepared) -> BTreeMap<&'static str, String> {
         value.map_or(format!("CAST(NULL AS {ty})"), |value| value.to_string())
     };
     let settled = &input.settled;
-    let release = settled
-        .release
-        .map_or("CAST(NULL AS VARCHAR)".into(), |release| format!("'{release}'"));
+    let release =
+        settled.release.map_or("CAST(NULL AS VARCHAR)".into(), |release| format!("'{release}'"));
     BTreeMap::from([
         ("release", release),
         ("roll_year", number(settled.year, "INTEGER")),

@@ -10,7 +10,9 @@ use super::problems::from_notes;
 use super::request::{Mode, Request};
 use super::summary::{InputSummary, ProblemSummary, RunStatus, Summary};
 use crate::chunk::{Budget, Mark, Notes, Tally};
-use crate::flow::{Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive};
+use crate::flow::{
+    Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive,
+};
 use crate::load::duckdb::ROW_GROUP;
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
@@ -22,11 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// Checks the request's inputs without a target.
-pub fn check(
-    request: &Request,
-    observer: &dyn Observer,
-    stop: &Stop,
-) -> Result<Summary, RunError> {
+pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
@@ -44,8 +42,11 @@ pub fn check(
             resumed_from: None,
             meters: Arc::clone(&meters),
         });
-        let checked = Checker { request, pack: &pack, engine: &engine, stop }
-            .run(input, request.limit, &meters)?;
+        let checked = Checker { request, pack: &pack, engine: &engine, stop }.run(
+            input,
+            request.limit,
+            &meters,
+        )?;
         observer.on(&Event::InputFinished { input: index, tally: &checked.tally });
         let mut summary = describe(input, &pack);
         summary.tally = checked.tally;

@@ -61,7 +61,15 @@ impl StdError for RunError {
 impl RunError {
     /// An error with a sentence.
     pub fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, code: None, message: message.into(), hints: vec![], kept: None, rule: None, source: None }
+        Self {
+            kind,
+            code: None,
+            message: message.into(),
+            hints: vec![],
+            kept: None,
+            rule: None,
+            source: None,
+        }
     }
 
     /// Gives the stable code.

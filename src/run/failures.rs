@@ -1,162 +1,138 @@
-//! Failed-record files: what there is, what is in them, and sheets to correct.
+//! Refused rows of earlier runs: which files hold them, what is in them, sheets to correct them.
 
 use super::error::{RunError, RunErrorKind};
-use crate::chunk::Problem;
-use crate::load::dead_letter::{self, DeadLetterError, FailedFile, Record};
-use serde::Serialize;
+use crate::load::dead_letter::{
+    DeadLetterError, FailedFile, Record, SUFFIX, export_csv, export_xlsx, list as list_files, read,
+};
 use std::path::{Path, PathBuf};
 
-/// One failed-record file.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct FailureFile {
-    /// Path.
-    pub path: String,
-    /// Run.
-    pub run: String,
-    /// Inputs.
-    pub inputs: Vec<String>,
-    /// Records.
-    pub records: u64,
-    /// Records by code, most frequent first.
-    pub codes: Vec<(String, u64)>,
-}
-
-/// One refused row.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Failure {
-    /// File, sheet.
-    pub input: String,
-    /// Row as an editor shows it.
-    pub row: u64,
-    /// Agent.
-    pub stage: String,
-    /// Times tried.
-    pub attempt: u32,
-    /// Why.
-    pub problems: Vec<Problem>,
-    /// Raw fields.
-    pub raw: Vec<(String, String)>,
-}
-
-/// How to write.
+/// How a sheet is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExportFormat {
+pub enum SheetKind {
     /// Text.
     Csv,
     /// Workbook.
     Xlsx,
 }
 
-/// All failed-record files of a folder, newest first.
-pub fn list(folder: &Path) -> Result<Vec<FailureFile>, RunError> {
-    let mut files = dead_letter::list(folder)?;
-    files.sort_by(|a, b| b.runs.cmp(&a.runs).then_with(|| a.path.cmp(&b.path)));
-    files.iter().map(describe).collect()
-}
-
-fn describe(file: &FailedFile) -> Result<FailureFile, RunError> {
-    let mut codes: Vec<_> =
-        file.by_code.iter().map(|(code, count)| (code.to_string(), *count)).collect();
-    codes.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    let mut inputs: Vec<String> = Vec::new();
-    for record in dead_letter::read(&file.path)? {
-        let label = record?.origin().label();
-        if !inputs.contains(&label) {
-            inputs.push(label);
-        }
-    }
-    Ok(FailureFile {
-        path: file.path.display().to_string(),
-        run: file.runs.iter().next().cloned().unwrap_or_default(),
-        inputs,
-        records: file.records,
-        codes,
-    })
-}
-
-/// The rows of a run or file, in order; the sink returns `false` to stop.
-pub fn show(
-    folder: &Path,
-    source: &str,
-    sink: &mut dyn FnMut(Failure) -> bool,
-) -> Result<(), RunError> {
-    for path in find(folder, source)? {
-        for record in dead_letter::read(&path)? {
-            if !sink(failure(record?)) {
-                return Ok(());
-            }
-        }
-    }
-    Ok(())
-}
-
-fn failure(record: Record) -> Failure {
-    Failure {
-        input: record.origin().label(),
-        row: record.row,
-        stage: record.stage,
-        attempt: record.attempt,
-        problems: record.errors,
-        raw: record.raw,
-    }
-}
-
-/// Writes a sheet to correct. Returns its path and the number of rows.
-pub fn export(
-    folder: &Path,
-    source: &str,
-    format: ExportFormat,
-    out: Option<&Path>,
-) -> Result<(PathBuf, u64), RunError> {
-    let paths = find(folder, source)?;
-    let first = paths.first().cloned().unwrap_or_default();
-    let ending = match format {
-        ExportFormat::Csv => "csv",
-        ExportFormat::Xlsx => "xlsx",
-    };
-    let out = match out {
-        Some(out) => out.to_owned(),
-        None => first.with_extension(ending),
-    };
-    let mut readers = Vec::new();
-    for path in &paths {
-        readers.push(dead_letter::read(path)?);
-    }
-    let records = readers.into_iter().flatten();
-    let parts = match format {
-        ExportFormat::Csv => dead_letter::export_csv(records, &out)?,
-        ExportFormat::Xlsx => dead_letter::export_xlsx(records, &out)?,
-    };
-    Ok((out, parts.iter().map(|part| part.records).sum()))
-}
-
-/// The failed-record files that a run id, a path or `all` stands for.
-pub(super) fn find(folder: &Path, source: &str) -> Result<Vec<PathBuf>, RunError> {
-    let path = Path::new(source);
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let files = dead_letter::list(folder)?;
-    let newest = files.iter().flat_map(|file| file.runs.iter()).max().cloned();
-    let wanted = |file: &&FailedFile| match source {
-        "all" => true,
-        "latest" => newest.as_ref().is_some_and(|run| file.runs.contains(run)),
-        run => file.runs.iter().any(|known| known.eq_ignore_ascii_case(run)),
-    };
-    let found: Vec<_> = files.iter().filter(wanted).map(|file| file.path.clone()).collect();
-    if found.is_empty() {
-        let message = format!("no failed records of {source} in {}", folder.display());
-        return Err(RunError::new(RunErrorKind::Usage, message)
-            .with_hint("`etl failures list` shows what there is"));
-    }
-    Ok(found)
+/// A sheet that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// Files, or the workbook.
+    pub files: Vec<PathBuf>,
+    /// Records in them.
+    pub records: u64,
 }
 
 impl From<DeadLetterError> for RunError {
     fn from(error: DeadLetterError) -> Self {
-        let full = error.is_disk_full();
-        let kind = if full { RunErrorKind::Limit } else { RunErrorKind::Failed };
-        let out = Self::new(kind, error.to_string());
-        if full { out.with_code("E501") } else { out }
+        let kind = match &error {
+            _ if error.is_disk_full() => RunErrorKind::Limit,
+            DeadLetterError::Exists(_) | DeadLetterError::Export { .. } => RunErrorKind::Usage,
+            DeadLetterError::Torn(_) | DeadLetterError::Poisoned(_) => RunErrorKind::Failed,
+            DeadLetterError::Io { .. }
+            | DeadLetterError::Damaged { .. }
+            | DeadLetterError::Unreadable { .. }
+            | DeadLetterError::Rows { .. } => RunErrorKind::Input,
+        };
+        let code = error.is_disk_full().then_some("E501");
+        let mut out = Self::new(kind, error.to_string());
+        out.code = code;
+        out
+    }
+}
+
+/// The failed-record files of a folder; the newest run first.
+pub fn list(folder: &Path) -> Result<Vec<FailedFile>, RunError> {
+    let mut files = list_files(folder)?;
+    // Run ids sort by time.
+    files.sort_by(|left, right| right.runs.iter().max().cmp(&left.runs.iter().max()));
+    Ok(files)
+}
+
+/// The files that a user names by a path or by a run.
+pub fn find(folder: &Path, source: &str) -> Result<Vec<PathBuf>, RunError> {
+    let path = Path::new(source);
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let inside = folder.join(source);
+    if source.ends_with(SUFFIX) && inside.is_file() {
+        return Ok(vec![inside]);
+    }
+    let wanted = |file: &FailedFile| file.runs.iter().any(|run| run.eq_ignore_ascii_case(source));
+    let files: Vec<PathBuf> = if folder.is_dir() {
+        list(folder)?.into_iter().filter(wanted).map(|file| file.path).collect()
+    } else {
+        Vec::new()
+    };
+    if files.is_empty() {
+        let message =
+            format!("{source}: no such file, and no run with refused rows in {}", folder.display());
+        return Err(RunError::new(RunErrorKind::Input, message)
+            .with_hint("`etl failures list` shows what there is"));
+    }
+    Ok(files)
+}
+
+/// The records of files, one after the other; stops behind the first that cannot be read.
+pub fn records(files: Vec<PathBuf>) -> impl Iterator<Item = Result<Record, DeadLetterError>> {
+    files.into_iter().flat_map(|path| {
+        let (records, error) = match read(&path) {
+            Ok(records) => (Some(records), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        records.into_iter().flatten().chain(error)
+    })
+}
+
+/// Writes a sheet to correct. Never overwrites a file: it may hold corrections.
+pub fn export(
+    files: Vec<PathBuf>,
+    kind: SheetKind,
+    out: Option<&Path>,
+) -> Result<Exported, RunError> {
+    let out = out.map_or_else(|| beside(&files, kind), Path::to_owned);
+    let parts = match kind {
+        SheetKind::Csv => export_csv(records(files), &out)?,
+        SheetKind::Xlsx => export_xlsx(records(files), &out)?,
+    };
+    let records = parts.iter().map(|part| part.records).sum();
+    let files = match kind {
+        SheetKind::Csv => parts.into_iter().map(|part| part.name.into()).collect(),
+        SheetKind::Xlsx => vec![out],
+    };
+    Ok(Exported { files, records })
+}
+
+/// `roll.01J….failed.jsonl` → `roll.01J….corrected.xlsx` in the same folder.
+fn beside(files: &[PathBuf], kind: SheetKind) -> PathBuf {
+    let first = files.first().cloned().unwrap_or_default();
+    let name = first.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let stem = name.strip_suffix(SUFFIX).unwrap_or(&name);
+    let ending = match kind {
+        SheetKind::Csv => "csv",
+        SheetKind::Xlsx => "xlsx",
+    };
+    first.with_file_name(format!("{stem}.corrected.{ending}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sheet_lies_beside_the_records() {
+        let file = PathBuf::from("out/roll.01J.failed.jsonl");
+        let path = beside(&[file], SheetKind::Xlsx);
+        assert_eq!(path, Path::new("out").join("roll.01J.corrected.xlsx"));
+    }
+
+    #[test]
+    fn nothing_found_says_where_to_look() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let error = find(folder.path(), "01J").expect_err("nothing there");
+        assert_eq!(error.kind, RunErrorKind::Input);
+        assert_eq!(error.hints, ["`etl failures list` shows what there is"]);
     }
 }

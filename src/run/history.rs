@@ -6,7 +6,7 @@ use super::problems::read_problems;
 use super::request::{Mode, TargetUrl};
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
-use crate::duck::{ColumnType, Connection, ResultColumn, Value};
+use crate::duck::{Connection, ResultColumn, Value};
 use crate::load::LoadError;
 pub use crate::load::duckdb::RunRow;
 use crate::load::duckdb::{DuckTarget, Ledger, PastInput, has_ledger};
@@ -38,7 +38,12 @@ pub fn show(target: &TargetUrl, run: &str) -> Result<Summary, RunError> {
             .with_hint("`etl runs list` shows the runs"));
     };
     let con = open(target, MEMORY)?.connect()?;
-    summary_of(&con, row, target)
+    // A finished run has left its summary; one that did not finish is told from the ledger.
+    let stored = Ledger::new(&con).summary(&row.run)?;
+    match stored.as_deref().map(serde_json::from_str) {
+        Some(Ok(summary)) => Ok(summary),
+        _ => summary_of(&con, row, target),
+    }
 }
 
 fn summary_of(con: &Connection, row: &RunRow, target: &TargetUrl) -> Result<Summary, RunError> {
@@ -87,67 +92,20 @@ fn input_summary(con: &Connection, run: &str, past: &PastInput) -> Result<InputS
     })
 }
 
-/// How a column of an answer is to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SqlKind {
-    /// Text, dates, everything else.
-    Text,
-    /// A number: right aligned, bare in JSON.
-    Number,
-    /// `true` or `false`: bare in JSON.
-    Boolean,
-}
-
-/// An answer comes as its columns, then its rows.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SqlRows {
-    /// Names and kinds; first, and once.
-    Columns(Vec<(String, SqlKind)>),
-    /// Some rows as text; `None` is NULL.
-    Rows(Vec<Vec<Option<String>>>),
-}
-
-/// Answers a question from the target, in bounded memory. The sink returns `false` to stop.
+/// Answers a question from the target, in bounded memory. `each` gets the columns and some rows, at
+/// least once, and may stop the query.
 pub fn sql(
     target: &TargetUrl,
     question: &str,
     memory: u64,
-    sink: &mut dyn FnMut(SqlRows) -> bool,
+    each: &mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>,
 ) -> Result<(), RunError> {
     let con = open(target, memory)?.connect()?;
-    let mut begun = false;
-    let mut each = |columns: &[ResultColumn], rows: Vec<Vec<Value>>| {
-        if !begun {
-            begun = true;
-            let kind = |column: &ResultColumn| (column.name.clone(), sql_kind(column.kind));
-            if !sink(SqlRows::Columns(columns.iter().map(kind).collect())) {
-                return ControlFlow::Break(());
-            }
-        }
-        let cell = |value: &Value| (!value.is_null()).then(|| value.to_string());
-        let rows = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
-        if sink(SqlRows::Rows(rows)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
-    con.query_each(question, &[], &mut each).map_err(|error| {
+    con.query_each(question, &[], |columns, rows| each(columns, rows)).map_err(|error| {
         RunError::new(RunErrorKind::Usage, error.message.trim().to_owned())
             .with_hint("the dialect is DuckDB's; `SHOW TABLES` lists what there is")
     })?;
     Ok(())
-}
-
-fn sql_kind(kind: ColumnType) -> SqlKind {
-    use ColumnType as C;
-    match kind {
-        C::Bool => SqlKind::Boolean,
-        C::TinyInt | C::SmallInt | C::Integer | C::BigInt | C::UTinyInt | C::USmallInt => {
-            SqlKind::Number
-        }
-        C::UInteger | C::UBigInt | C::HugeInt | C::UHugeInt | C::Float | C::Double => {
-            SqlKind::Number
-        }
-        C::Decimal { .. } => SqlKind::Number,
-        _ => SqlKind::Text,
-    }
 }
 
 /// What `etl doctor` wants to know about a target.

@@ -8,8 +8,8 @@ use super::prepare::{Prepared, prepare};
 use super::request::{Request, TargetUrl};
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
-use crate::flow::{Event, Observer, Stop};
 use crate::duck::Connection;
+use crate::flow::{Event, Observer, Stop};
 use crate::load::duckdb::{DuckTarget, InputKey, Ledger, State, TableSpec};
 use crate::pack::Pack;
 use std::path::{Path, PathBuf};
@@ -158,8 +158,7 @@ impl<'a> Session<'a> {
                     self.observer.on(&Event::AlreadyLoaded { origin: &input.origin, run });
                 }
                 LoadedInput::Loaded(summary) => {
-                    self.observer
-                        .on(&Event::InputFinished { input: index, tally: &summary.tally });
+                    self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
                 }
             }
             summaries.push(loaded.into_summary());

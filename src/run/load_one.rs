@@ -187,7 +187,11 @@ impl<'a> LoadOne<'a> {
             Mode::Merge => Strategy::Merge,
             // A second file of the same scope adds to the first one of this run.
             Mode::Replace if self.session.has_loaded(con, spec)? => {
-                if spec.key.is_empty() { Strategy::Insert } else { Strategy::Merge }
+                if spec.key.is_empty() {
+                    Strategy::Insert
+                } else {
+                    Strategy::Merge
+                }
             }
             Mode::Replace => Strategy::Replace,
         })
@@ -252,7 +256,8 @@ impl<'a> LoadOne<'a> {
         meters: &Arc<Meters>,
     ) -> Result<(), RunError> {
         let Session { request, shares, .. } = self.session;
-        let mut stages = agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
+        let mut stages =
+            agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
         agents::rehearse(&stages, self.input)?;
         stages.push(Arc::new(self.encoder(row)));
         let budget = Budget::new(shares.chunks);
@@ -414,11 +419,7 @@ impl<'a> LoadOne<'a> {
         error
     }
 
-    fn summary(
-        &self,
-        tally: Tally,
-        problems: Vec<super::summary::ProblemSummary>,
-    ) -> InputSummary {
+    fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {
         let mut summary = describe(self.input, self.session.pack);
         summary.tally = tally;
         summary.problems = problems;

@@ -20,10 +20,10 @@ mod request;
 mod summary;
 
 pub use check::check;
-pub use history::{SqlKind, SqlRows, TargetState, pack_version, sql, target_state};
-pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
+pub use error::{RunError, RunErrorKind};
+pub use history::{TargetState, pack_version, target_state};
 pub use ingest::{ingest, load_pack};
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
-pub use error::{RunError, RunErrorKind};
+pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
 pub use request::{ErrorBudget, Limits, Mode, OnAbort, Request, TargetUrl};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};

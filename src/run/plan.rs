@@ -180,9 +180,9 @@ fn facts(input: &Prepared, pack: &Pack) -> Vec<(String, String)> {
         facts.push(("year".into(), year.to_string()));
     }
     if input.kind.is_some() {
-        let release = settled.release.map_or("unknown (ranks below preliminary)".into(), |r| {
-            format!("{} ({r})", r.word())
-        });
+        let release = settled
+            .release
+            .map_or("unknown (ranks below preliminary)".into(), |r| format!("{} ({r})", r.word()));
         facts.push(("release".into(), release));
     }
     if let Some(number) = settled.submission {
@@ -226,7 +226,10 @@ fn strategy(request: &Request, input: &Prepared) -> Vec<(String, String)> {
         ("workers".into(), limits.threads.to_string()),
         ("writers".into(), shares.writers.to_string()),
         ("commit".into(), format!("every {} new rows", ROW_GROUP * shares.groups)),
-        ("agents".into(), if limits.fuse { "fused on one core" } else { "threads of their own" }.into()),
+        (
+            "agents".into(),
+            if limits.fuse { "fused on one core" } else { "threads of their own" }.into(),
+        ),
     ]
 }
 

@@ -331,11 +331,7 @@ fn bind_roll(
 }
 
 fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Binding {
-    if kind.headerless {
-        kind.bind_positions(headers.len())
-    } else {
-        kind.bind(headers, year)
-    }
+    if kind.headerless { kind.bind_positions(headers.len()) } else { kind.bind(headers, year) }
 }
 
 fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
@@ -489,8 +485,7 @@ fn bind_generic(
         key: Vec::new(),
         scope: Vec::new(),
     };
-    let schema =
-        ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() };
+    let schema = ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() };
     Ok(Prepared {
         table,
         origin,

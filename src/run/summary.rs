@@ -3,10 +3,10 @@
 use super::request::Mode;
 use crate::chunk::{Example, Severity, Tally};
 use crate::flow::MeterReading;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a run ended (when it did not fail).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Everything is loaded or accounted for.
@@ -20,7 +20,7 @@ pub enum RunStatus {
 }
 
 /// One kind of trouble, counted.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ProblemSummary {
     /// Stable code.
     pub code: String,
@@ -39,7 +39,7 @@ pub struct ProblemSummary {
 }
 
 /// One input.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputSummary {
     /// `file`, `archive/member` or `file, sheet "x"`.
     pub input: String,
@@ -80,7 +80,7 @@ pub struct InputSummary {
 }
 
 /// A run.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Run id.
     pub run: String,

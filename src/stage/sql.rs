@@ -87,7 +87,8 @@ fn create_table(
     header: &[String],
     rows: &[Vec<String>],
 ) -> Result<(), DuckError> {
-    let columns: Vec<_> = header.iter().map(|column| format!("{} VARCHAR", quote(column))).collect();
+    let columns: Vec<_> =
+        header.iter().map(|column| format!("{} VARCHAR", quote(column))).collect();
     con.execute(&format!("CREATE TABLE {} ({})", quote(name), columns.join(", ")))?;
     for chunk in rows.chunks(500) {
         let cell = |text: &String| if text.is_empty() { "NULL".into() } else { literal(text) };
@@ -213,9 +214,7 @@ impl Projection {
         columns
             .iter()
             .map(|column| {
-                column
-                    .take(&index)
-                    .map_err(|error| StageError::new(self.stage, error.to_string()))
+                column.take(&index).map_err(|error| StageError::new(self.stage, error.to_string()))
             })
             .collect()
     }
@@ -228,8 +227,7 @@ impl Projection {
 
 /// Where each row went, if not to its own place.
 fn displaced(order: &Column, height: usize) -> Option<Vec<u32>> {
-    let order: Vec<u32> =
-        order.i32().ok()?.iter().map(|row| row.unwrap_or(0) as u32).collect();
+    let order: Vec<u32> = order.i32().ok()?.iter().map(|row| row.unwrap_or(0) as u32).collect();
     if order.iter().enumerate().all(|(at, row)| at as u32 == *row) {
         return None;
     }
@@ -247,7 +245,8 @@ mod tests {
 
     #[test]
     fn parameters_are_replaced_outside_quotes_only() {
-        let parameters = BTreeMap::from([("release", "'P'".to_owned()), ("roll_year", "2025".into())]);
+        let parameters =
+            BTreeMap::from([("release", "'P'".to_owned()), ("roll_year", "2025".into())]);
         assert_eq!(
             substitute("$release = 'P$release' AND y <= $roll_year+1 AND $other", &parameters),
             "'P' = 'P$release' AND y <= 2025+1 AND $other"
@@ -273,8 +272,9 @@ mod tests {
             [Joined { alias: "use".into(), table: "use_codes".into(), on: "use.code = uc".into() }];
         let expressions =
             [expression("label", None, "use.label"), expression("twice", Some("BIGINT"), "jv * 2")];
-        let columns =
-            Projection::new("enrich", &expressions, &joins, &[]).run(&session, &frame).expect("runs");
+        let columns = Projection::new("enrich", &expressions, &joins, &[])
+            .run(&session, &frame)
+            .expect("runs");
         let labels: Vec<_> = columns[0].str().expect("text").iter().collect();
         assert_eq!(labels, [None, Some("Single family"), Some("Single family")]);
         let twice: Vec<_> = columns[1].i64().expect("bigint").iter().flatten().collect();

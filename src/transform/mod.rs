@@ -29,7 +29,12 @@ impl Derive {
         engine: Engine,
     ) -> Arc<Self> {
         let columns = expressions.iter().map(|expression| expression.name.clone()).collect();
-        Arc::new(Self { name, projection: Projection::new(name, expressions, joins, missing), columns, engine })
+        Arc::new(Self {
+            name,
+            projection: Projection::new(name, expressions, joins, missing),
+            columns,
+            engine,
+        })
     }
 }
 

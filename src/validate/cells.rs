@@ -60,9 +60,8 @@ impl CellChecks {
             }
             for row in blank_rows(chunk, &column.name) {
                 let record = chunk.index[row];
-                let explained = misfits
-                    .iter()
-                    .any(|m| m.record == record && usize::from(m.column) == position);
+                let explained =
+                    misfits.iter().any(|m| m.record == record && usize::from(m.column) == position);
                 if !explained {
                     found.push((row, missing_key(column)));
                 }
@@ -154,7 +153,8 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
         MisfitKind::IdScientific => (
             Code::E306,
             format!("\"{shown}\" is a spreadsheet's short form of an id; its digits are lost"),
-            "take the id from the original file; format the column as text before opening it".into(),
+            "take the id from the original file; format the column as text before opening it"
+                .into(),
         ),
         MisfitKind::IdInexact => (
             Code::E306,
@@ -162,7 +162,8 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
                 "the id is stored as the number {shown}: a spreadsheet keeps 15 digits, the rest \
                  is lost"
             ),
-            "take the id from the original file; format the column as text before opening it".into(),
+            "take the id from the original file; format the column as text before opening it"
+                .into(),
         ),
         MisfitKind::CellError => (
             Code::E301,

@@ -59,7 +59,8 @@ impl Stage for Validator {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
         let mut problems = self.spec.cells.check(&mut chunk);
         self.spec.rules.check_file(&chunk, &self.spec.cells.schema)?;
-        let broken = self.spec.rules.check_rows(&mut chunk, &self.spec.cells.schema, &self.session)?;
+        let broken =
+            self.spec.rules.check_rows(&mut chunk, &self.spec.cells.schema, &self.session)?;
         problems.extend(broken);
         chunk.reject(NAME, problems);
         Ok(chunk)

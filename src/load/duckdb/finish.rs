@@ -117,9 +117,8 @@ impl Finish<'_> {
     /// Puts the side table in the place of the scope. Returns the rows that went.
     fn swap_scope(&self) -> Result<u64, LoadError> {
         let (table, side) = (quote(&self.spec.name), self.side());
-        let gone = self
-            .con
-            .execute(&format!("DELETE FROM {table} WHERE {}", self.spec.scope_sql()))?;
+        let gone =
+            self.con.execute(&format!("DELETE FROM {table} WHERE {}", self.spec.scope_sql()))?;
         self.con.execute(&format!("INSERT INTO {table} SELECT * FROM {side}"))?;
         self.drop_side()?;
         Ok(gone)

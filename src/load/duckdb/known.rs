@@ -52,8 +52,7 @@ pub fn known_keys(con: &Connection, plan: &WritePlan, key: &[String]) -> Result<
         quote(schema),
         quote(table)
     );
-    let values =
-        [Value::from(plan.run.as_str()), Value::from(plan.provenance.source.as_str())];
+    let values = [Value::from(plan.run.as_str()), Value::from(plan.provenance.source.as_str())];
     con.query_each(&sql, &values, |_, rows| {
         for row in rows {
             let texts: Vec<_> = row[..key.len()].iter().map(Value::to_string).collect();

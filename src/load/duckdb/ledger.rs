@@ -395,6 +395,13 @@ impl<'c> Ledger<'c> {
         Ok(rows.rows.iter().map(run).collect())
     }
 
+    /// The summary that a finished run has left, as JSON.
+    pub fn summary(&self, run: &str) -> Result<Option<String>, LoadError> {
+        let sql = "SELECT summary FROM etl.runs WHERE run = ?";
+        let rows = self.con.query(sql, &[Value::from(run)])?;
+        Ok(rows.scalar().and_then(optional))
+    }
+
     /// Runs that have begun and not finished.
     pub fn unfinished_runs(&self) -> Result<Vec<String>, LoadError> {
         let sql = "SELECT DISTINCT run FROM etl.inputs WHERE status = 'running' ORDER BY run";

@@ -36,7 +36,8 @@ pub const RANK_SQL: &str = "coalesce(try_cast(left(t._etl_release, 4) AS BIGINT)
 impl Lookup for KeyLookup {
     fn finder(&self) -> Result<Box<dyn Finder>, StageError> {
         let con = self.db.connect().map_err(|error| failed(&error))?;
-        let columns: Vec<_> = self.spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
+        let columns: Vec<_> =
+            self.spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
         let sql = format!(
             "SELECT k._i, t._etl_hash, CAST({RANK_SQL} AS BIGINT) AS rank, \
              t._etl_run = {} AS this_run \
@@ -52,7 +53,8 @@ impl Lookup for KeyLookup {
 }
 
 fn scope_of(spec: &TableSpec) -> String {
-    let term = |(column, value): &(String, String)| format!("t.{} = {}", quote(column), literal(value));
+    let term =
+        |(column, value): &(String, String)| format!("t.{} = {}", quote(column), literal(value));
     let terms: Vec<_> = spec.scope.iter().map(term).collect();
     if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
 }
@@ -87,10 +89,8 @@ fn read(result: &Frame) -> Option<Vec<(u32, Existing)>> {
     let rows = result.column("_i")?.as_any().downcast_ref::<PrimitiveArray<i32>>()?;
     let hashes = result.column("_etl_hash")?.as_any().downcast_ref::<FixedSizeBinaryArray>()?;
     let ranks = result.column("rank")?.as_any().downcast_ref::<PrimitiveArray<i64>>()?;
-    let ours = result
-        .column("this_run")?
-        .as_any()
-        .downcast_ref::<polars_arrow::array::BooleanArray>()?;
+    let ours =
+        result.column("this_run")?.as_any().downcast_ref::<polars_arrow::array::BooleanArray>()?;
     let mut found: Vec<_> = (0..result.len())
         .map(|at| {
             let bytes = hashes.value(at).try_into().unwrap_or([0; 16]);

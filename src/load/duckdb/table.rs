@@ -4,8 +4,8 @@ use super::SCHEMA;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
-    ChunkFull, ChunkFullNull, CompatLevel, DataType, Int64Chunked, IntoSeries, NewChunkedArray, Series,
-    StringChunked, TimeUnit, TimeZone,
+    ChunkFull, ChunkFullNull, CompatLevel, DataType, Int64Chunked, IntoSeries, NewChunkedArray,
+    Series, StringChunked, TimeUnit, TimeZone,
 };
 use polars_arrow::datatypes::Field;
 use serde::{Deserialize, Serialize};
@@ -106,11 +106,16 @@ impl TableSpec {
                 self.name,
                 wrong.join("; ")
             );
-            return Err(LoadError::new(LoadErrorKind::Mismatch, message)
-                .with_hint("load into another table with --table, or into another file with --to"));
+            return Err(LoadError::new(LoadErrorKind::Mismatch, message).with_hint(
+                "load into another table with --table, or into another file with --to",
+            ));
         }
         for (name, ty) in missing {
-            con.execute(&format!("ALTER TABLE {} ADD COLUMN {} {ty}", quote(&self.name), quote(name)))?;
+            con.execute(&format!(
+                "ALTER TABLE {} ADD COLUMN {} {ty}",
+                quote(&self.name),
+                quote(name)
+            ))?;
         }
         Ok(())
     }
@@ -186,7 +191,10 @@ pub fn in_table_order(
             "_etl_release" => {
                 push(&mut frame, constant(name, provenance.release.as_deref(), len))?;
             }
-            "_etl_row" => push(&mut frame, Int64Chunked::from_slice(name.as_str().into(), &rows.places).into_series())?,
+            "_etl_row" => push(
+                &mut frame,
+                Int64Chunked::from_slice(name.as_str().into(), &rows.places).into_series(),
+            )?,
             "_etl_hash" => frame.push_uuids(name, rows.hashes.iter().copied().map(Some))?,
             "_etl_loaded_at" => push(&mut frame, moments(name, provenance.loaded_at, len))?,
             _ => match rows.frame.column(name) {

@@ -14,11 +14,7 @@ pub struct DuckTarget {
 
 impl DuckTarget {
     /// Opens or makes the file for loading. `memory` is DuckDB's own share of the budget.
-    pub fn open(
-        path: &Path,
-        memory: u64,
-        temp_dir: Option<&Path>,
-    ) -> Result<Self, LoadError> {
+    pub fn open(path: &Path, memory: u64, temp_dir: Option<&Path>) -> Result<Self, LoadError> {
         let settings = Settings {
             memory_limit: Some(memory),
             // One thread a connection: with two, each flush becomes a parallel INSERT that splits
