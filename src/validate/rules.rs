@@ -59,7 +59,7 @@ impl RuleChecks {
             sql: rule.ok.clone(),
         };
         let expressions: Vec<_> = rows.iter().map(expression).collect();
-        let projection = Projection::new(NAME, &expressions, &[], missing);
+        let projection = Projection::new(NAME, &expressions, &[], missing).independent();
         Self { rows, constants, projection }
     }
 

@@ -1,6 +1,7 @@
 //! The target table: its columns, how it is made, and frames in its order.
 
 use super::SCHEMA;
+use crate::chunk::blank;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
@@ -236,5 +237,5 @@ fn nulls(name: &str, ty: &str, len: usize) -> Series {
         "DATE" => DataType::Date,
         _ => DataType::String,
     };
-    Series::full_null(name.into(), len, &dtype)
+    blank(name.into(), len, &dtype)
 }
