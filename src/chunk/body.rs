@@ -227,7 +227,7 @@ impl Chunk {
     ) {
         let record = self.index[row];
         let raw = &self.raw;
-        self.notes.add(key, severity, message, || Example {
+        self.notes.add_at(record, key, severity, message, || Example {
             place: raw.place(record),
             value: value(raw.as_ref(), record),
         });

@@ -136,8 +136,7 @@ impl<'a> Gate<'a> {
         }
         self.records += u64::from(chunk.records);
         let permit = chunk.permit.take().map(Arc::new);
-        let notes = std::mem::take(&mut chunk.notes);
-        let mut notes = Some(notes);
+        let mut notes = std::mem::take(&mut chunk.notes);
         let mut from = 0;
         while from < chunk.records {
             if self.is_committed(chunk.first_record + u64::from(from)) {
@@ -150,10 +149,10 @@ impl<'a> Gate<'a> {
             self.note_rejects(&chunk, from..to);
             self.group.tally += tally;
             self.tally += tally;
-            // Notes are not split by record: they belong to the range where the chunk begins.
-            if let Some(notes) = notes.take() {
-                self.group.notes.merge(notes);
-            }
+            self.group.notes.merge(match to - from == chunk.records {
+                true => std::mem::take(&mut notes),
+                false => notes.part(&(from..to)),
+            });
             self.meters.settled.fetch_add(u64::from(to - from), Ordering::Relaxed);
             self.writer().write(piece)?;
             if self.group.inserted == self.plan.group_rows || (to == until && to < chunk.records) {
@@ -182,6 +181,10 @@ impl<'a> Gate<'a> {
         let to = (from..chunk.records)
             .find(|record| !self.is_committed(first + u64::from(*record)))
             .unwrap_or(chunk.records);
+        if self.group.tally.read > 0 {
+            // The group before reaches exactly to the first record of this chunk.
+            self.seal(self.end)?;
+        }
         let mark = mark_after(chunk, to);
         self.group = Group::new(&self.plan, mark);
         Ok(to)
@@ -316,7 +319,8 @@ impl<'a> Gate<'a> {
             _ => None,
         };
         if let Some(key) = chunk.keys.get(row) {
-            part.settled.push(Settled { key: *key, raise });
+            let row = chunk.raw.place(chunk.index[row]).row;
+            part.settled.push(Settled { key: *key, row, raise });
         }
     }
 

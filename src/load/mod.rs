@@ -14,10 +14,12 @@ mod error;
 pub mod gate;
 mod keys;
 pub mod lookup;
+mod telling;
 mod threaded;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
+pub use telling::Telling;
 pub use threaded::Threaded;
 
 use crate::chunk::{Mark, Notes, Permit, Tally};
@@ -54,6 +56,8 @@ impl Rows {
 pub struct Settled {
     /// Key hash.
     pub key: u128,
+    /// Row number in the source.
+    pub row: u64,
     /// Content hash, where the row is unchanged but comes from a higher release: the target's row
     /// is to be raised to it.
     pub raise: Option<u128>,

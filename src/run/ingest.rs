@@ -12,6 +12,8 @@ use crate::duck::Connection;
 use crate::flow::{Event, Observer, Stop};
 use crate::load::duckdb::{DuckTarget, InputKey, Ledger, State, TableSpec};
 use crate::pack::Pack;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -68,6 +70,8 @@ pub struct Session<'a> {
     pub run: String,
     /// Start, microseconds UTC.
     pub now: i64,
+    /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
+    touched: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> Session<'a> {
@@ -93,22 +97,33 @@ impl<'a> Session<'a> {
             engine: agents::engine(pack)?,
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
+            touched: RefCell::default(),
         })
     }
 
-    /// Goes on as the run that has left one of the inputs unfinished.
+    /// Goes on as the run that has left one of the inputs unfinished, or that ended early between
+    /// two of them.
     pub fn adopt(&mut self, inputs: &[Prepared]) -> Result<(), RunError> {
         if self.request.fresh {
             return Ok(());
         }
         let con = self.target.connect()?;
         for input in inputs {
-            if let State::Unfinished(row) = Ledger::new(&con).state(&self.key_of(input))? {
-                self.run = row.run;
-                break;
-            }
+            let ledger = Ledger::new(&con);
+            let open = match ledger.state(&self.key_of(input))? {
+                State::Unfinished(row) => row.run,
+                State::Finished(row) if !ledger.is_done(&row.run)? => row.run,
+                State::Finished(_) | State::New => continue,
+            };
+            self.run = open;
+            break;
         }
         Ok(())
+    }
+
+    /// Remembers that an input of a run was met.
+    pub fn touch(&self, run: &str) {
+        self.touched.borrow_mut().insert(run.to_owned());
     }
 
     /// What identifies an input.
@@ -186,12 +201,18 @@ impl<'a> Session<'a> {
     }
 
     fn close(&self, summary: &Summary) -> Result<(), RunError> {
+        let con = self.target.connect()?;
+        let ledger = Ledger::new(&con);
+        let text = serde_json::to_string(summary).unwrap_or_default();
+        for run in self.touched.borrow().iter() {
+            // A run that was killed at its very end is done now, too.
+            if !ledger.is_done(run)? && !ledger.has_unfinished(run)? {
+                ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
+            }
+        }
         if summary.status != RunStatus::Done {
             return Ok(());
         }
-        let con = self.target.connect()?;
-        let text = serde_json::to_string(summary).unwrap_or_default();
-        Ledger::new(&con).end_run(&self.run, "done", &text)?;
         con.checkpoint().map_err(crate::load::LoadError::from)?;
         Ok(())
     }
@@ -199,6 +220,11 @@ impl<'a> Session<'a> {
 
 /// What identifies an input: table, content, and everything that can change a row.
 pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
+    key_as(request, pack, input, &input.release().unwrap_or_default())
+}
+
+/// What would identify an input of another release.
+pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -> InputKey {
     let mut hasher = blake3::Hasher::new();
     let mut add = |part: &str| {
         hasher.update(part.as_bytes());
@@ -206,7 +232,7 @@ pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
     };
     add(&pack.hash);
     add(&input.kind_id(pack));
-    add(&input.release().unwrap_or_default());
+    add(release);
     add(&format!("{:?} {:?}", input.settled.county, input.mode));
     add(&serde_json::to_string(&*input.schema).unwrap_or_default());
     add(&request.agents.join(","));

@@ -17,6 +17,7 @@ mod prepare;
 mod problems;
 mod reprocess;
 mod request;
+mod resume;
 mod summary;
 
 pub use check::check;

@@ -3,6 +3,10 @@
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod crash;
+mod loaded;
+mod modes;
+mod roll;
 mod support;
 
 /// A file that is not a module of this binary would never run.

@@ -3,7 +3,8 @@
 //! # What is in the file
 //!
 //! The user's tables, and the schema `etl`: `runs`, `inputs`, `ranges`, `problems` (the ledger),
-//! `settled` (keys of rows that were not inserted, while an input is unfinished), and for an
+//! `settled` (keys of rows that were not inserted, while an input is unfinished), `rewritten` (whose
+//! rows later inputs took the place of), and for an
 //! unfinished merge or replace a side table with the rows to be applied at its end.
 //!
 //! # Rules
@@ -22,14 +23,18 @@ mod finish;
 mod known;
 mod ledger;
 mod lookup;
+mod meet;
+mod past;
 mod table;
 mod target;
 mod write;
 
 pub use finish::{Finish, side_table};
 pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
-pub use ledger::{InputKey, InputRow, Ledger, PastInput, RunRow, State};
+pub use ledger::{InputKey, InputRow, Ledger, State};
 pub use lookup::KeyLookup;
+pub use meet::{others_since, rebase, scope_text};
+pub use past::{PastInput, RunRow};
 pub use table::{Provenance, Strategy, TableSpec};
 pub use target::DuckTarget;
 pub use write::{DuckWriter, WritePlan};

@@ -157,7 +157,8 @@ pub fn columns_of(
 ) -> Result<Vec<(String, String)>, LoadError> {
     let rows = con.query(
         "SELECT column_name, data_type FROM information_schema.columns \
-         WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
+         WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ? \
+         ORDER BY ordinal_position",
         &[Value::from(schema), Value::from(table)],
     )?;
     let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();

@@ -103,6 +103,8 @@ impl DuckWriter {
         let input = vec![self.plan.input as i32; settled.len()];
         frame.push("input", Box::new(polars_arrow::array::PrimitiveArray::from_vec(input)))?;
         frame.push_uuids("key", settled.iter().map(|settled| Some(settled.key)))?;
+        let rows = settled.iter().map(|settled| settled.row as i64).collect();
+        frame.push("row", Box::new(polars_arrow::array::PrimitiveArray::<i64>::from_vec(rows)))?;
         frame.push_uuids("raise", settled.iter().map(|settled| settled.raise))?;
         let mut appender: Appender<'_> = self.con.appender(SCHEMA, "settled")?;
         appender.append(&frame)?;
