@@ -111,7 +111,7 @@ fn packed(folder: &Path) -> Outcome {
         &[
             ("rolls/SDF16P202501.csv", &csv(1..=6)),
             ("rolls/readme.html", page),
-            ("rolls/SDF23P202501.csv", &csv(1..=3).replace("\n16,", "\n23,")),
+            ("rolls/SDF23P202501.csv", &csv(1..=3).replace("\n16,47", "\n23,304")),
         ],
     )?;
     zip_of(&folder.join("nothing_to_read.zip"), &[("readme.html", page)])?;

@@ -1,8 +1,11 @@
 //! The one integration-test binary: the program as users run it.
 
+mod catalog;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod layering;
+mod real_roll;
 mod support;
 
 /// A file that is not a module of this binary would never run.

@@ -293,7 +293,6 @@ impl<'c> Ledger<'c> {
     }
 
     /// Begins an input.
-    #[expect(clippy::too_many_arguments, reason = "one value a column of the ledger")]
     pub fn begin_input(
         &self,
         row: &InputRow,
