@@ -190,7 +190,7 @@ impl Differences<'_> {
         self.compare("read", tally("read"), fixture.read);
         self.compare("inserted", tally("inserted"), fixture.inserted);
         self.compare("duplicate", tally("duplicate"), fixture.duplicate);
-        let records = records(inputs);
+        let records = records(inputs, place);
         self.compare("rejected", tally("rejected"), records.len() as u64);
         self.compare("rejected by code", by_code(&records), fixture.rejected.clone());
         let (warnings, infos) = (noted(inputs, "warning"), noted(inputs, "info"));
@@ -270,11 +270,12 @@ impl Differences<'_> {
 }
 
 /// The failed records of all inputs.
-fn records(inputs: &[Value]) -> Vec<Value> {
+fn records(inputs: &[Value], place: &Place) -> Vec<Value> {
     let files: BTreeSet<&str> = inputs.iter().filter_map(|i| i["failed_file"].as_str()).collect();
     let mut records = Vec::new();
     for file in files {
-        let text = fs::read_to_string(file).expect("the failed-record file that the summary names");
+        let text = fs::read_to_string(place.path(file))
+            .expect("the failed-record file that the summary names");
         records.extend(text.lines().map(|line| {
             serde_json::from_str::<Value>(line).expect("a failed record is a line of JSON")
         }));
