@@ -102,7 +102,7 @@ unsafe extern "C" fn keep(array: *mut ArrowArray) {
 /// Our columns, seen by DuckDB as a data chunk.
 pub(super) struct Lent {
     ptr: duckdb_data_chunk,
-    #[expect(dead_code, reason = "held for its memory: `ptr` points into it")]
+    /// Held for its memory: `ptr` points into it.
     real: ffi::ArrowArray,
 }
 

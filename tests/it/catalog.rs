@@ -134,7 +134,8 @@ impl Fixture {
     fn check(&self) -> Vec<String> {
         let place = Place::new();
         let input = folder().join(&self.file).display().to_string();
-        let mut arguments = vec!["ingest", &input, "--to", "duckdb:t.duckdb", "--format", "json"];
+        let mut arguments = vec!["ingest", &input, "--to", "duckdb:t.duckdb"];
+        arguments.extend(["--format", "json", "--progress", "none"]);
         arguments.extend(self.args.iter().map(String::as_str));
         let output = place.output(&arguments);
         let mut differences = Differences { fixture: self, lines: Vec::new() };
@@ -162,8 +163,10 @@ struct Differences<'a> {
 impl Differences<'_> {
     fn compare<T: PartialEq + std::fmt::Debug>(&mut self, what: &str, is: T, should: T) {
         if is != should {
-            let file = &self.fixture.file;
-            self.lines.push(format!("{file}: {what} is {is:?}, should be {should:?}"));
+            let Fixture { file, args, .. } = self.fixture;
+            let args = args.join(" ");
+            let shown: String = format!("{is:?}").chars().take(400).collect();
+            self.lines.push(format!("{file} {args}: {what} is {shown}, should be {should:?}"));
         }
     }
 
