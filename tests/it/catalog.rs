@@ -145,7 +145,10 @@ impl Fixture {
             return differences.lines;
         }
         match serde_json::from_slice(&output.stdout) {
-            Ok(summary) => differences.summary(&summary, &place),
+            Ok(summary) => {
+                differences.summary(&summary, &place);
+                differences.again(&place.output(&arguments));
+            }
             Err(_) => {
                 let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
                 differences.compare("stderr", stderr, String::new());
@@ -202,6 +205,14 @@ impl Differences<'_> {
         self.told(inputs, summary);
         self.truth(&records);
         self.target(place);
+    }
+
+    /// The same command again finds everything loaded.
+    fn again(&mut self, output: &std::process::Output) {
+        self.compare("exit of the second run", output.status.code(), Some(0));
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        let status = summary["status"].as_str();
+        self.compare("status of the second run", status, Some("already_loaded"));
     }
 
     /// Sentences about the file.
