@@ -213,16 +213,18 @@ fn kinds(summary: &Summary, wanted: impl Fn(Severity) -> bool) -> Vec<Kind<'_>> 
 fn problems(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = vec![String::new()];
     let refused = kinds(summary, |severity| severity == Severity::Critical);
-    if !refused.is_empty() || summary.tally.rejected > 0 {
-        let heading = format!("{} refused:", plural(summary.tally.rejected, "row"));
-        lines.push(style.paint.red(&heading));
+    let rows = plural(summary.tally.rejected, "row");
+    if !refused.is_empty() {
+        lines.push(style.paint.red(&format!("{rows} refused:")));
         lines.extend(listed(&refused, REFUSALS, summary, style));
+    } else if summary.tally.rejected > 0 {
+        lines.push(format!("{rows} were refused when it was loaded"));
     }
     let doubtful = kinds(summary, |severity| severity == Severity::Warning);
     let mut about_files: Vec<_> = summary.inputs.iter().flat_map(|input| &input.warnings).collect();
     about_files.dedup();
     if !doubtful.is_empty() || !about_files.is_empty() {
-        lines.push(style.paint.yellow("warnings (these rows are loaded):"));
+        lines.push(style.paint.yellow("warnings (the rows are loaded, duplicates excepted):"));
         let most = if style.verbose { usize::MAX } else { WARNINGS };
         for warning in about_files.iter().take(most) {
             lines.push(clip(&format!("  {}", safe(warning)), style.width));

@@ -4,7 +4,7 @@
 //! wants; no pointer leaves this file and `arrow.rs`; a null or failed call becomes a [`Failure`];
 //! cell memory is only lent for as long as its chunk lives.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "the only rooms that talk to DuckDB's C API")]
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;

@@ -142,11 +142,20 @@ fn prepare_table(
         None => Settled::default(),
     };
     let mut warnings = table.notes();
+    if holds_no_rows(&*table) {
+        warnings.push("E205: the file has a header and no rows".into());
+    }
     warnings.extend(settled.warnings.iter().cloned());
     match kind {
         Some(at) => bind_roll(table, origin, file, at, evidence, settled, warnings, request, pack),
         None => bind_generic(table, origin, file, evidence, warnings, request),
     }
+}
+
+/// A sample without rows means no rows, unless the first record is larger than what was sampled.
+fn holds_no_rows(table: &dyn Table) -> bool {
+    let small = table.extent().bytes.is_none_or(|bytes| bytes < crate::source::SNIFF as u64);
+    table.sample().is_empty() && small
 }
 
 fn check_header(origin: &Origin, headers: &[String]) -> Result<(), RunError> {
@@ -198,10 +207,10 @@ fn find_kind(
             }
         };
     }
-    if let Some(at) = member.kind.as_deref().and_then(position) {
-        if pack.kinds[at].headerless {
-            return Ok((Some(at), format!("the file name {}", member.source)));
-        }
+    if let Some(at) = member.kind.as_deref().and_then(position)
+        && pack.kinds[at].headerless
+    {
+        return Ok((Some(at), format!("the file name {}", member.source)));
     }
     match pack.recognise(table.headers()) {
         Some(found) => {
@@ -219,8 +228,23 @@ fn find_kind(
             }
             Ok((position(&found.kind), found.evidence))
         }
-        None => Ok((None, "its columns are those of no roll".into())),
+        None => Ok(named_only(table.headers(), member, pack)),
     }
+}
+
+/// A file that is called a roll but lacks what a roll must have: where at least half of its header
+/// are columns of the roll it is taken for one (and then refused, naming what is missing), else it
+/// is a table of its own.
+fn named_only(headers: &[String], member: &NameFacts, pack: &Pack) -> (Option<usize>, String) {
+    let named = member.kind.as_deref();
+    let at = named.and_then(|id| pack.kinds.iter().position(|kind| kind.id == id));
+    let Some(at) = at else { return (None, "its columns are those of no roll".into()) };
+    let kind = &pack.kinds[at];
+    if kind.bind(headers, member.year).bound() * 2 >= headers.len().max(1) {
+        return (Some(at), format!("the file name {}", member.source));
+    }
+    let id = kind.id.to_uppercase();
+    (None, format!("the name says {id}, but the columns are those of no roll"))
 }
 
 fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
@@ -337,7 +361,7 @@ fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Binding {
 fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
     let missing: Vec<_> = binding.missing_required.iter().map(|name| name.to_uppercase()).collect();
     let message = format!(
-        "{}: a {} file must have {}",
+        "{}: a file of kind {} must have {}",
         origin.label(),
         kind.id.to_uppercase(),
         missing.join(", ")

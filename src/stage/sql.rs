@@ -63,12 +63,12 @@ const BATCH: usize = 24;
 /// Lookups of a batch.
 const BATCH_JOINS: usize = 2;
 
+/// Name, header and rows of a code table; all columns are text.
+pub type CodeTable<'a> = (&'a str, &'a [String], &'a [Vec<String>]);
+
 impl Engine {
     /// An engine with code tables: (name, header, rows); all columns are text.
-    pub fn new(
-        tables: &[(&str, &[String], &[Vec<String>])],
-        memory: u64,
-    ) -> Result<Self, DuckError> {
+    pub fn new(tables: &[CodeTable<'_>], memory: u64) -> Result<Self, DuckError> {
         let settings = Settings {
             memory_limit: Some(memory),
             threads: Some(1),

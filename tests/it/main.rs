@@ -1,11 +1,14 @@
 //! The one integration-test binary: the program as users run it.
 
+mod catalog;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
 mod crash;
+mod layering;
 mod loaded;
 mod modes;
+mod real_roll;
 mod roll;
 mod support;
 
