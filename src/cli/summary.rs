@@ -48,6 +48,12 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
         RunStatus::Done => {
             format!("{} {what} into {place}", style.paint.green("loaded"))
         }
+        RunStatus::AlreadyLoaded if summary.inputs.is_empty() => {
+            return vec![
+                format!("{} in {place}", style.paint.green("nothing to do")),
+                "  no refused row is left that was corrected since it was last tried".into(),
+            ];
+        }
         RunStatus::AlreadyLoaded => {
             format!("{} {what} in {place}; nothing changed", style.paint.green("already loaded:"))
         }

@@ -20,7 +20,7 @@ use crate::load::gate::{Gate, GatePlan};
 use crate::load::lookup::Lookup;
 use crate::load::{KeySet, LoadError, LoadErrorKind, Threaded, Writer};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,7 +70,8 @@ impl<'a> LoadOne<'a> {
             State::Finished(row) if !fresh => {
                 let mut summary = self.summary(Tally::default(), Vec::new());
                 summary.already_loaded_by = Some(row.run.clone());
-                summary.failed_file = row.failed_file;
+                // A replay may have emptied it since.
+                summary.failed_file = row.failed_file.filter(|file| Path::new(file).exists());
                 summary.tally = row.tally;
                 Ok(LoadedInput::Already(Box::new(summary)))
             }
@@ -113,7 +114,8 @@ impl<'a> LoadOne<'a> {
         let con = self.session.target.connect()?;
         self.finish(&con, row).rollback()?;
         if let Some(file) = &row.failed_file {
-            dead_letter::recover(&PathBuf::from(file), |_| false).map_err(dead_letters)?;
+            let gone = row.keeps_none();
+            dead_letter::recover(Path::new(file), |range| gone.keeps(range))?;
         }
         Ok(())
     }
@@ -141,7 +143,7 @@ impl<'a> LoadOne<'a> {
         let origin = &self.input.origin;
         con.transaction(|con| -> Result<(), LoadError> {
             let ledger = Ledger::new(con);
-            ledger.begin_run(&row.run, &self.session.request.version, "ingest")?;
+            ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
             ledger.begin_input(&row, key, &origin.path, &kind, release.as_deref())?;
             if row.strategy != Strategy::Insert {
                 spec.make_side(con, &side_table(&row.run, row.input))?;
@@ -207,9 +209,7 @@ impl<'a> LoadOne<'a> {
     fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
         let con = self.session.target.connect()?;
         if let (true, Some(file)) = (resumed, &row.failed_file) {
-            let committed: std::collections::HashSet<_> = row.range_ids.iter().cloned().collect();
-            dead_letter::recover(&PathBuf::from(file), |range| committed.contains(range))
-                .map_err(dead_letters)?;
+            dead_letter::recover(Path::new(file), |range| row.keeps(range))?;
         }
         let start = contiguous_end(&row.ranges);
         let meters = Meters::new(agent_names(self.session.request));
@@ -299,6 +299,10 @@ impl<'a> LoadOne<'a> {
         let lookup = (row.strategy == Strategy::Merge).then(|| {
             let db = self.session.target.database().clone();
             let lookup = KeyLookup::new(db, self.input.spec.clone(), row.run.clone());
+            let lookup = match self.input.replay {
+                true => lookup.of_source(self.input.origin.label()),
+                false => lookup,
+            };
             Arc::new(lookup) as Arc<dyn Lookup>
         });
         let encode = Encode { key: self.key_columns(), lookup };
@@ -426,10 +430,6 @@ impl<'a> LoadOne<'a> {
         summary.seconds = self.started.elapsed().as_secs_f64();
         summary
     }
-}
-
-fn dead_letters(error: dead_letter::DeadLetterError) -> RunError {
-    RunError::new(RunErrorKind::Failed, error.to_string())
 }
 
 /// The end of the committed ranges that join without a gap from the first record on.

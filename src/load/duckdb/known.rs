@@ -1,5 +1,6 @@
 //! Questions to the table before and between loads.
 
+use super::ledger::InputRow;
 use super::table::TableSpec;
 use super::write::WritePlan;
 use crate::duck::{Connection, Value, quote};
@@ -76,4 +77,20 @@ pub fn known_keys(con: &Connection, plan: &WritePlan, key: &[String]) -> Result<
         },
     )?;
     Ok(keys)
+}
+
+impl InputRow {
+    /// Whether a failed record of the run's file is to be kept when the input goes on: its range is
+    /// committed, or it belongs to another input, such as the next sheet of the same workbook.
+    pub fn keeps(&self, range: &str) -> bool {
+        let own = range
+            .strip_prefix(self.run.as_str())
+            .and_then(|rest| rest.strip_prefix('.')?.split('.').next()?.parse().ok());
+        own != Some(self.input) || self.range_ids.iter().any(|committed| committed == range)
+    }
+
+    /// The same when the input is deleted.
+    pub fn keeps_none(&self) -> Self {
+        Self { range_ids: Vec::new(), ..self.clone() }
+    }
 }

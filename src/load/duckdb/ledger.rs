@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS etl.problems (
 CREATE TABLE IF NOT EXISTS etl.settled (
   run VARCHAR NOT NULL, input INTEGER NOT NULL, key UUID NOT NULL, raise UUID);
 CREATE TABLE IF NOT EXISTS etl.reprocessed (
-  record VARCHAR NOT NULL, run VARCHAR NOT NULL, fate VARCHAR NOT NULL);
+  record UUID NOT NULL, refused_by VARCHAR NOT NULL, run VARCHAR NOT NULL,
+  input INTEGER NOT NULL, fate VARCHAR NOT NULL, content UUID);
 ";
 
 /// What identifies an input for resuming.
@@ -216,7 +217,8 @@ impl<'c> Ledger<'c> {
         Ok(if finished { State::Finished(input) } else { State::Unfinished(input) })
     }
 
-    fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
+    /// An input with its ranges, from (run, input, strategy, status, rows_before, failed_file, …).
+    pub(super) fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
         let (run, input) = (text(&row[0]), unsigned(&row[1]) as u32);
         let ranges = self.con.query(
             &format!(

@@ -3,7 +3,7 @@
 //! # What is in the file
 //!
 //! The user's tables, and the schema `etl`: `runs`, `inputs`, `ranges`, `problems` (the ledger),
-//! `settled` (keys of rows that were not inserted, while an input is unfinished), and for an
+//! `reprocessed` (failed records that a replay has used up), `settled` (keys of rows that were not inserted, while an input is unfinished), and for an
 //! unfinished merge or replace a side table with the rows to be applied at its end.
 //!
 //! # Rules
@@ -22,6 +22,7 @@ mod finish;
 mod known;
 mod ledger;
 mod lookup;
+pub mod replays;
 mod table;
 mod target;
 mod write;
@@ -30,7 +31,7 @@ pub use finish::{Finish, side_table};
 pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
 pub use ledger::{InputKey, InputRow, Ledger, PastInput, RunRow, State};
 pub use lookup::KeyLookup;
-pub use table::{Provenance, Strategy, TableSpec};
+pub use table::{Provenance, Strategy, TableSpec, columns_of};
 pub use target::DuckTarget;
 pub use write::{DuckWriter, WritePlan};
 
