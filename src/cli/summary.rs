@@ -29,6 +29,9 @@ pub struct Style {
 /// The summary as text, with a line end.
 pub fn render(summary: &Summary, style: Style) -> String {
     let mut lines = headline(summary, style);
+    if summary.status == RunStatus::AlreadyLoaded && summary.inputs.is_empty() {
+        return lines.join("\n") + "\n";
+    }
     lines.push(String::new());
     lines.extend(account(summary, style));
     lines.extend(problems(summary, style));
@@ -49,10 +52,8 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
             format!("{} {what} into {place}", style.paint.green("loaded"))
         }
         RunStatus::AlreadyLoaded if summary.inputs.is_empty() => {
-            return vec![
-                format!("{} in {place}", style.paint.green("nothing to do")),
-                "  no refused row is left that was corrected since it was last tried".into(),
-            ];
+            let why = "no refused row is left that could pass now";
+            format!("{} in {place}: {why}", style.paint.green("nothing to do"))
         }
         RunStatus::AlreadyLoaded => {
             format!("{} {what} in {place}; nothing changed", style.paint.green("already loaded:"))

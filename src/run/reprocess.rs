@@ -60,7 +60,9 @@ pub fn reprocess(
     let inputs = prepare(&session, &con, found.import(&con)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
-        return Ok(summarize(&session, &request, Vec::new(), Vec::new(), status, started));
+        let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
+        // There is no such run.
+        return Ok(Summary { run: String::new(), ..nothing });
     }
     let outcome = session.load_all(&inputs);
     let swept = found.sweep(&con);

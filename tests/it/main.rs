@@ -3,6 +3,7 @@
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod reprocess;
 mod support;
 
 /// A file that is not a module of this binary would never run.
