@@ -17,9 +17,9 @@ use super::request::{Mode, OnAbort, Request};
 use super::summary::{RunStatus, Summary};
 use crate::duck::Connection;
 use crate::flow::{Observer, Stop};
-use crate::load::dead_letter::{self, FailedFile, Replay, ReplayTable, SUFFIX};
+use crate::load::dead_letter::{self, FailedFile, Replay, ReplayRow, ReplayTable, SUFFIX};
 use crate::load::duckdb::replays::{self, Used};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -194,8 +194,16 @@ impl Found {
         let originals: Vec<_> =
             self.originals.iter().map(|file| &file.path).filter(there).cloned().collect();
         let mut all: Vec<Replay> = Vec::new();
+        let mut corrected = HashMap::new();
         for path in &self.corrected {
-            all.push(dead_letter::import(path, &originals, |id| ids.contains(&id))?);
+            let replay = dead_letter::import(path, &originals, |id| ids.contains(&id))?;
+            for row in replay.records() {
+                let other = corrected.insert(row.id, row.content());
+                if other.is_some_and(|other| other != row.content()) {
+                    return Err(two_corrections(row, path));
+                }
+            }
+            all.push(replay);
         }
         let records: Vec<_> = self.records.iter().filter(there).cloned().collect();
         all.push(dead_letter::import_records(&records)?);
@@ -208,6 +216,16 @@ impl Found {
         }
         Ok(tables)
     }
+}
+
+fn two_corrections(row: &ReplayRow, path: &Path) -> RunError {
+    let message = format!(
+        "{}: the record {} of row {} is corrected in another of the files in another way",
+        path.display(),
+        row.id,
+        row.row
+    );
+    RunError::new(RunErrorKind::Input, message).with_hint("keep one of the two; nothing was loaded")
 }
 
 /// A failed-record file itself, not a corrected copy of one that lies in the folder.
