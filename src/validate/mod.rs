@@ -60,7 +60,7 @@ impl Stage for Validator {
         let mut problems = self.spec.cells.check(&mut chunk);
         self.spec.rules.check_file(&chunk, &self.spec.cells.schema)?;
         let broken =
-            self.spec.rules.check_rows(&mut chunk, &self.spec.cells.schema, &self.session)?;
+            self.spec.rules.check_rows(&mut chunk, &self.spec.cells.schema, &mut self.session)?;
         problems.extend(broken);
         chunk.reject(NAME, problems);
         Ok(chunk)

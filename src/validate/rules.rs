@@ -68,7 +68,7 @@ impl RuleChecks {
         &self,
         chunk: &mut Chunk,
         schema: &ReadSchema,
-        session: &Session,
+        session: &mut Session,
     ) -> Result<Vec<(usize, Problem)>, StageError> {
         let mut problems = Vec::new();
         if chunk.kept() == 0 {
