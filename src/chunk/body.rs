@@ -92,6 +92,8 @@ pub struct Existing {
     pub rank: i64,
     /// Written by this run.
     pub this_run: bool,
+    /// Its row number, where a replay finds that it comes from the same source.
+    pub row: Option<u64>,
 }
 
 /// A closed account of consecutive source records.

@@ -29,6 +29,9 @@ pub struct Style {
 /// The summary as text, with a line end.
 pub fn render(summary: &Summary, style: Style) -> String {
     let mut lines = headline(summary, style);
+    if summary.status == RunStatus::AlreadyLoaded && summary.inputs.is_empty() {
+        return lines.join("\n") + "\n";
+    }
     lines.push(String::new());
     lines.extend(account(summary, style));
     lines.extend(problems(summary, style));
@@ -47,6 +50,10 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
     let line = match summary.status {
         RunStatus::Done => {
             format!("{} {what} into {place}", style.paint.green("loaded"))
+        }
+        RunStatus::AlreadyLoaded if summary.inputs.is_empty() => {
+            let why = "no refused row is left that could pass now";
+            format!("{} in {place}: {why}", style.paint.green("nothing to do"))
         }
         RunStatus::AlreadyLoaded => {
             format!("{} {what} in {place}; nothing changed", style.paint.green("already loaded:"))

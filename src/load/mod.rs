@@ -14,11 +14,13 @@ mod error;
 pub mod gate;
 mod keys;
 pub mod lookup;
+mod replayed;
 mod telling;
 mod threaded;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
+pub use replayed::Replayed;
 pub use telling::Telling;
 pub use threaded::Threaded;
 
@@ -74,6 +76,8 @@ pub struct Piece {
     pub settled: Vec<Settled>,
     /// Refused rows.
     pub rejects: Vec<Record>,
+    /// Failed records of earlier runs that these rows were.
+    pub replayed: Vec<Replayed>,
     /// Memory given back when the piece has reached the target; shared by the pieces of a chunk.
     pub permit: Option<Arc<Permit>>,
 }

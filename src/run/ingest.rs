@@ -10,7 +10,10 @@ use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
 use crate::duck::Connection;
 use crate::flow::{Event, Observer, Stop};
-use crate::load::duckdb::{DuckTarget, InputKey, Ledger, State, TableSpec};
+use crate::load::dead_letter;
+use crate::load::duckdb::{
+    DuckTarget, Finish, InputKey, Ledger, State, Strategy, TableSpec, replays,
+};
 use crate::pack::Pack;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -26,7 +29,7 @@ pub fn ingest(
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
-    let mut session = Session::open(request, &pack, observer, stop)?;
+    let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
     let (summaries, status) = match outcome {
@@ -72,6 +75,8 @@ pub struct Session<'a> {
     pub now: i64,
     /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
     touched: RefCell<BTreeSet<String>>,
+    /// Name of the command, for the ledger.
+    pub command: &'static str,
 }
 
 impl<'a> Session<'a> {
@@ -79,6 +84,7 @@ impl<'a> Session<'a> {
     pub fn open(
         request: &'a Request,
         pack: &'a Pack,
+        command: &'static str,
         observer: &'a dyn Observer,
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
@@ -87,7 +93,7 @@ impl<'a> Session<'a> {
         let temp = request.limits.temp_dir.as_deref();
         let target = DuckTarget::open(path, shares.target, temp)
             .map_err(|error| at_target(error.into(), path))?;
-        Ok(Self {
+        let session = Self {
             request,
             pack,
             observer,
@@ -97,8 +103,41 @@ impl<'a> Session<'a> {
             engine: agents::engine(pack)?,
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
+            command,
             touched: RefCell::default(),
-        })
+        };
+        session.close_stopped_replays()?;
+        Ok(session)
+    }
+
+    /// Ends replays that were stopped with what they have committed. Each of their records stands
+    /// for itself, so nothing depends on the rest, which the next replay takes up; and whatever is
+    /// loaded now must not come between a count of rows and its check.
+    fn close_stopped_replays(&self) -> Result<(), RunError> {
+        let con = self.target.connect()?;
+        for stopped in replays::stopped(&con)? {
+            let row = &stopped.row;
+            if let Some(file) = &row.failed_file {
+                let committed = Ledger::new(&con).range_ids(&row.run)?;
+                dead_letter::recover(Path::new(file), |range| committed.contains(range))?;
+            }
+            let kind = self.pack.kind(&stopped.kind);
+            if kind.is_none() && row.strategy == Strategy::Merge {
+                let message = format!("the pack no longer knows the type `{}`", stopped.kind);
+                return Err(RunError::new(RunErrorKind::Usage, message)
+                    .with_hint(format!("give the pack that run {} was started with", row.run)));
+            }
+            let spec = TableSpec {
+                name: stopped.table.clone(),
+                columns: Vec::new(),
+                key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
+                scope: Vec::new(),
+            };
+            let release = stopped.release.clone();
+            Finish { con: &con, spec: &spec, input: row, release }.close()?;
+            Ledger::new(&con).end_run(&row.run, "interrupted", "what was committed stays")?;
+        }
+        Ok(())
     }
 
     /// Goes on as the run that has left one of the inputs unfinished, or that ended early between
@@ -160,7 +199,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
+    /// Loads inputs one after the other.
+    pub fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
         let mut summaries = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
             if let Some(cause) = self.stop.cause() {
@@ -184,7 +224,7 @@ impl<'a> Session<'a> {
     /// Leaves word in the ledger that the run ended early. What is committed stays, and the same
     /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
     /// where the input is known.
-    fn give_up(&self, mut error: RunError) -> RunError {
+    pub fn give_up(&self, mut error: RunError) -> RunError {
         let status = match error.kind {
             RunErrorKind::Interrupted(_) => "interrupted",
             RunErrorKind::ErrorBudget => "over budget",
@@ -200,7 +240,8 @@ impl<'a> Session<'a> {
         error
     }
 
-    fn close(&self, summary: &Summary) -> Result<(), RunError> {
+    /// Ends the run in the ledger, with its summary.
+    pub fn close(&self, summary: &Summary) -> Result<(), RunError> {
         let con = self.target.connect()?;
         let ledger = Ledger::new(&con);
         let text = serde_json::to_string(summary).unwrap_or_default();
@@ -251,7 +292,8 @@ fn at_target(mut error: RunError, path: &Path) -> RunError {
     error
 }
 
-fn summarize(
+/// The summary of a run.
+pub fn summarize(
     session: &Session<'_>,
     request: &Request,
     inputs: Vec<InputSummary>,

@@ -21,6 +21,7 @@ use crate::load::gate::{Gate, GatePlan};
 use crate::load::lookup::Lookup;
 use crate::load::{KeySet, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -87,7 +88,8 @@ impl<'a> LoadOne<'a> {
         self.session.touch(&row.run);
         let mut summary = self.summary(Tally::default(), Vec::new());
         summary.already_loaded_by = Some(row.run);
-        summary.failed_file = row.failed_file;
+        // A replay may have emptied it since.
+        summary.failed_file = row.failed_file.filter(|file| Path::new(file).exists());
         summary.tally = row.tally;
         LoadedInput::Already(Box::new(summary))
     }
@@ -117,7 +119,7 @@ impl<'a> LoadOne<'a> {
         let path = &self.input.origin.path;
         con.transaction(|con| -> Result<(), LoadError> {
             let ledger = Ledger::new(con);
-            ledger.begin_run(&row.run, &self.session.request.version, "ingest")?;
+            ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
             ledger.begin_input(&row, key, path, &kind, &scope)?;
             if row.strategy != Strategy::Insert {
                 spec.make_side(con, &side_table(&row.run, row.input))?;
@@ -276,6 +278,10 @@ impl<'a> LoadOne<'a> {
         let lookup = (row.strategy == Strategy::Merge).then(|| {
             let db = self.session.target.database().clone();
             let lookup = KeyLookup::new(db, self.input.spec.clone(), row.run.clone());
+            let lookup = match self.input.replay {
+                true => lookup.of_source(self.input.origin.label()),
+                false => lookup,
+            };
             Arc::new(lookup) as Arc<dyn Lookup>
         });
         let encode = Encode { key: self.key_columns(), lookup };

@@ -15,6 +15,7 @@ mod plan;
 mod policy;
 mod prepare;
 mod problems;
+mod replay;
 mod reprocess;
 mod request;
 mod resume;

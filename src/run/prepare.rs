@@ -43,6 +43,8 @@ pub struct Prepared {
     pub column_notes: Vec<(String, String)>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Whether these are failed records of an earlier run.
+    pub replay: bool,
 }
 
 impl Prepared {
@@ -93,11 +95,16 @@ pub fn prepare(
             prepared.push(prepare_table(file, table, request, pack)?);
         }
     }
+    in_load_order(&mut prepared);
+    Ok((prepared, skipped))
+}
+
+/// Highest rank first, then by name.
+pub(super) fn in_load_order(prepared: &mut [Prepared]) {
     prepared.sort_by(|a, b| {
         let name = |p: &Prepared| (p.origin.path.clone(), p.origin.sheet().map(str::to_owned));
         (&a.spec.name, b.rank(), name(a)).cmp(&(&b.spec.name, a.rank(), name(b)))
     });
-    Ok((prepared, skipped))
 }
 
 /// A file without a header (NAV) is known by its name or the user's word, before it is read.
@@ -147,7 +154,10 @@ fn prepare_table(
     }
     warnings.extend(settled.warnings.iter().cloned());
     match kind {
-        Some(at) => bind_roll(table, origin, file, at, evidence, settled, warnings, request, pack),
+        Some(at) => {
+            let format = file.format.name();
+            bind_roll(table, origin, format, at, evidence, settled, warnings, request, pack)
+        }
         None => bind_generic(table, origin, file, evidence, warnings, request),
     }
 }
@@ -247,7 +257,8 @@ fn named_only(headers: &[String], member: &NameFacts, pack: &Pack) -> (Option<us
     (None, format!("the name says {id}, but the columns are those of no roll"))
 }
 
-fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
+/// What the user's flags say.
+pub(super) fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
     let county = match &request.county {
         None => None,
         Some(text) => Some(county_number(text, pack).ok_or_else(|| {
@@ -304,11 +315,12 @@ fn whole(text: &str) -> Option<u16> {
     text.trim().trim_end_matches(".0").parse().ok()
 }
 
+/// Binds the columns of a kind.
 #[expect(clippy::too_many_arguments, reason = "one step of prepare_table, split off for reading")]
-fn bind_roll(
+pub(super) fn bind_roll(
     table: Arc<dyn Table>,
     origin: Arc<Origin>,
-    file: &InputFile,
+    format: &'static str,
     at: usize,
     evidence: String,
     settled: Settled,
@@ -340,7 +352,7 @@ fn bind_roll(
     Ok(Prepared {
         table,
         origin,
-        format: file.format.name(),
+        format,
         kind: Some(at),
         evidence,
         settled,
@@ -351,6 +363,7 @@ fn bind_roll(
         mode: request.mode.unwrap_or(Mode::Merge),
         column_notes: Vec::new(),
         warnings,
+        replay: false,
     })
 }
 
@@ -481,55 +494,71 @@ fn bind_generic(
     }
     let inferred = infer::infer(&*table, request.limits.threads)?;
     let names = column_names(table.headers());
-    let mut column_notes = Vec::new();
-    let mut columns = Vec::new();
-    for (field, (name, found)) in names.iter().zip(&inferred).enumerate() {
-        if let Some((place, value)) = found.first_misfits.first() {
-            column_notes.push((
-                name.clone(),
-                format!("{} because row {} holds \"{value}\"", found.kind.duckdb(), place.row),
-            ));
-        }
-        columns.push(ReadColumn {
-            name: name.clone(),
-            header: table.headers()[field].clone(),
+    let first_misfit = |(name, found): (&String, &infer::Inferred)| {
+        let (place, value) = found.first_misfits.first()?;
+        let ty = found.kind.duckdb();
+        Some((name.clone(), format!("{ty} because row {} holds \"{value}\"", place.row)))
+    };
+    let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
+    let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
+    let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
+    let format = file.format.name();
+    let plain = generic(table, origin, format, name, &kinds, mode);
+    Ok(Prepared { evidence, warnings, column_notes, ..plain })
+}
+
+/// A table of no known kind, with a type for each field.
+pub(super) fn generic(
+    table: Arc<dyn Table>,
+    origin: Arc<Origin>,
+    format: &'static str,
+    name: String,
+    kinds: &[ColumnKind],
+    mode: Mode,
+) -> Prepared {
+    let headers = table.headers().to_vec();
+    let named = column_names(&headers).into_iter().zip(&headers).zip(kinds);
+    let column =
+        |(field, ((name, header), kind)): (usize, ((String, &String), &ColumnKind))| ReadColumn {
+            name,
+            header: header.clone(),
             field,
-            kind: found.kind,
+            kind: *kind,
             role: Role::Plain,
             width: None,
             max_len: None,
             nulls: Vec::new(),
             key: false,
             clean: true,
-        });
-    }
+        };
+    let columns: Vec<_> = named.enumerate().map(column).collect();
     let spec = TableSpec {
-        name: request.table.clone().unwrap_or_else(|| table_name(file.content.name())),
+        name,
         columns: columns.iter().map(|column| (column.name.clone(), column.kind.duckdb())).collect(),
         key: Vec::new(),
         scope: Vec::new(),
     };
-    let schema = ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() };
-    Ok(Prepared {
+    Prepared {
         table,
         origin,
-        format: file.format.name(),
+        format,
         kind: None,
-        evidence,
+        evidence: String::new(),
         settled: Settled::default(),
-        schema: Arc::new(schema),
+        schema: Arc::new(ReadSchema { columns, extra: Vec::new(), headers }),
         binding: None,
         spec,
         missing: Vec::new(),
         mode,
-        column_notes,
-        warnings,
-    })
+        column_notes: Vec::new(),
+        warnings: Vec::new(),
+        replay: false,
+    }
 }
 
 /// Column names for a generic table: lower case, one underscore for anything else, made unique,
 /// `column_n` for a blank header.
-fn column_names(headers: &[String]) -> Vec<String> {
+pub(super) fn column_names(headers: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (at, header) in headers.iter().enumerate() {
         let mut name = plain_name(header);

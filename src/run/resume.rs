@@ -89,7 +89,7 @@ impl LoadOne<'_> {
     /// Prepares to go on with an unfinished input.
     pub(super) fn resume(&self, con: &Connection, row: &InputRow) -> Result<InputRow, RunError> {
         let ledger = Ledger::new(con);
-        ledger.begin_run(&row.run, &self.session.request.version, "ingest")?;
+        ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
         self.recover_failed(con, row)?;
         let mut row = row.clone();
         let spec = &self.input.spec;

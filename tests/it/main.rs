@@ -9,6 +9,7 @@ mod layering;
 mod loaded;
 mod modes;
 mod real_roll;
+mod reprocess;
 mod roll;
 mod support;
 

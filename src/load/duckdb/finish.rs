@@ -67,6 +67,7 @@ impl Finish<'_> {
             let gone = [Value::from(run.as_str()), Value::from(input)];
             con.execute_with("DELETE FROM etl.ranges WHERE run = ? AND input = ?", &gone)?;
             con.execute_with("DELETE FROM etl.problems WHERE run = ? AND input = ?", &gone)?;
+            con.execute_with("DELETE FROM etl.reprocessed WHERE run = ? AND input = ?", &gone)?;
             Ledger::new(con).end_input(run, input, "rolled back", &Tally::default())
         })
     }

@@ -46,7 +46,8 @@ CREATE TABLE IF NOT EXISTS etl.settled (
 CREATE TABLE IF NOT EXISTS etl.rewritten (
   run VARCHAR NOT NULL, source VARCHAR, \"table\" VARCHAR NOT NULL, rows BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS etl.reprocessed (
-  record VARCHAR NOT NULL, run VARCHAR NOT NULL, fate VARCHAR NOT NULL);
+  record UUID NOT NULL, refused_by VARCHAR NOT NULL, run VARCHAR NOT NULL,
+  input INTEGER NOT NULL, fate VARCHAR NOT NULL, content UUID);
 ";
 
 /// What identifies an input for resuming.
@@ -179,7 +180,8 @@ impl<'c> Ledger<'c> {
         Ok(if finished { State::Finished(input) } else { State::Unfinished(input) })
     }
 
-    fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
+    /// An input with its ranges, from (run, input, strategy, status, rows_before, failed_file, …).
+    pub(super) fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
         let (run, input) = (text(&row[0]), unsigned(&row[1]) as u32);
         let ranges = self.con.query(
             &format!(
