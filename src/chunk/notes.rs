@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 pub struct Example {
     /// Row as an editor shows it.
     pub place: Place,
+    /// The cell as the format's own program names it, where it has such names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cell: Option<String>,
     /// The value, safe to print.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
@@ -121,7 +124,7 @@ mod tests {
         let mut notes = Notes::default();
         let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
         let place = Place { row, byte: None };
-        notes.add(key, Severity::Warning, || "m".into(), || Example { place, value: None });
+        notes.add(key, Severity::Warning, || "m".into(), || Example { place, cell: None, value: None });
         notes
     }
 

@@ -206,7 +206,7 @@ fn sample(sample: &SampleResult, style: Style) -> Vec<String> {
         let example = problem.examples.first().map_or_else(String::new, |example| {
             let value = example.value.as_deref().map(safe);
             let value = value.map_or_else(String::new, |value| format!(" \"{value}\""));
-            format!(" (row {}{value})", count(example.place.row))
+            format!(" ({}{value})", super::summary::place(example))
         });
         let names = [&problem.code, &problem.rule, &problem.column];
         let names: Vec<_> =
