@@ -124,7 +124,12 @@ mod tests {
         let mut notes = Notes::default();
         let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
         let place = Place { row, byte: None };
-        notes.add(key, Severity::Warning, || "m".into(), || Example { place, cell: None, value: None });
+        notes.add(
+            key,
+            Severity::Warning,
+            || "m".into(),
+            || Example { place, cell: None, value: None },
+        );
         notes
     }
 

@@ -205,7 +205,10 @@ fn described(record: &Record, paint: Paint) -> String {
         let value =
             problem.value.as_deref().map_or_else(String::new, |v| format!(" \"{}\"", safe(v)));
         let message = safe(&problem.message);
-        lines.push(format!("  {}{column}{cell}{value}: {message}", paint.red(&problem.code.to_string())));
+        lines.push(format!(
+            "  {}{column}{cell}{value}: {message}",
+            paint.red(&problem.code.to_string())
+        ));
         lines.extend(problem.hint.iter().map(|hint| format!("    hint: {}", safe(hint))));
     }
     lines.join("\n") + "\n"

@@ -121,6 +121,9 @@ fn one(input: &InputPlan, style: Style) -> Vec<String> {
     lines.extend(section("agents", &pairs(&input.agents), style));
     lines.extend(section("not in such a file", &pairs(&input.absent), style));
     lines.extend(sample(&input.sample, style));
+    if style.all {
+        lines.extend(section("rules that are not checked", &pairs(&input.unchecked), style));
+    }
     for warning in &input.warnings {
         lines.push(format!("  {} {}", paint.yellow("warning:"), safe(warning)));
     }

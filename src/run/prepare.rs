@@ -144,7 +144,13 @@ fn prepare_table(
     let mut warnings = table.notes();
     warnings.extend(settled.warnings.iter().cloned());
     match kind {
-        Some(at) => bind_roll(table, origin, file, at, evidence, settled, warnings, request, pack),
+        Some(at) => {
+            let mut bound =
+                bind_roll(table, origin, file, at, evidence, settled, warnings, request, pack)?;
+            let found = super::file_rules::check(&bound, &member, request, pack)?;
+            bound.warnings.extend(found);
+            Ok(bound)
+        }
         None => bind_generic(table, origin, file, evidence, warnings, request),
     }
 }

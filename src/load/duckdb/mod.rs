@@ -28,7 +28,7 @@ mod write;
 
 pub use finish::{Finish, side_table};
 pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
-pub use ledger::{InputKey, InputRow, Ledger, PastInput, RunRow, State};
+pub use ledger::{InputKey, InputRow, Ledger, PastInput, RunRow, State, insert_findings};
 pub use lookup::KeyLookup;
 pub use table::{Provenance, Strategy, TableSpec};
 pub use target::DuckTarget;

@@ -140,8 +140,7 @@ impl<'a> Decoder<'a> {
         let stray = cells.iter().find(|c| beside(c.column) && !page.value(c).is_blank());
         if let Some(stray) = stray {
             let cell = format!("{}{}", letters(stray.column), page.number(record as usize));
-            let problem =
-                stray_problem(stray.column, page.value(stray), layout).with_cell(cell);
+            let problem = stray_problem(stray.column, page.value(stray), layout).with_cell(cell);
             self.broken.push((record, problem));
             return;
         }
