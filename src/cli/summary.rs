@@ -343,7 +343,9 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
         // The size of a resumed input is not what this run has read.
         if fresh.iter().all(|input| input.resumed_from.is_none()) {
             let bytes: u64 = fresh.iter().map(|input| input.bytes).sum();
-            parts.push(format!("{}/s read", decimal(bytes as f64 / seconds)));
+            if bytes > 0 {
+                parts.push(format!("{}/s read", decimal(bytes as f64 / seconds)));
+            }
         }
     }
     let limit = binary(summary.memory_limit);

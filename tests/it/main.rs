@@ -3,6 +3,11 @@
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod damage;
+#[path = "../../examples/damage/compare.rs"]
+mod damage_compare;
+mod derived;
+mod file_rules;
 mod support;
 
 /// A file that is not a module of this binary would never run.
