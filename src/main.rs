@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// Chunks are made on one thread and dropped on another; the system's allocator keeps what was freed
+/// per thread, which here means twice the memory (measured: 505 against 290 MB).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     etl::cli::main()
 }

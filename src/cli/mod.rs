@@ -118,6 +118,7 @@ impl Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    crate::duck::few_memory_pools();
     report_error::install_panic_hook();
     // A panic on this thread has been told by the hook; what is left is the exit code.
     let code = std::panic::catch_unwind(run).unwrap_or(exit::FAILED);

@@ -204,6 +204,32 @@ impl Frames {
     pub fn remove(&self, id: u64) {
         self.live().remove(&id);
     }
+
+    /// Puts another frame in the place of `id`; statements prepared before read the new one.
+    pub fn replace(&self, id: u64, frame: Frame, con: &Arc<RawCon>) {
+        self.live().insert(id, Arc::new(Shared { frame, con: Arc::downgrade(con) }));
+    }
+}
+
+/// What a bound query knows of its frame.
+struct Bound {
+    frames: Arc<Frames>,
+    id: u64,
+    /// The frame at binding time. It is held until the query ends, as its vectors refer to it.
+    shared: Arc<Shared>,
+}
+
+impl Bound {
+    /// The frame to read: the present one of the number, which for a prepared statement may be
+    /// another than when it was prepared.
+    fn present(&self) -> Result<Arc<Shared>, Failure> {
+        let present = self.frames.live().get(&self.id).cloned();
+        let present = present.unwrap_or_else(|| Arc::clone(&self.shared));
+        let (now, then) = (present.frame.fields(), self.shared.frame.fields());
+        let same = now.len() == then.len()
+            && now.iter().zip(then).all(|(a, b)| a.name == b.name && a.dtype == b.dtype);
+        if same { Ok(present) } else { Err(Failure::text("the frame has other columns now")) }
+    }
 }
 
 /// The name of the table function that reads a frame.
@@ -277,11 +303,12 @@ unsafe extern "C" fn bind(info: duckdb_bind_info) {
             }
         }
         let rows = shared.frame.len() as idx_t;
-        let data = Box::into_raw(Box::new(shared));
+        let bound = Bound { frames: Arc::clone(frames), id: id as u64, shared };
+        let data = Box::into_raw(Box::new(bound));
         // SAFETY: the box is handed over together with the function that frees it.
         unsafe {
             duckdb_bind_set_cardinality(info, rows, true);
-            duckdb_bind_set_bind_data(info, data.cast(), Some(free::<Arc<Shared>>));
+            duckdb_bind_set_bind_data(info, data.cast(), Some(free::<Bound>));
         }
         Ok(())
     });
@@ -296,6 +323,7 @@ struct Scan {
     /// For each output column its column in the frame; none for the row counter DuckDB may ask for.
     wanted: Vec<Option<usize>>,
     schema: Option<Schema>,
+    shared: Arc<Shared>,
     next: AtomicUsize,
 }
 
@@ -303,7 +331,7 @@ struct Scan {
 unsafe extern "C" fn init(info: duckdb_init_info) {
     let error = guarded(|| {
         // SAFETY: DuckDB passes the bind data set in `bind`.
-        let shared = unsafe { &*duckdb_init_get_bind_data(info).cast::<Arc<Shared>>() };
+        let shared = unsafe { &*duckdb_init_get_bind_data(info).cast::<Bound>() }.present()?;
         let fields = shared.frame.fields();
         // SAFETY: indexes within the count.
         let wanted: Vec<_> = unsafe {
@@ -317,7 +345,8 @@ unsafe extern "C" fn init(info: duckdb_init_info) {
             true => None,
             false => Some(Schema::new(&shared.con()?, &picked)?),
         };
-        let scan = Box::into_raw(Box::new(Scan { wanted, schema, next: AtomicUsize::new(0) }));
+        let next = AtomicUsize::new(0);
+        let scan = Box::into_raw(Box::new(Scan { wanted, schema, shared, next }));
         // SAFETY: the box is handed over together with the function that frees it. One thread:
         // rows must come in the frame's order.
         unsafe {
@@ -335,11 +364,9 @@ unsafe extern "C" fn init(info: duckdb_init_info) {
 /// Gives the next slice.
 unsafe extern "C" fn scan(info: duckdb_function_info, output: duckdb_data_chunk) {
     let error = guarded(|| {
-        // SAFETY: DuckDB passes what `bind` and `init` set.
-        let (shared, scan) = unsafe {
-            let shared = &*duckdb_function_get_bind_data(info).cast::<Arc<Shared>>();
-            (shared, &*duckdb_function_get_init_data(info).cast::<Scan>())
-        };
+        // SAFETY: DuckDB passes what `init` set.
+        let scan = unsafe { &*duckdb_function_get_init_data(info).cast::<Scan>() };
+        let shared = &scan.shared;
         let total = shared.frame.len();
         let start = scan.next.fetch_add(SLICE_ROWS, Ordering::Relaxed).min(total);
         let rows = SLICE_ROWS.min(total - start);
@@ -351,7 +378,8 @@ unsafe extern "C" fn scan(info: duckdb_function_info, output: duckdb_data_chunk)
             let outputs = scan.wanted.iter().enumerate().filter(|(_, column)| column.is_some());
             for (from, (to, _)) in outputs.enumerate() {
                 // SAFETY: both are columns of their chunks and of one type. The reference outlives
-                // `chunk`, but not the arrays: the bind data holds the frame until the query ends.
+                // `chunk`, but not the arrays: the bind data of a view's query, or the slot of a
+                // prepared one, holds the frame until the result is read.
                 unsafe {
                     let to = duckdb_data_chunk_get_vector(output, to as idx_t);
                     let from = duckdb_data_chunk_get_vector(chunk.ptr, from as idx_t);

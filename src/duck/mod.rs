@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use appender::Appender;
-pub use connection::{Connection, FrameView, InterruptHandle, quote};
+pub use connection::{Connection, FrameView, InterruptHandle, Prepared, quote};
 pub use error::{DuckError, DuckErrorKind, Place};
 pub use frame::Frame;
 pub use value::{ColumnType, ResultColumn, Rows, Value};
@@ -38,6 +38,11 @@ use raw::{RawCon, RawDb};
 /// DuckDB's row group: a commit of a multiple of this many rows is stored once, any other is
 /// rewritten by later ones.
 pub const ROW_GROUP: usize = 122_880;
+
+/// Call once, early: lets the C allocator, which DuckDB uses, keep less free memory.
+pub fn few_memory_pools() {
+    raw::few_memory_pools();
+}
 
 /// The version of the linked library, such as `v1.5.6`.
 pub fn library_version() -> String {

@@ -7,8 +7,8 @@
 //! loads a row twice.
 
 use super::StageError;
-use crate::duck::{Connection, Database, DuckError, Frame, Settings, quote};
-use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray};
+use crate::duck::{Connection, Database, DuckError, Frame, Prepared, Settings, quote};
+use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray, Schema};
 use polars_arrow::array::PrimitiveArray;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,9 +19,10 @@ pub struct Engine {
     db: Arc<Database>,
 }
 
-/// A worker's connection to the engine.
+/// A worker's connection to the engine, and the projection it has prepared last.
 pub struct Session {
     con: Connection,
+    prepared: Option<(String, Schema, Prepared)>,
 }
 
 /// A named SQL expression.
@@ -77,7 +78,29 @@ impl Engine {
 
     /// A connection for one worker.
     pub fn session(&self) -> Result<Session, DuckError> {
-        Ok(Session { con: self.db.connect()? })
+        Ok(Session { con: self.db.connect()?, prepared: None })
+    }
+}
+
+impl Session {
+    /// The statement prepared for this query and shape of frame; a worker meets the same one for
+    /// every chunk of an input.
+    fn prepare(
+        &mut self,
+        sql: &str,
+        frame: &DataFrame,
+        view: &Frame,
+    ) -> Result<&mut Prepared, DuckError> {
+        let schema = frame.schema();
+        let known = |held: &(String, Schema, Prepared)| held.0 == sql && held.1 == **schema;
+        let held = match self.prepared.take().filter(known) {
+            Some(held) => held,
+            None => {
+                let prepared = self.con.prepare_over(CHUNK, view, sql)?;
+                (sql.to_owned(), (**schema).clone(), prepared)
+            }
+        };
+        Ok(&mut self.prepared.insert(held).2)
     }
 }
 
@@ -178,7 +201,7 @@ impl Projection {
     }
 
     /// One output column for each expression, in the order of the chunk's rows.
-    pub fn run(&self, session: &Session, frame: &DataFrame) -> Result<Vec<Column>, StageError> {
+    pub fn run(&self, session: &mut Session, frame: &DataFrame) -> Result<Vec<Column>, StageError> {
         if self.is_empty() {
             return Ok(Vec::new());
         }
@@ -200,12 +223,11 @@ impl Projection {
         }
     }
 
-    fn query(&self, session: &Session, frame: &DataFrame) -> Result<Frame, DuckError> {
+    fn query(&self, session: &mut Session, frame: &DataFrame) -> Result<Frame, DuckError> {
         let mut view = Frame::from_polars(frame)?;
         let rows = PrimitiveArray::<i32>::from_vec((0..frame.height() as i32).collect());
         view.push(ROW, Box::new(rows))?;
-        let _view = session.con.frame_view(CHUNK, &view)?;
-        session.con.query_columns(&self.sql)
+        session.prepare(&self.sql, frame, &view)?.run(view)
     }
 
     /// DuckDB may swap the sides of a join and give rows in another order.
@@ -266,14 +288,14 @@ mod tests {
     #[test]
     fn rows_keep_their_order_through_lookups() {
         let engine = engine();
-        let session = engine.session().expect("session");
+        let mut session = engine.session().expect("session");
         let frame = df!("uc" => ["999", "001", "001"], "jv" => [1i64, 2, 3]).expect("frame");
         let joins =
             [Joined { alias: "use".into(), table: "use_codes".into(), on: "use.code = uc".into() }];
         let expressions =
             [expression("label", None, "use.label"), expression("twice", Some("BIGINT"), "jv * 2")];
         let columns = Projection::new("enrich", &expressions, &joins, &[])
-            .run(&session, &frame)
+            .run(&mut session, &frame)
             .expect("runs");
         let labels: Vec<_> = columns[0].str().expect("text").iter().collect();
         assert_eq!(labels, [None, Some("Single family"), Some("Single family")]);
@@ -284,11 +306,11 @@ mod tests {
     #[test]
     fn a_bad_expression_is_named_and_files_are_out_of_reach() {
         let engine = engine();
-        let session = engine.session().expect("session");
+        let mut session = engine.session().expect("session");
         let frame = df!("jv" => [1i64]).expect("frame");
         for sql in ["nosuch + 1", "(SELECT content FROM read_text('/etc/passwd'))"] {
             let projection = Projection::new("validate", &[expression("x", None, sql)], &[], &[]);
-            assert!(projection.run(&session, &frame).is_err(), "{sql}");
+            assert!(projection.run(&mut session, &frame).is_err(), "{sql}");
         }
     }
 }

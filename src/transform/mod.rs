@@ -65,7 +65,7 @@ struct Deriver {
 
 impl Stage for Deriver {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
-        let columns = self.spec.projection.run(&self.session, &chunk.frame)?;
+        let columns = self.spec.projection.run(&mut self.session, &chunk.frame)?;
         if !columns.is_empty() {
             chunk.frame = chunk
                 .frame

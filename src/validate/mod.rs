@@ -14,8 +14,10 @@ pub use cells::{CellChecks, IdFormat};
 pub use facts::{FileConstant, FileSequence};
 pub use rules::{RowRule, RuleChecks};
 
+use rules::Sessions;
+
 use crate::chunk::{Chunk, Notes};
-use crate::stage::{Engine, Session, Stage, StageError, StageSpec};
+use crate::stage::{Engine, Stage, StageError, StageSpec};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -51,11 +53,13 @@ impl StageSpec for Arc<Validate> {
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
-        let session = self
-            .engine
-            .session()
-            .map_err(|error| StageError::new(NAME, format!("no SQL engine: {}", error.message)))?;
-        Ok(Box::new(Validator { spec: Arc::clone(self), session }))
+        let session = || {
+            self.engine
+                .session()
+                .map_err(|error| StageError::new(NAME, format!("no SQL engine: {}", error.message)))
+        };
+        let sessions = Sessions { rules: session()?, blame: session()? };
+        Ok(Box::new(Validator { spec: Arc::clone(self), sessions }))
     }
 
     fn findings(&self) -> Notes {
@@ -69,7 +73,7 @@ impl StageSpec for Arc<Validate> {
 
 struct Validator {
     spec: Arc<Validate>,
-    session: Session,
+    sessions: Sessions,
 }
 
 impl Stage for Validator {
@@ -81,7 +85,7 @@ impl Stage for Validator {
             constant.check(&mut chunk, &cells.schema)?;
         }
         sequences.iter().for_each(|sequence| sequence.see(&chunk));
-        let broken = rules.broken(&chunk, &cells.schema, &self.session)?;
+        let broken = rules.broken(&chunk, &cells.schema, &mut self.sessions)?;
         let unreadable: HashSet<(usize, String)> = problems
             .iter()
             .filter_map(|(row, problem)| Some((*row, problem.column.clone()?)))

@@ -34,6 +34,13 @@ pub struct RuleChecks {
     missing: Vec<(String, String)>,
 }
 
+/// Connections of a worker: the second one asks which column is to blame, so that the statement
+/// prepared on the first one stays.
+pub(super) struct Sessions {
+    pub(super) rules: Session,
+    pub(super) blame: Session,
+}
+
 /// Rows that break a rule, each with the column to mend.
 pub(super) struct Broken<'a> {
     rule: &'a RowRule,
@@ -54,13 +61,13 @@ impl RuleChecks {
         &'a self,
         chunk: &Chunk,
         schema: &'a ReadSchema,
-        session: &Session,
+        sessions: &mut Sessions,
     ) -> Result<Vec<Broken<'a>>, StageError> {
         let mut all = Vec::new();
         if chunk.kept() == 0 {
             return Ok(all);
         }
-        let verdicts = self.projection.run(session, &chunk.frame)?;
+        let verdicts = self.projection.run(&mut sessions.rules, &chunk.frame)?;
         for (rule, verdict) in self.rows.iter().zip(&verdicts) {
             let verdict = verdict
                 .bool()
@@ -72,7 +79,7 @@ impl RuleChecks {
             let rows = verdict.iter().enumerate().filter(|(_, ok)| *ok == Some(false));
             let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
             if !rows.is_empty() {
-                let columns = self.blame(rule, &rows, chunk, schema, session)?;
+                let columns = self.blame(rule, &rows, chunk, schema, &mut sessions.blame)?;
                 let rows = rows.into_iter().zip(columns).collect();
                 all.push(Broken { rule, rows });
             }
@@ -87,7 +94,7 @@ impl RuleChecks {
         rows: &[usize],
         chunk: &Chunk,
         schema: &'a ReadSchema,
-        session: &Session,
+        session: &mut Session,
     ) -> Result<Vec<Option<&'a ReadColumn>>, StageError> {
         let in_file = |name: &String| schema.position(name).map(|at| &schema.columns[at]);
         let columns: Vec<_> = rule.columns.iter().filter_map(in_file).collect();
