@@ -2,6 +2,7 @@
 
 use super::{
     Example, Mark, NoteKey, Notes, Origin, Permit, Place, Problem, Reject, Severity, Tally,
+    quotable,
 };
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
 use std::fmt;
@@ -189,12 +190,13 @@ impl Chunk {
         }
         for (row, problems) in by_row {
             let record = self.index[row];
+            let raw = self.raw.fields(record);
             self.rejects.push(Reject {
                 record,
                 place: self.raw.place(record),
                 stage,
-                problems,
-                raw: self.raw.fields(record),
+                problems: addressed(problems, self.raw.as_ref(), record, &raw),
+                raw,
             });
         }
         self.retain(&keep);
@@ -229,9 +231,36 @@ impl Chunk {
     ) {
         let record = self.index[row];
         let raw = &self.raw;
+        let column = key.column.clone();
         self.notes.add_at(record, key, severity, message, || Example {
             place: raw.place(record),
-            value: value(raw.as_ref(), record),
+            cell: address(raw.as_ref(), record, &raw.fields(record), &column),
+            value: value(raw.as_ref(), record).map(|value| quotable(&value)),
         });
     }
+}
+
+/// Adds the cells of a workbook to problems that name a column.
+fn addressed(
+    mut problems: Vec<Problem>,
+    rows: &dyn RawRows,
+    record: u32,
+    fields: &[(String, String)],
+) -> Vec<Problem> {
+    for problem in &mut problems {
+        if let (None, Some(column)) = (&problem.cell, &problem.column) {
+            problem.cell = address(rows, record, fields, column);
+        }
+    }
+    problems
+}
+
+fn address(
+    rows: &dyn RawRows,
+    record: u32,
+    fields: &[(String, String)],
+    column: &str,
+) -> Option<String> {
+    let field = fields.iter().position(|(name, _)| name == column)?;
+    rows.address(record, field)
 }

@@ -14,6 +14,9 @@ use std::ops::Range;
 pub struct Example {
     /// Row as an editor shows it.
     pub place: Place,
+    /// The cell as the format's own program names it, where it has such names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cell: Option<String>,
     /// The value, safe to print.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
@@ -106,6 +109,12 @@ impl Notes {
         note.records.push(record);
     }
 
+    /// Counts findings known only by number.
+    pub fn add_count(&mut self, key: NoteKey, severity: Severity, message: &str, count: u64) {
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message.to_owned()));
+        note.count += count;
+    }
+
     /// The findings about some records of the chunk. Examples are the first of the whole chunk, so a
     /// later part may have none; those of all parts together are the first of the input whatever
     /// the chunks were.
@@ -154,7 +163,12 @@ mod tests {
         let mut notes = Notes::default();
         let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
         let place = Place { row, byte: None };
-        notes.add(key, Severity::Warning, || "m".into(), || Example { place, value: None });
+        notes.add(
+            key,
+            Severity::Warning,
+            || "m".into(),
+            || Example { place, cell: None, value: None },
+        );
         notes
     }
 
@@ -164,7 +178,7 @@ mod tests {
         for record in [1_u32, 1, 4, 6, 9] {
             let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
             let place = Place { row: u64::from(record) + 2, byte: None };
-            let example = || Example { place, value: None };
+            let example = || Example { place, cell: None, value: None };
             notes.add_at(record, key, Severity::Warning, || "m".into(), example);
         }
         let mut sum = notes.part(&(0..4));

@@ -57,6 +57,9 @@ pub struct Problem {
     /// Column as the source names it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub column: Option<String>,
+    /// The cell as the format's own program names it (`F1842`), where it has such names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cell: Option<String>,
     /// The offending text, cut to [`Problem::VALUE_CHARS`] characters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
@@ -80,6 +83,7 @@ impl Problem {
             code,
             rule: None,
             column: None,
+            cell: None,
             value: None,
             expected: None,
             message: message.into(),
@@ -91,6 +95,13 @@ impl Problem {
     #[must_use]
     pub fn with_column(mut self, column: impl Into<String>) -> Self {
         self.column = Some(column.into());
+        self
+    }
+
+    /// Names the cell.
+    #[must_use]
+    pub fn with_cell(mut self, cell: impl Into<String>) -> Self {
+        self.cell = Some(cell.into());
         self
     }
 

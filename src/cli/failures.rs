@@ -201,10 +201,14 @@ fn described(record: &Record, paint: Paint) -> String {
     for problem in &record.errors {
         let column =
             problem.column.as_deref().map_or_else(String::new, |c| format!(" {}", safe(c)));
+        let cell = problem.cell.as_deref().map_or_else(String::new, |c| format!(" ({})", safe(c)));
         let value =
             problem.value.as_deref().map_or_else(String::new, |v| format!(" \"{}\"", safe(v)));
         let message = safe(&problem.message);
-        lines.push(format!("  {}{column}{value}: {message}", paint.red(&problem.code.to_string())));
+        lines.push(format!(
+            "  {}{column}{cell}{value}: {message}",
+            paint.red(&problem.code.to_string())
+        ));
         lines.extend(problem.hint.iter().map(|hint| format!("    hint: {}", safe(hint))));
     }
     lines.join("\n") + "\n"
@@ -266,13 +270,14 @@ mod tests {
     fn a_refused_row_says_where_why_and_what_to_do() {
         let problem = Problem::new(Code::E301, "not a number")
             .with_column("SALE_PRC")
+            .with_cell("F1842")
             .with_value("N/A")
             .with_hint("correct the cell");
         let record = Record { errors: vec![problem], ..record() };
         assert_eq!(
             described(&record, Paint(false)),
             "sdf.csv, row 1,842 (refused by validate, tried 2 times)\n\
-             \x20 E301 SALE_PRC \"N/A\": not a number\n    hint: correct the cell\n"
+             \x20 E301 SALE_PRC (F1842) \"N/A\": not a number\n    hint: correct the cell\n"
         );
     }
 

@@ -121,6 +121,9 @@ fn one(input: &InputPlan, style: Style) -> Vec<String> {
     lines.extend(section("agents", &pairs(&input.agents), style));
     lines.extend(section("not in such a file", &pairs(&input.absent), style));
     lines.extend(sample(&input.sample, style));
+    if style.all {
+        lines.extend(section("rules that are not checked", &pairs(&input.unchecked), style));
+    }
     for warning in &input.warnings {
         lines.push(format!("  {} {}", paint.yellow("warning:"), safe(warning)));
     }
@@ -206,7 +209,7 @@ fn sample(sample: &SampleResult, style: Style) -> Vec<String> {
         let example = problem.examples.first().map_or_else(String::new, |example| {
             let value = example.value.as_deref().map(safe);
             let value = value.map_or_else(String::new, |value| format!(" \"{value}\""));
-            format!(" (row {}{value})", count(example.place.row))
+            format!(" ({}{value})", super::summary::place(example))
         });
         let names = [&problem.code, &problem.rule, &problem.column];
         let names: Vec<_> =

@@ -47,6 +47,7 @@ fn input(tally: Tally) -> InputSummary {
 fn problems() -> Vec<ProblemSummary> {
     let example = |row, value: &str| Example {
         place: Place { row, byte: Some(10) },
+        cell: None,
         value: Some(value.into()),
     };
     let problem =

@@ -4,7 +4,7 @@ use super::text::{
     Align, Paint, binary, clip, count, decimal, duration, plain_path, plural, safe, shell, shorten,
     table,
 };
-use crate::chunk::{Severity, Tally};
+use crate::chunk::{Example, Severity, Tally};
 use crate::run::{InputSummary, ProblemSummary, RunStatus, Summary};
 use std::collections::BTreeMap;
 
@@ -281,10 +281,18 @@ fn detail(kind: &Kind<'_>, hint: Option<&str>, several: bool) -> String {
             .map_or_else(String::new, |value| format!(": \"{}\"", safe(value)));
         let file =
             if several { format!("{} ", shorten(&safe(kind.input), 28)) } else { String::new() };
-        parts.push(format!("{file}row {}{value}", count(example.place.row)));
+        parts.push(format!("{file}{}{value}", place(example)));
     }
     parts.extend(hint.map(safe));
     parts.join(" · ")
+}
+
+/// The cell of a workbook, else the row.
+pub(super) fn place(example: &Example) -> String {
+    match &example.cell {
+        Some(cell) => format!("cell {}", safe(cell)),
+        None => format!("row {}", count(example.place.row)),
+    }
 }
 
 /// A message may end in a sentence of advice; where it does not, the code may have some.
@@ -344,7 +352,9 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
         // The size of a resumed input is not what this run has read.
         if fresh.iter().all(|input| input.resumed_from.is_none()) {
             let bytes: u64 = fresh.iter().map(|input| input.bytes).sum();
-            parts.push(format!("{}/s read", decimal(bytes as f64 / seconds)));
+            if bytes > 0 {
+                parts.push(format!("{}/s read", decimal(bytes as f64 / seconds)));
+            }
         }
     }
     let limit = binary(summary.memory_limit);

@@ -282,7 +282,11 @@ impl<'a> Gate<'a> {
                 rule: problem.rule.clone().unwrap_or_default(),
                 column: problem.column.clone().unwrap_or_default(),
             };
-            let example = || Example { place: reject.place, value: problem.value.clone() };
+            let example = || Example {
+                place: reject.place,
+                cell: problem.cell.clone(),
+                value: problem.value.clone(),
+            };
             self.group.notes.add(
                 key,
                 Severity::Critical,
@@ -308,7 +312,7 @@ impl<'a> Gate<'a> {
             key,
             Severity::Warning,
             || "the key stands in an earlier row; the first one counts".into(),
-            || Example { place: chunk.raw.place(record), value: Some(value) },
+            || Example { place: chunk.raw.place(record), cell: None, value: Some(value) },
         );
     }
 

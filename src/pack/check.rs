@@ -207,7 +207,9 @@ fn rule(rule: &Rule, pack: &Pack, loader: &mut Loader) {
     }
     let mut named: Vec<String> = rule.columns.iter().chain(&rule.requires).cloned().collect();
     match &rule.check {
-        Check::OneValue(column) | Check::Sequence(column) => named.push(column.clone()),
+        Check::OneValue(column) | Check::Sequence(column) | Check::RoundedIds(column) => {
+            named.push(column.clone())
+        }
         Check::Unique(columns) => named.extend(columns.iter().cloned()),
         Check::Cross { sql, needs } => {
             cross(pack, loader, &place, sql, needs);

@@ -44,6 +44,8 @@ pub(super) fn placeholders(text: &str) -> Vec<String> {
 pub(super) fn code_lists(sql: &str, tables: &[CodeTable]) -> Result<String, String> {
     let mut wrong = None;
     let out = fill(sql, |inside| match code_list(inside, tables) {
+        // Stands for the name of a column, in `each`.
+        _ if inside == "column" => None,
         Ok(list) => Some(list),
         Err(what) => {
             wrong.get_or_insert(what);

@@ -357,6 +357,7 @@ fn rule_check(raw: &RawRule, scope: Scope, tables: &[CodeTable]) -> Result<Check
     let forms = [
         ("ok", raw.ok.is_some()),
         ("one_value", raw.one_value.is_some()),
+        ("rounded_ids", raw.rounded_ids.is_some()),
         ("sequence", raw.sequence.is_some()),
         ("unique", raw.unique.is_some()),
         ("sql", raw.sql.is_some()),
@@ -376,10 +377,15 @@ fn rule_check(raw: &RawRule, scope: Scope, tables: &[CodeTable]) -> Result<Check
     match (scope, given.first().copied()) {
         (Scope::Row, Some("ok")) => {
             let ok = raw.ok.as_deref().unwrap_or_default().trim();
-            expand::code_lists(ok, tables).map(|ok| Check::Row { ok })
+            let ok = expand::code_lists(ok, tables)?;
+            let each = raw.each.as_deref().map(|each| expand::code_lists(each.trim(), tables));
+            Ok(Check::Row { ok, each: each.transpose()? })
         }
         (Scope::File, Some("one_value")) => {
             Ok(Check::OneValue(raw.one_value.clone().unwrap_or_default()))
+        }
+        (Scope::File, Some("rounded_ids")) => {
+            Ok(Check::RoundedIds(raw.rounded_ids.clone().unwrap_or_default()))
         }
         (Scope::File, Some("sequence")) => {
             Ok(Check::Sequence(raw.sequence.clone().unwrap_or_default()))

@@ -292,9 +292,13 @@ pub enum Check {
         /// The expression, with code lists written out; `$release`, `$roll_year`, `$county` and
         /// `$submission` are parameters.
         ok: String,
+        /// The same for one of `columns`, written `{column}`: finds the one to mend.
+        each: Option<String>,
     },
     /// The column has one value in the whole file.
     OneValue(String),
+    /// The ids of the column were not rounded by a spreadsheet: many would end in zeros alike.
+    RoundedIds(String),
     /// The column runs from 1 to the number of rows.
     Sequence(String),
     /// The columns together never repeat within a file.

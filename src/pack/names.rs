@@ -19,6 +19,8 @@ pub struct NameFacts {
     pub release: Option<Release>,
     /// Submission number.
     pub submission: Option<u16>,
+    /// The name, or a part of it, follows the DOR's pattern.
+    pub published: bool,
     /// The name itself, without folders.
     pub source: String,
 }
@@ -73,6 +75,7 @@ fn roll_name(part: &str, counties: &Counties) -> Option<NameFacts> {
         year: Some(year),
         release: Some(release),
         submission: (rest.len() == 2).then(|| rest.parse().ok()).flatten(),
+        published: true,
         source: String::new(),
     })
 }
@@ -89,6 +92,7 @@ fn nav_name(part: &str, counties: &Counties) -> Option<NameFacts> {
         year: digits[2..4].parse::<u16>().ok().map(|y| 2000 + y),
         release: None,
         submission: digits[4..].parse().ok(),
+        published: true,
         source: String::new(),
     })
 }

@@ -150,6 +150,8 @@ pub(super) struct RawRule {
     pub status: Option<String>,
     pub reason: Option<String>,
     pub ok: Option<String>,
+    pub each: Option<String>,
+    pub rounded_ids: Option<String>,
     pub one_value: Option<String>,
     pub sequence: Option<String>,
     pub unique: Option<Vec<String>>,

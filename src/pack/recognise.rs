@@ -10,6 +10,8 @@ use super::model::{Kind, Pack};
 const HEADER_SHARE: f64 = 0.6;
 /// At least this many columns must be ones that no other kind of the pack has.
 const DISTINCTIVE: usize = 3;
+/// A header without a required column is still meant for a kind if it has this share of its columns.
+const RESEMBLANCE: f64 = 0.5;
 
 /// A kind that fits, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,10 +28,27 @@ pub struct Recognised {
 impl Pack {
     /// The kind whose columns the header holds; `None` when none fits well.
     pub fn recognise(&self, header: &[String]) -> Option<Recognised> {
+        self.best(header, |binding, _| binding.missing_required.is_empty())
+    }
+
+    /// The kind that a header is meant for although it lacks a required column: a renamed key must
+    /// not turn a roll into a plain table unnoticed.
+    pub fn resembles(&self, header: &[String]) -> Option<Recognised> {
+        self.best(header, |_, found| found.share >= RESEMBLANCE)
+    }
+
+    fn best(
+        &self,
+        header: &[String],
+        fits: impl Fn(&Binding, &Recognised) -> bool,
+    ) -> Option<Recognised> {
         let mut best: Option<(f64, Recognised)> = None;
         for kind in &self.kinds {
             let binding = kind.bind(header, None);
             let Some((score, found)) = self.judge(kind, &binding, header.len()) else { continue };
+            if !fits(&binding, &found) {
+                continue;
+            }
             if best.as_ref().is_none_or(|(top, _)| score > *top) {
                 best = Some((score, found));
             }
@@ -63,7 +82,7 @@ impl Pack {
     fn judge(&self, kind: &Kind, binding: &Binding, width: usize) -> Option<(f64, Recognised)> {
         let bound = binding.bound();
         let own = self.distinctive(kind, binding);
-        if !binding.missing_required.is_empty() || own.len() < DISTINCTIVE || width == 0 {
+        if own.len() < DISTINCTIVE || width == 0 {
             return None;
         }
         let header_share = bound as f64 / width as f64;

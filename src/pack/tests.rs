@@ -27,6 +27,7 @@ fn facts(
         year: (year > 0).then_some(year),
         release,
         submission: sub,
+        published: false,
         source: String::new(),
     }
 }
@@ -37,7 +38,7 @@ fn all_kinds_load_with_their_columns() {
     let sizes: Vec<(&str, usize)> =
         pack.kinds.iter().map(|k| (k.id.as_str(), k.columns.len())).collect();
     assert_eq!(sizes, [("nal", 167), ("sdf", 23), ("nap", 36), ("navn", 8), ("navd", 8)]);
-    assert_eq!(pack.rules.len(), 122);
+    assert_eq!(pack.rules.len(), 123);
     let nal = pack.kind("nal").unwrap();
     let (_, exempt) = nal.column("exmpt_48").unwrap();
     assert_eq!((exempt.ty, exempt.years), (ColumnType::Money, (Some(2026), None)));
@@ -72,14 +73,14 @@ fn every_file_of_the_folder_is_embedded_and_reads_the_same() {
 fn code_lists_are_written_out() {
     let pack = florida();
     let ok = |id: &str| match &pack.rules.iter().find(|r| r.id == id).unwrap().check {
-        Check::Row { ok } => ok.clone(),
+        Check::Row { ok, .. } => ok.clone(),
         other => panic!("{id} is {other:?}"),
     };
     assert!(ok("NAL-14").contains("['000', '001', '002',"), "{}", ok("NAL-14"));
     assert!(!ok("SDF-08").contains("'15'") && ok("SDF-08").contains("'43'"));
     assert!(ok("NAP-11").contains("{6}"), "regular expressions stay: {}", ok("NAP-11"));
     for rule in &pack.rules {
-        if let Check::Row { ok } = &rule.check {
+        if let Check::Row { ok, .. } = &rule.check {
             assert!(!ok.contains(" where "), "{}", rule.id);
         }
     }
@@ -190,9 +191,13 @@ fn names_of_files() {
     for (name, mut expected) in rows {
         let found = read_name(name, &counties);
         expected.source = found.source.clone();
+        expected.published = found.published;
         assert_eq!(found, expected, "{name}");
     }
     assert_eq!(read_name(r"C:\rolls\SDF68P202502.csv", &counties).source, "SDF68P202502.csv");
+    for (name, published) in [("NAVN162401.TXT", true), ("NAL_2023_Gilchrist_P.csv", false)] {
+        assert_eq!(read_name(name, &counties).published, published, "{name}");
+    }
 }
 
 #[test]

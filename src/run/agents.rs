@@ -4,10 +4,12 @@
 use super::error::{RunError, RunErrorKind};
 use super::prepare::Prepared;
 use super::request::Request;
-use crate::chunk::Severity;
+use crate::chunk::{Notes, Severity};
 use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
 use crate::stage::{Engine, Expression, Joined, StageSpec, substitute};
-use crate::validate::{CellChecks, FileConstant, IdFormat, RowRule, RuleChecks, Validate};
+use crate::validate::{
+    CellChecks, FileConstant, FileSequence, IdFormat, RowRule, RuleChecks, Validate,
+};
 use crate::{enrich, transform, validate};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use std::sync::Arc;
 /// knows that its table is tiny (about 8 MB a join); they are hardly touched, so that what is resident
 /// stays far below.
 pub const ENGINE_MEMORY: u64 = 256 << 20;
+
+/// The column whose shape the county's parcel id format describes.
+const PARCEL_ID: &str = "parcel_id";
 
 /// The SQL engine with the pack's code tables.
 pub fn engine(pack: &Pack) -> Result<Engine, RunError> {
@@ -106,7 +111,7 @@ fn derived(pack: &Pack, input: &Prepared, agent: Agent) -> (Vec<Expression>, Vec
 }
 
 /// The file's parameters as SQL literals.
-fn parameters(input: &Prepared) -> BTreeMap<&'static str, String> {
+pub(super) fn parameters(input: &Prepared) -> BTreeMap<&'static str, String> {
     let number = |value: Option<u16>, ty: &str| {
         value.map_or(format!("CAST(NULL AS {ty})"), |value| value.to_string())
     };
@@ -127,7 +132,7 @@ fn validator(
     input: &Prepared,
     engine: &Engine,
 ) -> Result<Arc<Validate>, RunError> {
-    let (mut rows, mut constants) = (Vec::new(), Vec::new());
+    let (mut rows, mut constants, mut sequences) = (Vec::new(), Vec::new(), Vec::new());
     let kind = input.kind(pack);
     let parameters = parameters(input);
     for rule in kind.into_iter().flat_map(|kind| pack.rules_for(&kind.id)) {
@@ -137,16 +142,20 @@ fn validator(
             continue;
         }
         match &rule.check {
-            Check::Row { ok } => rows.push(RowRule {
+            Check::Row { ok, each } => rows.push(RowRule {
                 id: rule.id.clone(),
                 severity,
                 columns: rule.columns.clone(),
                 ok: substitute(ok, &parameters),
+                each: each.as_ref().map(|each| substitute(each, &parameters)),
                 message: rule.message.clone(),
                 hint: rule.hint.clone(),
             }),
-            Check::OneValue(column) if severity == Severity::Critical => {
+            Check::OneValue(column) => {
                 constants.extend(constant(rule, column, severity, input, kind));
+            }
+            Check::Sequence(column) => {
+                sequences.push(FileSequence::new(&rule.id, severity, column, &rule.message));
             }
             _ => {}
         }
@@ -155,12 +164,12 @@ fn validator(
         schema: Arc::clone(&input.schema),
         ids: kind.map(|kind| id_formats(pack, kind, input)).unwrap_or_default(),
     };
-    let rules = RuleChecks::new(rows, constants, &input.missing);
-    Ok(Arc::new(Validate { cells, rules, engine: engine.clone() }))
+    let rules = RuleChecks::new(rows, &input.missing);
+    Ok(Arc::new(Validate { cells, rules, constants, sequences, engine: engine.clone() }))
 }
 
 /// The level of a rule, as the user or the pack has it; `None`: off.
-fn severity(rule: &Rule, request: &Request) -> Result<Option<Severity>, RunError> {
+pub(super) fn severity(rule: &Rule, request: &Request) -> Result<Option<Severity>, RunError> {
     let level = match request.rule_levels.get(&rule.id).map(String::as_str) {
         None => rule.level,
         Some("critical") => Level::Critical,
@@ -208,19 +217,31 @@ fn constant(
         severity,
         column: column.to_owned(),
         expected: settled.or_else(first)?,
-        hint: format!(
-            "{}. To load it all the same: --rule {}=warning",
-            rule.hint.trim_end_matches('.'),
-            rule.id
-        ),
+        message: rule.message.clone(),
+        hint: way_out(rule),
     })
 }
 
-/// Constant id lengths of the county, for ids that this kind takes from the roll.
+/// What to do about a critical fact about the file.
+pub(super) fn way_out(rule: &Rule) -> String {
+    let hint = rule.hint.trim_end_matches('.');
+    format!("{hint}. To load it all the same: --rule {}=warning", rule.id)
+}
+
+/// Constant parcel id length of the county. Account ids have shapes of their own.
 fn id_formats(pack: &Pack, kind: &Kind, input: &Prepared) -> Vec<IdFormat> {
     let Some(number) = input.settled.county else { return Vec::new() };
     let Some(county) = pack.counties.by_number(number) else { return Vec::new() };
     let length = county.format.as_ref().and_then(|format| format.constant_len);
-    let (Some(length), Some(column)) = (length, &kind.id_column) else { return Vec::new() };
-    vec![IdFormat { column: column.clone(), length, county: county.name.clone() }]
+    let (Some(length), Some(PARCEL_ID)) = (length, kind.id_column.as_deref()) else {
+        return Vec::new();
+    };
+    vec![IdFormat { column: PARCEL_ID.into(), length, county: county.name.clone() }]
+}
+
+/// What the agents know of an input as a whole; to be asked only where all of it went through them.
+pub fn findings(specs: &[Arc<dyn StageSpec>]) -> Notes {
+    let mut notes = Notes::default();
+    specs.iter().for_each(|spec| notes.merge(spec.findings()));
+    notes
 }

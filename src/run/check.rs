@@ -164,7 +164,11 @@ impl Checker<'_> {
             Err(error) => return Err(error.into()),
         }
         gate.finish()?;
-        let (tally, notes) = std::mem::take(&mut *found.lock().unwrap_or_else(|p| p.into_inner()));
+        let (tally, mut notes) =
+            std::mem::take(&mut *found.lock().unwrap_or_else(|p| p.into_inner()));
+        if limit.is_none() {
+            notes.merge(agents::findings(&stages));
+        }
         Ok(Checked { tally, problems: from_notes(&notes), agents: meters.readings() })
     }
 

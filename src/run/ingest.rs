@@ -218,6 +218,7 @@ impl<'a> Session<'a> {
             }
             summaries.push(loaded.into_summary());
         }
+        super::cross::check(self, inputs, &mut summaries)?;
         Ok(summaries)
     }
 

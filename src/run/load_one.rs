@@ -9,12 +9,12 @@ use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
 use super::summary::InputSummary;
-use crate::chunk::{Budget, Mark, Tally};
+use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
 use crate::load::dead_letter;
 use crate::load::duckdb::{
     DuckWriter, Finish, InputKey, InputRow, KeyLookup, Ledger, ROW_GROUP, State, Strategy,
-    WritePlan, known_keys, scope_rows, scope_text, side_table, table_rows,
+    WritePlan, insert_findings, known_keys, scope_rows, scope_text, side_table, table_rows,
 };
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
@@ -270,8 +270,24 @@ impl<'a> LoadOne<'a> {
                 Err(error) => return Err(RunError::from(error)),
             }
             gate.finish()?;
-            Ok(())
-        })
+            Ok::<(), RunError>(())
+        })?;
+        // A part of the input tells nothing about the whole.
+        if row.ranges.is_empty() && request.limit.is_none() {
+            self.note_findings(con, row, &agents::findings(&stages))?;
+        }
+        Ok(())
+    }
+
+    /// Adds findings about the file as a whole to those of its ranges.
+    fn note_findings(
+        &self,
+        con: &crate::duck::Connection,
+        row: &InputRow,
+        notes: &Notes,
+    ) -> Result<(), RunError> {
+        con.transaction(|con| insert_findings(con, &row.run, row.input, "file", notes))?;
+        Ok(())
     }
 
     fn encoder(&self, row: &InputRow) -> Arc<Encode> {

@@ -5,8 +5,10 @@
 
 mod agents;
 mod check;
+mod cross;
 mod error;
 pub mod failures;
+mod file_rules;
 pub mod history;
 mod ingest;
 mod load_one;

@@ -11,7 +11,7 @@ use super::summary::ProblemSummary;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
 use crate::load::duckdb::{DuckTarget, Ledger, ROW_GROUP, State, has_ledger};
-use crate::pack::Pack;
+use crate::pack::{Check, Origin, Pack};
 use serde::Serialize;
 
 /// What would be done.
@@ -66,6 +66,8 @@ pub struct InputPlan {
     pub strategy: Vec<(String, String)>,
     /// What a sample of the first records gives.
     pub sample: SampleResult,
+    /// Rules that this input is not checked by: (rule, why).
+    pub unchecked: Vec<(String, String)>,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -158,8 +160,35 @@ fn plan_input(
         ddl: input.spec.ddl(),
         strategy: strategy(request, input),
         sample,
+        unchecked: unchecked(request, pack, input)?,
         warnings: input.warnings.clone(),
     })
+}
+
+/// Rules that are written down but cannot be asked here.
+fn unchecked(
+    request: &Request,
+    pack: &Pack,
+    input: &Prepared,
+) -> Result<Vec<(String, String)>, RunError> {
+    let mut left_out = Vec::new();
+    let Some(kind) = input.kind(pack) else { return Ok(left_out) };
+    for rule in pack.rules_for(&kind.id) {
+        let absent: Vec<_> =
+            rule.requires.iter().filter(|name| input.schema.position(name).is_none()).collect();
+        let why = match &rule.check {
+            _ if agents::severity(rule, request)?.is_none() => "switched off".to_owned(),
+            Check::Later(reason) => reason.clone(),
+            Check::Cross { .. } => continue,
+            _ if absent.is_empty() => continue,
+            _ => {
+                let names: Vec<_> = absent.iter().map(|name| name.to_uppercase()).collect();
+                format!("the file has no {}", names.join(", "))
+            }
+        };
+        left_out.push((rule.id.clone(), format!("{}: {why}", rule.title)));
+    }
+    Ok(left_out)
 }
 
 fn load_words(input: &Prepared) -> String {
@@ -174,21 +203,35 @@ fn facts(input: &Prepared, pack: &Pack) -> Vec<(String, String)> {
     let settled = &input.settled;
     if let Some(number) = settled.county {
         let name = pack.counties.by_number(number).map_or("unknown", |county| county.name.as_str());
-        facts.push(("county".into(), format!("{name} ({number})")));
+        facts.push(("county".into(), format!("{name} ({number}){}", whence(input, "county"))));
     }
     if let Some(year) = settled.year {
-        facts.push(("year".into(), year.to_string()));
+        facts.push(("year".into(), format!("{year}{}", whence(input, "year"))));
     }
     if input.kind.is_some() {
         let release = settled
             .release
             .map_or("unknown (ranks below preliminary)".into(), |r| format!("{} ({r})", r.word()));
+        let release = format!("{release}{}", whence(input, "release"));
         facts.push(("release".into(), release));
     }
     if let Some(number) = settled.submission {
-        facts.push(("submission".into(), format!("{number:02}")));
+        let whence = whence(input, "submission");
+        facts.push(("submission".into(), format!("{number:02}{whence}")));
     }
     facts
+}
+
+/// Where a fact comes from.
+fn whence(input: &Prepared, fact: &str) -> &'static str {
+    let found = input.settled.origins.iter().find(|(name, _)| *name == fact);
+    match found.map(|(_, origin)| *origin) {
+        Some(Origin::Flag) => ", as you say",
+        Some(Origin::Columns) => ", from the rows",
+        Some(Origin::Name) => ", from the file name",
+        Some(Origin::Outer) => ", from the name of the archive or folder",
+        None => "",
+    }
 }
 
 fn format_facts(input: &Prepared) -> Vec<(String, String)> {

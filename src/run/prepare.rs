@@ -156,7 +156,11 @@ fn prepare_table(
     match kind {
         Some(at) => {
             let format = file.format.name();
-            bind_roll(table, origin, format, at, evidence, settled, warnings, request, pack)
+            let mut bound =
+                bind_roll(table, origin, format, at, evidence, settled, warnings, request, pack)?;
+            let found = super::file_rules::check(&bound, &member, request, pack)?;
+            bound.warnings.extend(found);
+            Ok(bound)
         }
         None => bind_generic(table, origin, file, evidence, warnings, request),
     }
@@ -238,7 +242,11 @@ fn find_kind(
             }
             Ok((position(&found.kind), found.evidence))
         }
-        None => Ok(named_only(table.headers(), member, pack)),
+        // The columns that it lacks are told when it is bound.
+        None => match pack.resembles(table.headers()) {
+            Some(found) => Ok((position(&found.kind), found.evidence)),
+            None => Ok(named_only(table.headers(), member, pack)),
+        },
     }
 }
 
@@ -389,20 +397,20 @@ fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError
 fn warn_columns(binding: &Binding, headers: &[String], warnings: &mut Vec<String>) {
     if !binding.unknown.is_empty() {
         let names: Vec<_> = binding.unknown.iter().map(|at| headers[*at].as_str()).collect();
-        warnings.push(format!(
-            "{} unknown columns are kept in the JSON column _extra: {}",
-            names.len(),
-            shortened(&names)
-        ));
+        let columns = counted(names.len(), "unknown column is", "unknown columns are");
+        let names = shortened(&names);
+        warnings.push(format!("{columns} kept in the JSON column _extra: {names}"));
     }
     if !binding.missing.is_empty() {
         let names: Vec<_> = binding.missing.iter().map(String::as_str).collect();
-        warnings.push(format!(
-            "{} columns of the kind are not in the file and stay empty: {}",
-            names.len(),
-            shortened(&names)
-        ));
+        let columns = counted(names.len(), "column of the kind is", "columns of the kind are");
+        let names = shortened(&names);
+        warnings.push(format!("{columns} not in the file, empty in the table: {names}"));
     }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn shortened(names: &[&str]) -> String {

@@ -9,7 +9,7 @@ mod sql;
 
 pub use sql::{Engine, Expression, Joined, Projection, Session, literal, substitute};
 
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Notes};
 use thiserror::Error;
 
 /// Builds the stage of one worker.
@@ -20,6 +20,11 @@ pub trait StageSpec: Send + Sync {
     fn describe(&self) -> String;
     /// A stage for one worker thread. Fails before a row is read, never in the middle.
     fn build(&self) -> Result<Box<dyn Stage>, StageError>;
+    /// What is known of the input as a whole once all its chunks went through the stages of this
+    /// spec; it means nothing where only a part did.
+    fn findings(&self) -> Notes {
+        Notes::default()
+    }
 }
 
 /// Works on chunks, one at a time.

@@ -28,27 +28,37 @@ pub struct CellChecks {
 type Found = Vec<(usize, Problem)>;
 
 impl CellChecks {
-    /// Turns misfits into problems and notes, and finds blank keys and shortened ids.
-    pub fn check(&self, chunk: &mut Chunk) -> Found {
+    /// Cells that did not fit (`misfits`, ordered by record), blank keys and shortened ids.
+    pub(super) fn problems(&self, chunk: &Chunk, misfits: &[Misfit]) -> Found {
         let mut found = Vec::new();
-        let misfits = std::mem::take(&mut chunk.misfits);
-        self.check_misfits(chunk, &misfits, &mut found);
-        self.check_keys(chunk, &misfits, &mut found);
+        self.check_misfits(chunk, misfits, &mut found);
+        self.check_keys(chunk, misfits, &mut found);
         self.check_ids(chunk, &mut found);
         found
     }
 
-    fn check_misfits(&self, chunk: &mut Chunk, misfits: &[Misfit], found: &mut Found) {
+    /// Counts repairs and long texts in the rows that are not refused.
+    pub(super) fn note(&self, chunk: &mut Chunk, misfits: &[Misfit], refused: &[bool]) {
         for misfit in misfits {
             let Ok(row) = chunk.index.binary_search(&misfit.record) else { continue };
             let column = &self.schema.columns[usize::from(misfit.column)];
+            if refused[row] || !is_note(misfit.kind, column) {
+                continue;
+            }
             match misfit.kind {
                 MisfitKind::Padded => note_padded(chunk, row, column),
-                MisfitKind::TooLong if !column.key => note_too_long(chunk, row, column),
-                kind => {
-                    let value = chunk.raw.field(misfit.record, column.field).unwrap_or_default();
-                    found.push((row, problem(kind, column, &value)));
-                }
+                _ => note_too_long(chunk, row, column),
+            }
+        }
+    }
+
+    fn check_misfits(&self, chunk: &Chunk, misfits: &[Misfit], found: &mut Found) {
+        for misfit in misfits {
+            let Ok(row) = chunk.index.binary_search(&misfit.record) else { continue };
+            let column = &self.schema.columns[usize::from(misfit.column)];
+            if !is_note(misfit.kind, column) {
+                let value = chunk.raw.field(misfit.record, column.field).unwrap_or_default();
+                found.push((row, problem(misfit.kind, column, &value)));
             }
         }
     }
@@ -60,8 +70,9 @@ impl CellChecks {
             }
             for row in blank_rows(chunk, &column.name) {
                 let record = chunk.index[row];
-                let explained =
-                    misfits.iter().any(|m| m.record == record && usize::from(m.column) == position);
+                let from = misfits.partition_point(|misfit| misfit.record < record);
+                let mut of_row = misfits[from..].iter().take_while(|m| m.record == record);
+                let explained = of_row.any(|misfit| usize::from(misfit.column) == position);
                 if !explained {
                     found.push((row, missing_key(column)));
                 }
@@ -84,6 +95,11 @@ impl CellChecks {
             }
         }
     }
+}
+
+/// Whether a misfit is only told, and the row loaded.
+fn is_note(kind: MisfitKind, column: &ReadColumn) -> bool {
+    kind == MisfitKind::Padded || kind == MisfitKind::TooLong && !column.key
 }
 
 fn blank_rows(chunk: &Chunk, name: &str) -> Vec<usize> {
@@ -181,11 +197,19 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
             "a key must not be cut; look for two values in one cell".into(),
         ),
     };
-    Problem::new(code, message)
+    let problem = Problem::new(code, message)
         .with_column(&column.header)
         .with_value(value)
         .with_expected(plain)
-        .with_hint(hint)
+        .with_hint(hint);
+    // Kinds of damage that share a code are counted apart.
+    match kind {
+        MisfitKind::Fraction => problem.with_rule("fraction"),
+        MisfitKind::IdScientific => problem.with_rule("short_form"),
+        MisfitKind::IdInexact => problem.with_rule("rounded"),
+        MisfitKind::TooLong => problem.with_rule("length"),
+        _ => problem,
+    }
 }
 
 fn missing_key(column: &ReadColumn) -> Problem {
@@ -205,6 +229,7 @@ fn lost_zeros(column: &ReadColumn, value: &str, format: &IdFormat) -> Problem {
         if missing == 1 { "zero seems" } else { "zeros seem" }
     );
     Problem::new(Code::E306, message)
+        .with_rule("lost_zeros")
         .with_column(&column.header)
         .with_value(value)
         .with_expected(format!("{length} characters"))

@@ -2,16 +2,23 @@
 //!
 //! Each finding is a refused row (critical) or a note (warning, info). A rule whose columns a file
 //! does not have is left out and said so in the plan; a rule is true unless its expression is
-//! false, so a blank never breaks a rule that speaks of values.
+//! false, so a blank never breaks a rule that speaks of values. A row that is refused is not noted
+//! as well: notes are about rows that are loaded.
 
 mod cells;
+mod facts;
 mod rules;
+mod words;
 
 pub use cells::{CellChecks, IdFormat};
-pub use rules::{FileConstant, RowRule, RuleChecks};
+pub use facts::{FileConstant, FileSequence};
+pub use rules::{RowRule, RuleChecks};
 
-use crate::chunk::Chunk;
-use crate::stage::{Engine, Session, Stage, StageError, StageSpec};
+use rules::Sessions;
+
+use crate::chunk::{Chunk, Notes};
+use crate::stage::{Engine, Stage, StageError, StageSpec};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Name of the agent.
@@ -21,8 +28,12 @@ pub const NAME: &str = "validate";
 pub struct Validate {
     /// Cells and keys.
     pub cells: CellChecks,
-    /// Rules.
+    /// Rules on rows.
     pub rules: RuleChecks,
+    /// Columns with one value throughout.
+    pub constants: Vec<FileConstant>,
+    /// Columns that count the rows.
+    pub sequences: Vec<FileSequence>,
     /// SQL.
     pub engine: Engine,
 }
@@ -37,31 +48,56 @@ impl StageSpec for Arc<Validate> {
             "types and lengths of {} columns, key, {} rules on rows, {} on the file",
             self.cells.schema.columns.len(),
             self.rules.rows.len(),
-            self.rules.constants.len()
+            self.constants.len() + self.sequences.len()
         )
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
-        let session = self
-            .engine
-            .session()
-            .map_err(|error| StageError::new(NAME, format!("no SQL engine: {}", error.message)))?;
-        Ok(Box::new(Validator { spec: Arc::clone(self), session }))
+        let session = || {
+            self.engine
+                .session()
+                .map_err(|error| StageError::new(NAME, format!("no SQL engine: {}", error.message)))
+        };
+        let sessions = Sessions { rules: session()?, blame: session()? };
+        Ok(Box::new(Validator { spec: Arc::clone(self), sessions }))
+    }
+
+    fn findings(&self) -> Notes {
+        let mut notes = Notes::default();
+        for sequence in &self.sequences {
+            notes.merge(sequence.finding(&self.cells.schema));
+        }
+        notes
     }
 }
 
 struct Validator {
     spec: Arc<Validate>,
-    session: Session,
+    sessions: Sessions,
 }
 
 impl Stage for Validator {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
-        let mut problems = self.spec.cells.check(&mut chunk);
-        self.spec.rules.check_file(&chunk, &self.spec.cells.schema)?;
-        let broken =
-            self.spec.rules.check_rows(&mut chunk, &self.spec.cells.schema, &mut self.session)?;
-        problems.extend(broken);
+        let Validate { cells, rules, constants, sequences, .. } = &*self.spec;
+        let misfits = std::mem::take(&mut chunk.misfits);
+        let mut problems = cells.problems(&chunk, &misfits);
+        for constant in constants {
+            constant.check(&mut chunk, &cells.schema)?;
+        }
+        sequences.iter().for_each(|sequence| sequence.see(&chunk));
+        let broken = rules.broken(&chunk, &cells.schema, &mut self.sessions)?;
+        let unreadable: HashSet<(usize, String)> = problems
+            .iter()
+            .filter_map(|(row, problem)| Some((*row, problem.column.clone()?)))
+            .collect();
+        for broken in &broken {
+            let is_unreadable = |row, header: &str| unreadable.contains(&(row, header.to_owned()));
+            broken.problems(&chunk, &cells.schema, is_unreadable, &mut problems);
+        }
+        let mut refused = vec![false; chunk.kept()];
+        problems.iter().for_each(|(row, _)| refused[*row] = true);
+        cells.note(&mut chunk, &misfits, &refused);
+        broken.iter().for_each(|broken| broken.note(&mut chunk, &refused));
         chunk.reject(NAME, problems);
         Ok(chunk)
     }

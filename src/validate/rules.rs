@@ -1,8 +1,10 @@
-//! Rules on rows, as one SQL projection a chunk, and facts that must hold for the whole file.
+//! Rules on rows, as one SQL projection a chunk.
 
 use super::NAME;
-use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadSchema, Severity};
+use super::words::{with_values, without_values};
+use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadColumn, ReadSchema, Severity};
 use crate::stage::{Expression, Projection, Session, StageError};
+use polars::prelude::{IdxCa, NewChunkedArray};
 
 /// A rule that one row decides.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,70 +13,61 @@ pub struct RowRule {
     pub id: String,
     /// How bad a break is.
     pub severity: Severity,
-    /// Columns it speaks of; the first one is the one to mend.
+    /// Columns it speaks of; the first one is the one to mend, unless `each` finds another.
     pub columns: Vec<String>,
     /// SQL that is false where the rule is broken.
     pub ok: String,
+    /// The same for one of the columns, written `{column}`: finds the one to mend.
+    pub each: Option<String>,
     /// Sentence with `{column}` placeholders for values.
     pub message: String,
     /// What to do.
     pub hint: String,
 }
 
-/// A column that must hold one value throughout the file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FileConstant {
-    /// Rule id.
-    pub id: String,
-    /// How bad.
-    pub severity: Severity,
-    /// Column.
-    pub column: String,
-    /// The value, as text, known from the first records and the settled facts.
-    pub expected: String,
-    /// What to do.
-    pub hint: String,
-}
-
-/// All rules of an input.
+/// All rules on rows of an input.
 #[derive(Debug, Clone)]
 pub struct RuleChecks {
-    /// On rows.
+    /// The rules.
     pub rows: Vec<RowRule>,
-    /// On the file.
-    pub constants: Vec<FileConstant>,
     projection: Projection,
+    missing: Vec<(String, String)>,
+}
+
+/// Connections of a worker: the second one asks which column is to blame, so that the statement
+/// prepared on the first one stays.
+pub(super) struct Sessions {
+    pub(super) rules: Session,
+    pub(super) blame: Session,
+}
+
+/// Rows that break a rule, each with the column to mend.
+pub(super) struct Broken<'a> {
+    rule: &'a RowRule,
+    rows: Vec<(usize, Option<&'a ReadColumn>)>,
 }
 
 impl RuleChecks {
     /// Prepares the projection.
-    pub fn new(
-        rows: Vec<RowRule>,
-        constants: Vec<FileConstant>,
-        missing: &[(String, String)],
-    ) -> Self {
-        let expression = |rule: &RowRule| Expression {
-            name: rule.id.clone(),
-            ty: Some("BOOLEAN".into()),
-            sql: rule.ok.clone(),
-        };
-        let expressions: Vec<_> = rows.iter().map(expression).collect();
+    pub fn new(rows: Vec<RowRule>, missing: &[(String, String)]) -> Self {
+        let expressions: Vec<_> =
+            rows.iter().map(|rule| boolean(&rule.id, rule.ok.clone())).collect();
         let projection = Projection::new(NAME, &expressions, &[], missing).independent();
-        Self { rows, constants, projection }
+        Self { rows, projection, missing: missing.to_vec() }
     }
 
-    /// Problems of critical rules; the others become notes.
-    pub(super) fn check_rows(
-        &self,
-        chunk: &mut Chunk,
-        schema: &ReadSchema,
-        session: &mut Session,
-    ) -> Result<Vec<(usize, Problem)>, StageError> {
-        let mut problems = Vec::new();
+    /// The rules that some row breaks.
+    pub(super) fn broken<'a>(
+        &'a self,
+        chunk: &Chunk,
+        schema: &'a ReadSchema,
+        sessions: &mut Sessions,
+    ) -> Result<Vec<Broken<'a>>, StageError> {
+        let mut all = Vec::new();
         if chunk.kept() == 0 {
-            return Ok(problems);
+            return Ok(all);
         }
-        let verdicts = self.projection.run(session, &chunk.frame)?;
+        let verdicts = self.projection.run(&mut sessions.rules, &chunk.frame)?;
         for (rule, verdict) in self.rows.iter().zip(&verdicts) {
             let verdict = verdict
                 .bool()
@@ -83,120 +76,120 @@ impl RuleChecks {
             if verdict.all() {
                 continue;
             }
-            for (row, ok) in verdict.iter().enumerate() {
+            let rows = verdict.iter().enumerate().filter(|(_, ok)| *ok == Some(false));
+            let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
+            if !rows.is_empty() {
+                let columns = self.blame(rule, &rows, chunk, schema, &mut sessions.blame)?;
+                let rows = rows.into_iter().zip(columns).collect();
+                all.push(Broken { rule, rows });
+            }
+        }
+        Ok(all)
+    }
+
+    /// The column to mend in each of the rows.
+    fn blame<'a>(
+        &self,
+        rule: &RowRule,
+        rows: &[usize],
+        chunk: &Chunk,
+        schema: &'a ReadSchema,
+        session: &mut Session,
+    ) -> Result<Vec<Option<&'a ReadColumn>>, StageError> {
+        let in_file = |name: &String| schema.position(name).map(|at| &schema.columns[at]);
+        let columns: Vec<_> = rule.columns.iter().filter_map(in_file).collect();
+        let first = columns.first().copied();
+        let Some(each) = &rule.each else { return Ok(vec![first; rows.len()]) };
+        let places: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
+        let frame = chunk
+            .frame
+            .take(&IdxCa::from_slice("".into(), &places))
+            .map_err(|error| StageError::new(NAME, error.to_string()))?;
+        let ask = |column: &&ReadColumn| {
+            boolean(&format!("_each_{}", column.name), each.replace("{column}", &column.name))
+        };
+        let asked: Vec<_> = columns.iter().map(ask).collect();
+        let answers = Projection::new(NAME, &asked, &[], &self.missing).run(session, &frame)?;
+        let mut blamed = vec![first; rows.len()];
+        // From the last to the first, so that the first of several stays.
+        for (column, answer) in columns.iter().zip(&answers).rev() {
+            let answer = answer
+                .bool()
+                .map_err(|error| StageError::new(NAME, format!("rule {}: {error}", rule.id)))?;
+            for (at, ok) in answer.iter().enumerate() {
                 if ok == Some(false) {
-                    self.broken(rule, row, chunk, schema, &mut problems);
+                    blamed[at] = Some(*column);
                 }
             }
         }
-        Ok(problems)
+        Ok(blamed)
     }
+}
 
-    fn broken(
+fn boolean(name: &str, sql: String) -> Expression {
+    Expression { name: name.to_owned(), ty: Some("BOOLEAN".into()), sql }
+}
+
+impl Broken<'_> {
+    /// Problems of a critical rule. A rule that speaks of a cell that could not be read says nothing
+    /// new about that row.
+    pub(super) fn problems(
         &self,
-        rule: &RowRule,
-        row: usize,
-        chunk: &mut Chunk,
+        chunk: &Chunk,
         schema: &ReadSchema,
-        problems: &mut Vec<(usize, Problem)>,
+        unreadable: impl Fn(usize, &str) -> bool,
+        found: &mut Vec<(usize, Problem)>,
     ) {
-        let column = rule.columns.first().and_then(|name| schema.position(name));
-        let column = column.map(|position| &schema.columns[position]);
-        let header = column.map(|column| column.header.clone()).unwrap_or_default();
-        if rule.severity == Severity::Critical {
-            let value = column
-                .and_then(|column| chunk.raw.field(chunk.index[row], column.field))
-                .unwrap_or_default();
-            let message = fill(&rule.message, chunk, row, schema);
-            let problem = Problem::new(Code::E304, message)
-                .with_rule(&rule.id)
-                .with_column(header)
-                .with_value(&value)
-                .with_expected(&rule.ok)
-                .with_hint(&rule.hint);
-            problems.push((row, problem));
+        let rule = self.rule;
+        if rule.severity != Severity::Critical {
             return;
         }
-        let key = NoteKey { code: Code::E304, rule: rule.id.clone(), column: header };
-        let field = column.map(|column| column.field);
-        let message = || without_values(&rule.message);
-        chunk.note(row, key, rule.severity, message, |raw, record| {
-            field.and_then(|field| raw.field(record, field))
-        });
-    }
-
-    /// A critical file fact that does not hold ends the input, with the row that shows it.
-    pub(super) fn check_file(&self, chunk: &Chunk, schema: &ReadSchema) -> Result<(), StageError> {
-        for constant in &self.constants {
-            let Some(row) = first_other(chunk, constant) else { continue };
-            let place = chunk.raw.place(chunk.index[row]);
-            let field = schema.position(&constant.column).map(|at| schema.columns[at].field);
-            let value = field.and_then(|field| chunk.raw.field(chunk.index[row], field));
-            let message = format!(
-                "{}, row {}, column {}: \"{}\", but the file is of {} (rule {})",
-                chunk.origin.label(),
-                place.row,
-                constant.column,
-                value.unwrap_or_default(),
-                constant.expected,
-                constant.id
-            );
-            let mut error = StageError::new(NAME, message).with_hint(&constant.hint);
-            error.rule = Some(constant.id.clone());
-            return Err(error);
+        for (row, column) in &self.rows {
+            let is_unreadable = |name: &String| {
+                let column = schema.position(name).map(|at| &schema.columns[at]);
+                column.is_some_and(|column| unreadable(*row, &column.header))
+            };
+            let explained = match column {
+                Some(column) if rule.each.is_some() => unreadable(*row, &column.header),
+                _ => rule.columns.iter().any(is_unreadable),
+            };
+            if !explained {
+                found.push((*row, self.problem(chunk, *row, *column, schema)));
+            }
         }
-        Ok(())
     }
-}
 
-fn first_other(chunk: &Chunk, constant: &FileConstant) -> Option<usize> {
-    let column = chunk.frame.column(&constant.column).ok()?;
-    if let Ok(values) = column.i32() {
-        let expected = constant.expected.parse::<i32>().ok()?;
-        return values.iter().position(|value| value.is_some_and(|value| value != expected));
-    }
-    let values = column.str().ok()?;
-    values.iter().position(|value| value.is_some_and(|value| value != constant.expected))
-}
-
-/// Puts the row's raw values into the message: `{jv}` → `250000`.
-fn fill(template: &str, chunk: &Chunk, row: usize, schema: &ReadSchema) -> String {
-    replace_names(template, |name| {
-        let column = &schema.columns[schema.position(name)?];
+    fn problem(
+        &self,
+        chunk: &Chunk,
+        row: usize,
+        column: Option<&ReadColumn>,
+        schema: &ReadSchema,
+    ) -> Problem {
+        let rule = self.rule;
+        let problem = Problem::new(Code::E304, with_values(&rule.message, chunk, row, schema))
+            .with_rule(&rule.id)
+            .with_expected(&rule.ok)
+            .with_hint(&rule.hint);
+        let Some(column) = column else { return problem };
         let value = chunk.raw.field(chunk.index[row], column.field).unwrap_or_default();
-        let value = value.trim();
-        Some(if value.is_empty() { "blank".into() } else { crate::chunk::quotable(value) })
-    })
-}
-
-/// The message without values, for counts: `{jv}` → `JV`.
-fn without_values(template: &str) -> String {
-    replace_names(template, |name| Some(name.to_uppercase()))
-}
-
-fn replace_names(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(template.len());
-    let mut rest = template;
-    while let Some(open) = rest.find('{') {
-        out.push_str(&rest[..open]);
-        let Some(close) = rest[open..].find('}') else { break };
-        let name = &rest[open + 1..open + close];
-        out.push_str(&value(name).unwrap_or_else(|| name.to_uppercase()));
-        rest = &rest[open + close + 1..];
+        problem.with_column(&column.header).with_value(&value)
     }
-    out.push_str(rest);
-    out
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_name_columns_or_values() {
-        let template = "AV_SD {av_sd} exceeds JV {jv}";
-        assert_eq!(without_values(template), "AV_SD AV_SD exceeds JV JV");
-        let values = |name: &str| (name == "jv").then(|| "250".to_owned());
-        assert_eq!(replace_names(template, values), "AV_SD AV_SD exceeds JV 250");
+    /// Notes of any other rule, about rows that are not refused.
+    pub(super) fn note(&self, chunk: &mut Chunk, refused: &[bool]) {
+        let rule = self.rule;
+        if rule.severity == Severity::Critical {
+            return;
+        }
+        for (row, column) in self.rows.iter().filter(|(row, _)| !refused[*row]) {
+            let header = column.map(|column| column.header.clone()).unwrap_or_default();
+            let key = NoteKey { code: Code::E304, rule: rule.id.clone(), column: header };
+            let field = column.map(|column| column.field);
+            let message = || without_values(&rule.message);
+            chunk.note(*row, key, rule.severity, message, |raw, record| {
+                field.and_then(|field| raw.field(record, field))
+            });
+        }
     }
 }

@@ -5,6 +5,11 @@ mod cli_config;
 mod cli_errors;
 mod cli_help;
 mod crash;
+mod damage;
+#[path = "../../examples/damage/compare.rs"]
+mod damage_compare;
+mod derived;
+mod file_rules;
 mod layering;
 mod loaded;
 mod modes;

@@ -86,3 +86,31 @@ fn seen(output: &Output, folder: &Path) -> String {
         .replace(&folder.display().to_string(), "[FOLDER]")
         .replace(env!("CARGO_PKG_VERSION"), "[VERSION]")
 }
+
+/// Writes a synthetic roll with the example `roll`, built where it is not yet.
+pub fn roll(place: &Place, arguments: &[&str]) {
+    let program = Path::new(env!("CARGO_BIN_EXE_etl"));
+    let folder = program.parent().expect("the program lies in a folder");
+    let name = format!("roll{}", std::env::consts::EXE_SUFFIX);
+    let example = folder.join("examples").join(name);
+    if !example.exists() {
+        build_roll();
+    }
+    let made = Command::new(example)
+        .args(arguments)
+        .current_dir(place.folder.path())
+        .output()
+        .expect("the example starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+/// `cargo test` builds all examples; `cargo test --test it` does not.
+fn build_roll() {
+    let cargo = std::env::var_os("CARGO").expect("tests run under cargo");
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--example", "roll"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("cargo starts");
+    assert!(built.success(), "the example roll cannot be built");
+}

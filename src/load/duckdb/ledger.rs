@@ -3,7 +3,7 @@
 //! `runs` 1-n `inputs` 1-n `ranges`. An input is known by (table, fingerprint, configuration hash);
 //! a range names the records of the input that one transaction has loaded, with their account.
 
-use crate::chunk::{Fingerprint, Mark, Severity, Tally};
+use crate::chunk::{Fingerprint, Mark, Notes, Severity, Tally};
 use crate::duck::{Connection, Rows, Value};
 use crate::load::{LoadError, Seal};
 
@@ -400,7 +400,18 @@ pub fn insert_problems(
     input: u32,
     seal: &Seal,
 ) -> Result<(), LoadError> {
-    for (key, note) in seal.notes.iter() {
+    insert_findings(con, run, input, &seal.range, &seal.notes)
+}
+
+/// The same for findings that belong to no range of records: about the file, or about tables.
+pub fn insert_findings(
+    con: &Connection,
+    run: &str,
+    input: u32,
+    range: &str,
+    notes: &Notes,
+) -> Result<(), LoadError> {
+    for (key, note) in notes.iter() {
         let severity = match note.severity {
             Severity::Info => "info",
             Severity::Warning => "warning",
@@ -412,7 +423,7 @@ pub fn insert_problems(
             &[
                 Value::from(run),
                 Value::from(input),
-                Value::from(seal.range.as_str()),
+                Value::from(range),
                 Value::from(key.code.to_string()),
                 Value::from(key.rule.as_str()),
                 Value::from(key.column.as_str()),

@@ -33,7 +33,7 @@ mod write;
 
 pub use finish::{Finish, side_table};
 pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
-pub use ledger::{InputKey, InputRow, Ledger, State};
+pub use ledger::{InputKey, InputRow, Ledger, State, insert_findings};
 pub use lookup::KeyLookup;
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};

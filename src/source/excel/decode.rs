@@ -139,7 +139,8 @@ impl<'a> Decoder<'a> {
         let beside = |column| layout.field(column).is_none();
         let stray = cells.iter().find(|c| beside(c.column) && !page.value(c).is_blank());
         if let Some(stray) = stray {
-            let problem = stray_problem(stray.column, page.value(stray), layout);
+            let cell = format!("{}{}", letters(stray.column), page.number(record as usize));
+            let problem = stray_problem(stray.column, page.value(stray), layout).with_cell(cell);
             self.broken.push((record, problem));
             return;
         }
@@ -195,6 +196,7 @@ fn repeated(page: &Page) -> Notes {
         let message = || "the header is repeated among the rows; these rows are not loaded".into();
         notes.add_at(record as u32, key, Severity::Info, message, || crate::chunk::Example {
             place: Place { row: u64::from(*row), byte: None },
+            cell: None,
             value: None,
         });
     }

@@ -1,0 +1,156 @@
+//! Rules that need another roll: asked in the target once all inputs of the run are loaded.
+//!
+//! They warn and never refuse: the other roll may be of another submission. A rule is asked only
+//! where every table it needs is there; its own query says nothing where the other roll of the
+//! scope is not loaded. Findings are stored with those of the input.
+
+use super::agents::{parameters, severity};
+use super::error::RunError;
+use super::ingest::Session;
+use super::prepare::Prepared;
+use super::problems::{from_notes, sort};
+use super::summary::InputSummary;
+use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity};
+use crate::duck::{Connection, Value, quote};
+use crate::load::LoadError;
+use crate::load::duckdb::insert_findings;
+use crate::pack::{Check, Pack, Rule};
+use crate::stage::substitute;
+
+/// Name under which findings about tables stand in the ledger.
+const RANGE: &str = "tables";
+
+/// Asks the rules of all inputs that were loaded now, and adds what they find to their summaries.
+pub fn check(
+    session: &Session<'_>,
+    inputs: &[Prepared],
+    summaries: &mut [InputSummary],
+) -> Result<(), RunError> {
+    let con = session.target.connect()?;
+    for (input, summary) in inputs.iter().zip(summaries) {
+        let Some(kind) = input.kind(session.pack) else { continue };
+        if summary.already_loaded_by.is_some() {
+            continue;
+        }
+        let mut notes = Notes::default();
+        for rule in session.pack.rules_for(&kind.id) {
+            if let Some(severity) = severity(rule, session.request)? {
+                ask(&con, session.pack, input, rule, severity.min(Severity::Warning), &mut notes)?;
+            }
+        }
+        if notes.is_empty() {
+            continue;
+        }
+        if let Some(number) = number_of(&con, &session.run, input)? {
+            con.transaction(|con| insert_findings(con, &session.run, number, RANGE, &notes))?;
+        }
+        summary.problems.extend(from_notes(&notes));
+        sort(&mut summary.problems);
+    }
+    Ok(())
+}
+
+/// The input's number in the ledger.
+fn number_of(con: &Connection, run: &str, input: &Prepared) -> Result<Option<u32>, LoadError> {
+    let rows = con.query(
+        "SELECT max(input) FROM etl.inputs WHERE run = ? AND fingerprint = ? AND \"table\" = ? \
+         AND sheet IS NOT DISTINCT FROM ?",
+        &[
+            Value::from(run),
+            Value::from(input.origin.fingerprint.to_string()),
+            Value::from(input.spec.name.as_str()),
+            input.origin.sheet().map_or(Value::Null, Value::from),
+        ],
+    )?;
+    Ok(rows.scalar().and_then(Value::as_int).and_then(|number| u32::try_from(number).ok()))
+}
+
+fn ask(
+    con: &Connection,
+    pack: &Pack,
+    input: &Prepared,
+    rule: &Rule,
+    severity: Severity,
+    notes: &mut Notes,
+) -> Result<(), LoadError> {
+    let Check::Cross { sql, needs } = &rule.check else { return Ok(()) };
+    let Some(sql) = bound(con, pack, input, sql, needs)? else { return Ok(()) };
+    let sql = substitute(&sql, &parameters(input));
+    let count = con.query(&format!("SELECT count(*) FROM ({sql}) AS found"), &[])?;
+    let count = count.scalar().and_then(Value::as_int).unwrap_or(0) as u64;
+    if count == 0 {
+        return Ok(());
+    }
+    let key = || NoteKey { code: Code::E304, rule: rule.id.clone(), column: String::new() };
+    let examples = examples(con, input, &sql)?;
+    let message = format!("{}. {}", rule.message, rule.hint);
+    let shown = examples.len() as u64;
+    for example in examples {
+        notes.add(key(), severity, || message.clone(), || example);
+    }
+    notes.add_count(key(), severity, &message, count - shown);
+    Ok(())
+}
+
+/// The query with the names of the tables; `None` where one of them is not there.
+fn bound(
+    con: &Connection,
+    pack: &Pack,
+    input: &Prepared,
+    sql: &str,
+    needs: &[String],
+) -> Result<Option<String>, LoadError> {
+    let mut sql = sql.to_owned();
+    for kind in needs.iter().filter_map(|id| pack.kind(id)) {
+        let own = input.kind(pack).is_some_and(|own| own.id == kind.id);
+        let table = if own { &input.spec.name } else { &kind.table };
+        let there = con.query(
+            "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND schema_name = 'main' \
+             AND table_name = ?",
+            &[Value::from(table.as_str())],
+        )?;
+        if there.scalar().and_then(Value::as_int) != Some(1) {
+            return Ok(None);
+        }
+        sql = sql.replace(&format!("{{{}}}", kind.table), &quote(table));
+    }
+    Ok(Some(sql))
+}
+
+/// The first rows that fail, by their place in the files.
+fn examples(con: &Connection, input: &Prepared, sql: &str) -> Result<Vec<Example>, LoadError> {
+    let table = quote(&input.spec.name);
+    let key: Vec<_> = input.spec.key.iter().map(|name| quote(name)).collect();
+    let found = con.query(&format!("SELECT * FROM ({sql}) AS found LIMIT 0"), &[])?;
+    let named: Vec<&String> = found
+        .columns
+        .iter()
+        .map(|column| &column.name)
+        .filter(|name| input.spec.key.contains(name))
+        .collect();
+    if key.is_empty() || named.is_empty() {
+        return Ok(Vec::new());
+    }
+    let joined: Vec<_> =
+        named.iter().map(|name| format!("t.{0} = found.{0}", quote(name))).collect();
+    let words: Vec<_> = named
+        .iter()
+        .map(|name| format!("'{name} ' || CAST(t.{} AS VARCHAR)", quote(name)))
+        .collect();
+    let rows = con.query(
+        &format!(
+            "SELECT t._etl_row, concat_ws(', ', {}) AS words FROM ({sql}) AS found \
+             JOIN {table} AS t ON {} ORDER BY ALL LIMIT {}",
+            words.join(", "),
+            joined.join(" AND "),
+            Note::EXAMPLES
+        ),
+        &[],
+    )?;
+    let example = |row: &Vec<Value>| Example {
+        place: Place { row: row[0].as_int().unwrap_or(0) as u64, byte: None },
+        cell: None,
+        value: Some(row[1].to_string()),
+    };
+    Ok(rows.rows.iter().map(example).collect())
+}
