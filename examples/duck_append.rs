@@ -24,6 +24,7 @@ const CHUNK: usize = 8192;
 /// Nanoseconds spent on making rows, which is not DuckDB's time.
 static MAKING: AtomicU64 = AtomicU64::new(0);
 
+#[expect(clippy::print_stdout, reason = "a program of its own")]
 fn main() -> Outcome<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize, default: usize| -> Outcome<usize> {

@@ -73,6 +73,7 @@ struct Args {
     clean: Option<PathBuf>,
 }
 
+#[expect(clippy::print_stderr, reason = "a program of its own")]
 fn main() -> ExitCode {
     match run(Args::parse()) {
         Ok(summary) => {

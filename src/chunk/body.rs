@@ -93,6 +93,8 @@ pub struct Existing {
     pub rank: i64,
     /// Written by this run.
     pub this_run: bool,
+    /// Its row number, where a replay finds that it comes from the same source.
+    pub row: Option<u64>,
 }
 
 /// A closed account of consecutive source records.
@@ -230,7 +232,7 @@ impl Chunk {
         let record = self.index[row];
         let raw = &self.raw;
         let column = key.column.clone();
-        self.notes.add(key, severity, message, || Example {
+        self.notes.add_at(record, key, severity, message, || Example {
             place: raw.place(record),
             cell: address(raw.as_ref(), record, &raw.fields(record), &column),
             value: value(raw.as_ref(), record).map(|value| quotable(&value)),

@@ -39,6 +39,22 @@ impl ColumnKind {
         }
     }
 
+    /// The kind whose type name in DuckDB this is.
+    pub fn from_duckdb(name: &str) -> Option<Self> {
+        let plain = [
+            Self::Text,
+            Self::Int,
+            Self::BigInt,
+            Self::Double,
+            Self::Bool,
+            Self::Date,
+            Self::Timestamp,
+        ];
+        let scale = || name.strip_prefix("DECIMAL(18,")?.strip_suffix(')')?.parse().ok();
+        let found = plain.into_iter().find(|kind| kind.duckdb() == name);
+        found.or_else(|| scale().map(Self::Decimal))
+    }
+
     /// In plain words, for messages: "is not …".
     pub fn plain(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! chunk; an `Err` means only that the run cannot go on. So one commit can cover rows, refusals and
 //! the ledger, and a stage is a plain function chunk → chunk.
 
+mod blank;
 mod body;
 mod budget;
 mod column;
@@ -12,6 +13,7 @@ mod origin;
 mod reject;
 mod tally;
 
+pub use blank::blank;
 pub use body::{Chunk, Earlier, Existing, Misfit, MisfitKind, RawRows};
 pub use budget::{Budget, Permit};
 pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};

@@ -1,11 +1,13 @@
 //! Findings that do not refuse a row, counted by kind with a few examples each.
 //!
 //! A roll may break a warning in every row, so notes must cost the same whatever their number: a
-//! counter and at most [`Note::EXAMPLES`] examples per kind.
+//! counter and at most [`Note::EXAMPLES`] examples per kind. While they travel with a chunk they also
+//! know the records they are about (four bytes each), because a commit may end inside a chunk.
 
 use super::{Code, Place, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// One example of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,11 +44,37 @@ pub struct Note {
     pub count: u64,
     /// The first few, in source order.
     pub examples: Vec<Example>,
+    /// Records of the chunk, one a finding, in order; the first ones are those of the examples.
+    #[serde(skip)]
+    records: Vec<u32>,
 }
 
 impl Note {
     /// Examples kept per kind.
     pub const EXAMPLES: usize = 3;
+
+    fn new(severity: Severity, message: String) -> Self {
+        Self { severity, message, count: 0, examples: Vec::new(), records: Vec::new() }
+    }
+
+    fn add(&mut self, example: impl FnOnce() -> Example) {
+        self.count += 1;
+        if self.examples.len() < Self::EXAMPLES {
+            self.examples.push(example());
+        }
+    }
+
+    /// What of it concerns some records.
+    fn part(&self, records: &Range<u32>) -> Self {
+        let at = |record: u32| self.records.partition_point(|known| *known < record);
+        let (from, to) = (at(records.start), at(records.end));
+        let shown = |at: usize| at.min(self.examples.len());
+        Self {
+            count: (to - from) as u64,
+            examples: self.examples[shown(from)..shown(to)].to_vec(),
+            ..Self::new(self.severity, self.message.clone())
+        }
+    }
 }
 
 /// All findings of a chunk, a range or a run.
@@ -64,33 +92,44 @@ impl Notes {
         message: impl FnOnce() -> String,
         example: impl FnOnce() -> Example,
     ) {
-        let note = self.kinds.entry(key).or_insert_with(|| Note {
-            severity,
-            message: message(),
-            count: 0,
-            examples: Vec::new(),
-        });
-        note.count += 1;
-        if note.examples.len() < Note::EXAMPLES {
-            note.examples.push(example());
-        }
+        self.kinds.entry(key).or_insert_with(|| Note::new(severity, message())).add(example);
     }
 
-    /// Counts `count` findings known only by number.
+    /// Counts one finding about a record of a chunk. Findings of one kind come in record order.
+    pub fn add_at(
+        &mut self,
+        record: u32,
+        key: NoteKey,
+        severity: Severity,
+        message: impl FnOnce() -> String,
+        example: impl FnOnce() -> Example,
+    ) {
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message()));
+        note.add(example);
+        note.records.push(record);
+    }
+
+    /// Counts findings known only by number.
     pub fn add_count(&mut self, key: NoteKey, severity: Severity, message: &str, count: u64) {
-        let note = self.kinds.entry(key).or_insert_with(|| Note {
-            severity,
-            message: message.to_owned(),
-            count: 0,
-            examples: Vec::new(),
-        });
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message.to_owned()));
         note.count += count;
+    }
+
+    /// The findings about some records of the chunk. Examples are the first of the whole chunk, so a
+    /// later part may have none; those of all parts together are the first of the input whatever
+    /// the chunks were.
+    #[must_use]
+    pub fn part(&self, records: &Range<u32>) -> Self {
+        let parts = self.kinds.iter().map(|(key, note)| (key, note.part(records)));
+        let some = parts.filter(|(_, note)| note.count > 0);
+        Self { kinds: some.map(|(key, note)| (key.clone(), note)).collect() }
     }
 
     /// Takes over all findings of `other`; the examples with the smallest places are kept, so that
     /// the result does not depend on the order of chunks.
     pub fn merge(&mut self, other: Self) {
-        for (key, note) in other.kinds {
+        for (key, mut note) in other.kinds {
+            note.records = Vec::new();
             match self.kinds.get_mut(&key) {
                 None => {
                     self.kinds.insert(key, note);
@@ -131,6 +170,26 @@ mod tests {
             || Example { place, cell: None, value: None },
         );
         notes
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let mut notes = Notes::default();
+        for record in [1_u32, 1, 4, 6, 9] {
+            let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
+            let place = Place { row: u64::from(record) + 2, byte: None };
+            let example = || Example { place, cell: None, value: None };
+            notes.add_at(record, key, Severity::Warning, || "m".into(), example);
+        }
+        let mut sum = notes.part(&(0..4));
+        let rest = notes.part(&(4..10));
+        let count = |notes: &Notes| notes.iter().map(|(_, note)| note.count).sum::<u64>();
+        assert_eq!((count(&sum), count(&rest)), (2, 3));
+        assert!(notes.part(&(2..4)).is_empty());
+        sum.merge(rest);
+        let mut whole = Notes::default();
+        whole.merge(notes);
+        assert_eq!(sum, whole);
     }
 
     #[test]

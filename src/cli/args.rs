@@ -207,6 +207,9 @@ struct MachineArgs {
     /// Most rows of a chunk
     #[arg(long, value_name = "N")]
     chunk_rows: Option<usize>,
+    /// New rows of a commit; anything but multiples of 122880 is slower
+    #[arg(long, value_name = "N", hide = true)]
+    commit_rows: Option<u64>,
     /// All agents of a chunk on one core, or threads and a queue for each
     #[arg(long, value_name = "BOOL")]
     fuse: Option<bool>,
@@ -245,6 +248,7 @@ impl LoadArgs {
             threads: machine.threads,
             writers: machine.writers,
             chunk_rows: machine.chunk_rows,
+            commit_rows: machine.commit_rows,
             fuse: machine.fuse,
             temp_dir: machine.temp_dir.clone(),
             ..self.target.partial()

@@ -29,6 +29,9 @@ pub struct Style {
 /// The summary as text, with a line end.
 pub fn render(summary: &Summary, style: Style) -> String {
     let mut lines = headline(summary, style);
+    if summary.status == RunStatus::AlreadyLoaded && summary.inputs.is_empty() {
+        return lines.join("\n") + "\n";
+    }
     lines.push(String::new());
     lines.extend(account(summary, style));
     lines.extend(problems(summary, style));
@@ -47,6 +50,10 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
     let line = match summary.status {
         RunStatus::Done => {
             format!("{} {what} into {place}", style.paint.green("loaded"))
+        }
+        RunStatus::AlreadyLoaded if summary.inputs.is_empty() => {
+            let why = "no refused row is left that could pass now";
+            format!("{} in {place}: {why}", style.paint.green("nothing to do"))
         }
         RunStatus::AlreadyLoaded => {
             format!("{} {what} in {place}; nothing changed", style.paint.green("already loaded:"))
@@ -213,16 +220,18 @@ fn kinds(summary: &Summary, wanted: impl Fn(Severity) -> bool) -> Vec<Kind<'_>> 
 fn problems(summary: &Summary, style: Style) -> Vec<String> {
     let mut lines = vec![String::new()];
     let refused = kinds(summary, |severity| severity == Severity::Critical);
-    if !refused.is_empty() || summary.tally.rejected > 0 {
-        let heading = format!("{} refused:", plural(summary.tally.rejected, "row"));
-        lines.push(style.paint.red(&heading));
+    let rows = plural(summary.tally.rejected, "row");
+    if !refused.is_empty() {
+        lines.push(style.paint.red(&format!("{rows} refused:")));
         lines.extend(listed(&refused, REFUSALS, summary, style));
+    } else if summary.tally.rejected > 0 {
+        lines.push(format!("{rows} were refused when it was loaded"));
     }
     let doubtful = kinds(summary, |severity| severity == Severity::Warning);
     let mut about_files: Vec<_> = summary.inputs.iter().flat_map(|input| &input.warnings).collect();
     about_files.dedup();
     if !doubtful.is_empty() || !about_files.is_empty() {
-        lines.push(style.paint.yellow("warnings (these rows are loaded):"));
+        lines.push(style.paint.yellow("warnings (the rows are loaded, duplicates excepted):"));
         let most = if style.verbose { usize::MAX } else { WARNINGS };
         for warning in about_files.iter().take(most) {
             lines.push(clip(&format!("  {}", safe(warning)), style.width));

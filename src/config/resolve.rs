@@ -261,6 +261,10 @@ impl Settings {
             memory: self.memory()?,
             threads: at_least_one("threads", value(&self.threads))?.unwrap_or(1),
             chunk_rows: at_least_one("chunk_rows", value(&self.chunk_rows))?,
+            commit_rows: match value(&self.commit_rows) {
+                Some(0) => return Err(ConfigError::new("commit_rows must be at least 1")),
+                other => other,
+            },
             writers: at_least_one("writers", value(&self.writers))?.unwrap_or(1),
             temp_dir: value(&self.temp_dir),
             fuse: value(&self.fuse).unwrap_or(true),

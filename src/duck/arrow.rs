@@ -5,7 +5,7 @@
 //! nothing, and the real one is released only after DuckDB's chunk is destroyed; DuckDB's own
 //! bookkeeping hangs all columns on the first one and frees them with it.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "the only rooms that talk to DuckDB's C API")]
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
@@ -102,7 +102,7 @@ unsafe extern "C" fn keep(array: *mut ArrowArray) {
 /// Our columns, seen by DuckDB as a data chunk.
 pub(super) struct Lent {
     ptr: duckdb_data_chunk,
-    #[allow(dead_code)] // Held for its memory: `ptr` points into it.
+    /// Held for its memory: `ptr` points into it.
     real: ffi::ArrowArray,
 }
 

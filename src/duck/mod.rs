@@ -70,6 +70,9 @@ pub struct Settings {
     /// Joins as written: the right side is built, the left side streams through in order. For
     /// lookups in small tables from a stream whose size the optimizer cannot know.
     pub joins_as_written: bool,
+    /// Block size of a file that is made anew, in bytes; default: DuckDB's 256 KiB. A commit pins
+    /// about four blocks a column, which for a roll of 200 columns is 200 MB at the default.
+    pub block_size: Option<u64>,
     /// Size of the write-ahead log, in bytes, from which a commit makes a checkpoint by itself.
     pub checkpoint_threshold: Option<u64>,
 }
@@ -85,13 +88,14 @@ impl Default for Settings {
             sandboxed: false,
             preserve_order: true,
             joins_as_written: false,
+            block_size: None,
             checkpoint_threshold: None,
         }
     }
 }
 
 impl Settings {
-    fn options(&self, in_memory: bool) -> Result<Vec<(&'static str, String)>, DuckError> {
+    fn options(&self, path: Option<&str>) -> Result<Vec<(&'static str, String)>, DuckError> {
         let mut options = vec![
             ("autoinstall_known_extensions", "false".to_string()),
             ("autoload_known_extensions", "false".to_string()),
@@ -104,15 +108,16 @@ impl Settings {
         add("threads", self.threads.map(|count| count.max(1).to_string()));
         add("max_temp_directory_size", self.max_temp_bytes.map(|bytes| format!("{bytes}B")));
         add("checkpoint_threshold", self.checkpoint_threshold.map(|bytes| format!("{bytes}B")));
-        add("access_mode", self.read_only.then(|| "READ_ONLY".to_string()));
+        add("default_block_size", self.block_size.map(|bytes| bytes.to_string()));
         let fixed = "join_order,build_side_probe_side".to_string();
         add("disabled_optimizers", self.joins_as_written.then_some(fixed));
-        if let Some(folder) = &self.temp_dir {
-            add("temp_directory", Some(utf8(folder)?.to_string()));
-        } else if in_memory {
-            // DuckDB would make a folder `.tmp` where the program happens to stand.
-            add("temp_directory", Some(String::new()));
-        }
+        // Left alone, DuckDB would make a folder `.tmp` where the program happens to stand.
+        let folder = match (&self.temp_dir, path) {
+            (Some(folder), _) => utf8(folder)?.to_string(),
+            (None, Some(path)) => format!("{path}.tmp"),
+            (None, None) => String::new(),
+        };
+        add("temp_directory", Some(folder));
         if self.sandboxed {
             add("enable_external_access", Some("false".to_string()));
         }
@@ -132,7 +137,13 @@ fn utf8(path: &Path) -> Result<&str, DuckError> {
 pub struct Database {
     raw: Arc<RawDb>,
     frames: Arc<Frames>,
+    /// A file is attached under a fixed name; in memory DuckDB's own name will do.
+    in_file: bool,
 }
+
+/// The catalog of an opened file. DuckDB would name it after the file, and a file `etl.duckdb` would
+/// make `etl.runs` ambiguous: schema or catalog?
+const CATALOG: &str = "etl_target";
 
 impl Database {
     /// Opens a file, and makes it where it is missing (unless read-only).
@@ -155,9 +166,16 @@ impl Database {
         settings: &Settings,
         file: Option<OpenFile>,
     ) -> Result<Database, DuckError> {
-        let raw =
-            RawDb::open(path, &settings.options(path.is_none())?, file).map_err(|e| e.on(""))?;
-        let database = Database { raw: Arc::new(raw), frames: Arc::default() };
+        let raw = RawDb::open(&settings.options(path)?, file).map_err(|e| e.on(""))?;
+        let raw = Arc::new(raw);
+        let frames = Arc::<Frames>::default();
+        if let Some(path) = path {
+            let first = Connection::new(RawCon::open(&raw).map_err(|e| e.on(""))?, frames.clone());
+            let mode = if settings.read_only { " (READ_ONLY)" } else { "" };
+            let path = path.replace('\'', "''");
+            first.execute(&format!("ATTACH '{path}' AS {CATALOG}{mode}"))?;
+        }
+        let database = Database { raw, frames, in_file: path.is_some() };
         let con = database.connect()?;
         arrow::register(&con.raw, &database.frames).map_err(|e| e.on(""))?;
         // Without ICU there is neither the setting nor a zone other than UTC.
@@ -176,6 +194,10 @@ impl Database {
     /// A new connection, with a transaction state of its own.
     pub fn connect(&self) -> Result<Connection, DuckError> {
         let raw = RawCon::open(&self.raw).map_err(|e| e.on(""))?;
-        Ok(Connection::new(raw, Arc::clone(&self.frames)))
+        let con = Connection::new(raw, Arc::clone(&self.frames));
+        if self.in_file {
+            con.execute(&format!("USE {CATALOG}"))?;
+        }
+        Ok(con)
     }
 }

@@ -4,7 +4,7 @@
 //! wants; no pointer leaves this file and `arrow.rs`; a null or failed call becomes a [`Failure`];
 //! cell memory is only lent for as long as its chunk lives.
 
-#![allow(unsafe_code)]
+#![expect(unsafe_code, reason = "the only rooms that talk to DuckDB's C API")]
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
@@ -66,19 +66,14 @@ unsafe impl Sync for RawDb {}
 
 impl RawDb {
     /// Opens `path` (`None`: in memory) with the given options.
-    pub fn open(
-        path: Option<&str>,
-        options: &[(&str, String)],
-        file: Option<OpenFile>,
-    ) -> Result<RawDb, Failure> {
-        let path = path.map(c_string).transpose()?;
+    /// An engine without a file of its own; `file` is the claim on the one it will attach.
+    pub fn open(options: &[(&str, String)], file: Option<OpenFile>) -> Result<RawDb, Failure> {
         let config = Config::new(options)?;
         let mut ptr: duckdb_database = ptr::null_mut();
         let mut error: *mut c_char = ptr::null_mut();
-        // SAFETY: path and config live during the call; the error text is ours to free.
+        // SAFETY: the config lives during the call; the error text is ours to free.
         unsafe {
-            let text = path.as_ref().map_or(ptr::null(), |path| path.as_ptr());
-            if duckdb_open_ext(text, &mut ptr, config.0, &mut error) != DuckDBSuccess {
+            if duckdb_open_ext(ptr::null(), &mut ptr, config.0, &mut error) != DuckDBSuccess {
                 let message = owned_text(error).unwrap_or_else(|| "cannot open".to_string());
                 duckdb_free(error.cast());
                 return Err(Failure::text(message));

@@ -191,7 +191,7 @@ fn civil(days: i64) -> (i64, u32, u32) {
 
 /// The type of a result column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // The names are DuckDB's own.
+#[expect(missing_docs, reason = "the names are DuckDB's own")]
 pub enum ColumnType {
     Null,
     Bool,

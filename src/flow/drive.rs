@@ -8,6 +8,7 @@ use crate::chunk::{Budget, Chunk, Origin, Permit};
 use crate::source::{Block, Source, SourceError};
 use crate::stage::{Stage, StageError, StageSpec};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use polars::prelude::DataFrame;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -108,7 +109,8 @@ pub fn drive<C: Consumer>(
 ) -> Result<(), FlowError<C::Error>> {
     let failures = Failures { first: Mutex::new(None), stop: plan.stop.clone() };
     let segments = segments(plan).map_err(FlowError::Stage)?;
-    let in_flight = plan.workers * segments.len() * 2 + 4;
+    // One chunk at each worker, one being read, one at the consumer, one between.
+    let in_flight = plan.workers * segments.len() + 3;
     let sizer = Sizer::new(plan.chunk_rows, plan.budget.limit(), in_flight);
     let FlowInput { source, origin } = input;
     let outcome = std::thread::scope(|scope| {
@@ -229,7 +231,7 @@ fn decode_loop(
         let raw_bytes = block.bytes;
         let started = Instant::now();
         let decoded = block.body.decode().map_err(Failure::Source)?;
-        let size = raw_bytes + decoded.frame.estimated_size() as u64;
+        let size = raw_bytes + held_bytes(&decoded.frame);
         permit.resize(size);
         sizer.learn(decoded.records as usize, raw_bytes, size);
         let records = u64::from(decoded.records);
@@ -253,6 +255,12 @@ fn decode_loop(
         }
     }
     Ok(())
+}
+
+/// Bytes that a frame holds. Blank columns share their memory.
+fn held_bytes(frame: &DataFrame) -> u64 {
+    let filled = frame.columns().iter().filter(|column| column.null_count() < column.len());
+    filled.map(|column| column.as_materialized_series().estimated_size() as u64).sum()
 }
 
 fn stage_loop(

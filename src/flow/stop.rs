@@ -26,9 +26,17 @@ struct Inner {
     raised: AtomicBool,
     cause: Mutex<Option<StopCause>>,
     budgets: Mutex<Vec<Arc<Budget>>>,
+    parent: Option<Stop>,
 }
 
 impl Stop {
+    /// A flag for one flow of several: it is raised with this one, but what it is raised for (an
+    /// error of that flow, or that it has read enough) ends nothing else.
+    pub fn child(&self) -> Self {
+        let parent = Some(self.clone());
+        Self { inner: Arc::new(Inner { parent, ..Inner::default() }) }
+    }
+
     /// Asks everybody to end. Only the first cause is kept.
     pub fn raise(&self, cause: StopCause) {
         lock(&self.inner.cause).get_or_insert(cause);
@@ -41,16 +49,20 @@ impl Stop {
     /// Whether somebody asked.
     pub fn is_raised(&self) -> bool {
         self.inner.raised.load(Ordering::SeqCst)
+            || self.inner.parent.as_ref().is_some_and(Self::is_raised)
     }
 
     /// Who asked first.
     pub fn cause(&self) -> Option<StopCause> {
-        *lock(&self.inner.cause)
+        lock(&self.inner.cause).or_else(|| self.inner.parent.as_ref()?.cause())
     }
 
     /// A budget whose waiters must be woken by a stop.
     pub fn watch(&self, budget: &Arc<Budget>) {
         lock(&self.inner.budgets).push(Arc::clone(budget));
+        if let Some(parent) = &self.inner.parent {
+            parent.watch(budget);
+        }
         if self.is_raised() {
             budget.close();
         }
@@ -75,6 +87,22 @@ mod tests {
         stop.raise(StopCause::Interrupt);
         stop.raise(StopCause::Failure);
         assert_eq!(stop.cause(), Some(StopCause::Interrupt));
+        assert!(budget.acquire(1).is_none());
+    }
+
+    #[test]
+    fn a_child_ends_with_its_parent_and_not_the_other_way_round() {
+        let run = Stop::default();
+        let first = run.child();
+        first.raise(StopCause::Failure);
+        assert!(first.is_raised() && !run.is_raised());
+        let second = run.child();
+        let budget = Budget::new(1);
+        second.watch(&budget);
+        let _held = budget.acquire(1);
+        assert!(!second.is_raised());
+        run.raise(StopCause::Terminate);
+        assert_eq!((second.is_raised(), second.cause()), (true, Some(StopCause::Terminate)));
         assert!(budget.acquire(1).is_none());
     }
 }

@@ -11,6 +11,7 @@
 //! keys of everything committed.
 
 use super::dead_letter::{Context, Record};
+use super::replayed::replayed;
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Rows, Seal, Settled, Writer};
 use crate::chunk::{
     Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Origin, Severity, Tally,
@@ -87,6 +88,8 @@ struct Part {
     inserts: Vec<u32>,
     changes: Vec<u32>,
     settled: Vec<Settled>,
+    /// Fates by record, where records of an earlier run are replayed.
+    fates: Option<Vec<(u32, Fate)>>,
 }
 
 impl<'a> Gate<'a> {
@@ -136,8 +139,7 @@ impl<'a> Gate<'a> {
         }
         self.records += u64::from(chunk.records);
         let permit = chunk.permit.take().map(Arc::new);
-        let notes = std::mem::take(&mut chunk.notes);
-        let mut notes = Some(notes);
+        let mut notes = std::mem::take(&mut chunk.notes);
         let mut from = 0;
         while from < chunk.records {
             if self.is_committed(chunk.first_record + u64::from(from)) {
@@ -150,10 +152,10 @@ impl<'a> Gate<'a> {
             self.note_rejects(&chunk, from..to);
             self.group.tally += tally;
             self.tally += tally;
-            // Notes are not split by record: they belong to the range where the chunk begins.
-            if let Some(notes) = notes.take() {
-                self.group.notes.merge(notes);
-            }
+            self.group.notes.merge(match to - from == chunk.records {
+                true => std::mem::take(&mut notes),
+                false => notes.part(&(from..to)),
+            });
             self.meters.settled.fetch_add(u64::from(to - from), Ordering::Relaxed);
             self.writer().write(piece)?;
             if self.group.inserted == self.plan.group_rows || (to == until && to < chunk.records) {
@@ -182,6 +184,10 @@ impl<'a> Gate<'a> {
         let to = (from..chunk.records)
             .find(|record| !self.is_committed(first + u64::from(*record)))
             .unwrap_or(chunk.records);
+        if self.group.tally.read > 0 {
+            // The group before reaches exactly to the first record of this chunk.
+            self.seal(self.end)?;
+        }
         let mark = mark_after(chunk, to);
         self.group = Group::new(&self.plan, mark);
         Ok(to)
@@ -198,7 +204,8 @@ impl<'a> Gate<'a> {
     /// Decides fates from record `range.start` on, until the range or the group is full. Returns
     /// the rows by fate, their account, and the record behind the last one settled.
     fn settle(&mut self, chunk: &Chunk, range: Range<u32>) -> (Part, Tally, u32) {
-        let mut part = Part::default();
+        let replay = chunk.raw.earlier(range.start).is_some();
+        let mut part = Part { fates: replay.then(Vec::new), ..Part::default() };
         let mut tally = Tally::default();
         let begin = chunk.index.partition_point(|record| *record < range.start);
         let mut to = range.end;
@@ -218,6 +225,7 @@ impl<'a> Gate<'a> {
             };
             let fate = self.fate(chunk, row, found);
             tally.count(fate, 1);
+            part.fates.iter_mut().for_each(|fates| fates.push((record, fate)));
             self.place(chunk, row, fate, found, &mut part);
             if self.group.inserted == self.plan.group_rows {
                 to = record + 1;
@@ -247,11 +255,21 @@ impl<'a> Gate<'a> {
         } else if found.this_run && found.rank == self.plan.rank {
             self.note_duplicate(chunk, row, 0);
             Fate::Duplicate
+        } else if let Some(first) = self.earlier_row(chunk, row, found) {
+            self.note_duplicate(chunk, row, first);
+            Fate::Duplicate
         } else if found.hash == chunk.hashes[row] {
             Fate::Unchanged
         } else {
             Fate::Updated
         }
+    }
+
+    /// The row that would have won over a replayed one, had that been sound from the beginning: it
+    /// stands further up in the same source.
+    fn earlier_row(&self, chunk: &Chunk, row: usize, found: Existing) -> Option<u64> {
+        let place = chunk.raw.place(chunk.index[row]).row;
+        found.row.filter(|first| found.rank == self.plan.rank && *first < place)
     }
 
     /// Counts refused rows by their worst problem, with examples, so that the ledger can tell
@@ -320,7 +338,8 @@ impl<'a> Gate<'a> {
             _ => None,
         };
         if let Some(key) = chunk.keys.get(row) {
-            part.settled.push(Settled { key: *key, raise });
+            let row = chunk.raw.place(chunk.index[row]).row;
+            part.settled.push(Settled { key: *key, row, raise });
         }
     }
 
@@ -342,14 +361,20 @@ impl<'a> Gate<'a> {
             config: &self.plan.config,
             now: chrono::Utc::now(),
         };
-        let rejects: Vec<_> = rejects(chunk, records)
+        let refused: Vec<_> = rejects(chunk, records.clone())
             .map(|reject| Record::of(reject, chunk.raw.as_ref(), &context))
             .collect();
+        let replayed = part.fates.map_or_else(Vec::new, |fates| {
+            let numbers = rejects(chunk, records.clone()).map(|reject| reject.record);
+            let again: Vec<_> = numbers.zip(&refused).collect();
+            replayed(chunk, records, &fates, &again)
+        });
         Ok(Piece {
             inserts: pick(chunk, &part.inserts)?,
             changes: pick(chunk, &part.changes)?,
             settled: part.settled,
-            rejects,
+            rejects: refused,
+            replayed,
             permit,
         })
     }

@@ -14,10 +14,14 @@ mod error;
 pub mod gate;
 mod keys;
 pub mod lookup;
+mod replayed;
+mod telling;
 mod threaded;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
+pub use replayed::Replayed;
+pub use telling::Telling;
 pub use threaded::Threaded;
 
 use crate::chunk::{Mark, Notes, Permit, Tally};
@@ -54,6 +58,8 @@ impl Rows {
 pub struct Settled {
     /// Key hash.
     pub key: u128,
+    /// Row number in the source.
+    pub row: u64,
     /// Content hash, where the row is unchanged but comes from a higher release: the target's row
     /// is to be raised to it.
     pub raise: Option<u128>,
@@ -70,6 +76,8 @@ pub struct Piece {
     pub settled: Vec<Settled>,
     /// Refused rows.
     pub rejects: Vec<Record>,
+    /// Failed records of earlier runs that these rows were.
+    pub replayed: Vec<Replayed>,
     /// Memory given back when the piece has reached the target; shared by the pieces of a chunk.
     pub permit: Option<Arc<Permit>>,
 }

@@ -141,7 +141,8 @@ impl Checker<'_> {
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
         stages.push(Arc::new(Arc::new(Encode { key, lookup: None })) as Arc<dyn StageSpec>);
         let budget = Budget::new(memory::shares(self.request.limits.memory, 1).chunks);
-        self.stop.watch(&budget);
+        let stop = self.stop.child();
+        stop.watch(&budget);
         let plan = FlowPlan {
             stages: &stages,
             workers: self.request.limits.threads.max(1),
@@ -149,7 +150,7 @@ impl Checker<'_> {
             chunk_rows: self.request.limits.chunk_rows.unwrap_or(50_000),
             budget,
             meters: Arc::clone(meters),
-            stop: self.stop.clone(),
+            stop,
         };
         let source = input.table.open(Arc::clone(&input.schema), Mark::default())?;
         let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };

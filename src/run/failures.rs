@@ -50,7 +50,7 @@ pub fn list(folder: &Path) -> Result<Vec<FailedFile>, RunError> {
     Ok(files)
 }
 
-/// The files that a user names by a path or by a run.
+/// The files that a user names by a path or by a run; `latest` is the newest run that has some.
 pub fn find(folder: &Path, source: &str) -> Result<Vec<PathBuf>, RunError> {
     let path = Path::new(source);
     if path.is_file() {
@@ -60,12 +60,14 @@ pub fn find(folder: &Path, source: &str) -> Result<Vec<PathBuf>, RunError> {
     if source.ends_with(SUFFIX) && inside.is_file() {
         return Ok(vec![inside]);
     }
-    let wanted = |file: &FailedFile| file.runs.iter().any(|run| run.eq_ignore_ascii_case(source));
-    let files: Vec<PathBuf> = if folder.is_dir() {
-        list(folder)?.into_iter().filter(wanted).map(|file| file.path).collect()
-    } else {
-        Vec::new()
+    let there = if folder.is_dir() { list(folder)? } else { Vec::new() };
+    let newest = there.first().and_then(|file| file.runs.iter().max().cloned());
+    let run = match newest.as_deref() {
+        Some(newest) if source == "latest" => newest,
+        _ => source,
     };
+    let wanted = |file: &&FailedFile| file.runs.iter().any(|known| known.eq_ignore_ascii_case(run));
+    let files: Vec<_> = there.iter().filter(wanted).map(|file| file.path.clone()).collect();
     if files.is_empty() {
         let message =
             format!("{source}: no such file, and no run with refused rows in {}", folder.display());

@@ -92,13 +92,16 @@ fn input_summary(con: &Connection, run: &str, past: &PastInput) -> Result<InputS
     })
 }
 
+/// Takes rows of an answer with their columns; may stop the query.
+pub type EachRows<'a> = &'a mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>;
+
 /// Answers a question from the target, in bounded memory. `each` gets the columns and some rows, at
 /// least once, and may stop the query.
 pub fn sql(
     target: &TargetUrl,
     question: &str,
     memory: u64,
-    each: &mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>,
+    each: EachRows<'_>,
 ) -> Result<(), RunError> {
     let con = open(target, memory)?.connect()?;
     con.query_each(question, &[], |columns, rows| each(columns, rows)).map_err(|error| {

@@ -10,8 +10,13 @@ use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
 use crate::duck::Connection;
 use crate::flow::{Event, Observer, Stop};
-use crate::load::duckdb::{DuckTarget, InputKey, Ledger, State, TableSpec};
+use crate::load::dead_letter;
+use crate::load::duckdb::{
+    DuckTarget, Finish, InputKey, Ledger, State, Strategy, TableSpec, replays,
+};
 use crate::pack::Pack;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -24,7 +29,7 @@ pub fn ingest(
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
-    let mut session = Session::open(request, &pack, observer, stop)?;
+    let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
     let (summaries, status) = match outcome {
@@ -68,6 +73,10 @@ pub struct Session<'a> {
     pub run: String,
     /// Start, microseconds UTC.
     pub now: i64,
+    /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
+    touched: RefCell<BTreeSet<String>>,
+    /// Name of the command, for the ledger.
+    pub command: &'static str,
 }
 
 impl<'a> Session<'a> {
@@ -75,6 +84,7 @@ impl<'a> Session<'a> {
     pub fn open(
         request: &'a Request,
         pack: &'a Pack,
+        command: &'static str,
         observer: &'a dyn Observer,
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
@@ -83,7 +93,7 @@ impl<'a> Session<'a> {
         let temp = request.limits.temp_dir.as_deref();
         let target = DuckTarget::open(path, shares.target, temp)
             .map_err(|error| at_target(error.into(), path))?;
-        Ok(Self {
+        let session = Self {
             request,
             pack,
             observer,
@@ -93,22 +103,66 @@ impl<'a> Session<'a> {
             engine: agents::engine(pack)?,
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
-        })
+            command,
+            touched: RefCell::default(),
+        };
+        session.close_stopped_replays()?;
+        Ok(session)
     }
 
-    /// Goes on as the run that has left one of the inputs unfinished.
+    /// Ends replays that were stopped with what they have committed. Each of their records stands
+    /// for itself, so nothing depends on the rest, which the next replay takes up; and whatever is
+    /// loaded now must not come between a count of rows and its check.
+    fn close_stopped_replays(&self) -> Result<(), RunError> {
+        let con = self.target.connect()?;
+        for stopped in replays::stopped(&con)? {
+            let row = &stopped.row;
+            if let Some(file) = &row.failed_file {
+                let committed = Ledger::new(&con).range_ids(&row.run)?;
+                dead_letter::recover(Path::new(file), |range| committed.contains(range))?;
+            }
+            let kind = self.pack.kind(&stopped.kind);
+            if kind.is_none() && row.strategy == Strategy::Merge {
+                let message = format!("the pack no longer knows the type `{}`", stopped.kind);
+                return Err(RunError::new(RunErrorKind::Usage, message)
+                    .with_hint(format!("give the pack that run {} was started with", row.run)));
+            }
+            let spec = TableSpec {
+                name: stopped.table.clone(),
+                columns: Vec::new(),
+                key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
+                scope: Vec::new(),
+            };
+            let release = stopped.release.clone();
+            Finish { con: &con, spec: &spec, input: row, release }.close()?;
+            Ledger::new(&con).end_run(&row.run, "interrupted", "what was committed stays")?;
+        }
+        Ok(())
+    }
+
+    /// Goes on as the run that has left one of the inputs unfinished, or that ended early between
+    /// two of them.
     pub fn adopt(&mut self, inputs: &[Prepared]) -> Result<(), RunError> {
         if self.request.fresh {
             return Ok(());
         }
         let con = self.target.connect()?;
         for input in inputs {
-            if let State::Unfinished(row) = Ledger::new(&con).state(&self.key_of(input))? {
-                self.run = row.run;
-                break;
-            }
+            let ledger = Ledger::new(&con);
+            let open = match ledger.state(&self.key_of(input))? {
+                State::Unfinished(row) => row.run,
+                State::Finished(row) if !ledger.is_done(&row.run)? => row.run,
+                State::Finished(_) | State::New => continue,
+            };
+            self.run = open;
+            break;
         }
         Ok(())
+    }
+
+    /// Remembers that an input of a run was met.
+    pub fn touch(&self, run: &str) {
+        self.touched.borrow_mut().insert(run.to_owned());
     }
 
     /// What identifies an input.
@@ -145,7 +199,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
+    /// Loads inputs one after the other.
+    pub fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
         let mut summaries = Vec::new();
         for (index, input) in inputs.iter().enumerate() {
             if let Some(cause) = self.stop.cause() {
@@ -170,7 +225,7 @@ impl<'a> Session<'a> {
     /// Leaves word in the ledger that the run ended early. What is committed stays, and the same
     /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
     /// where the input is known.
-    fn give_up(&self, mut error: RunError) -> RunError {
+    pub fn give_up(&self, mut error: RunError) -> RunError {
         let status = match error.kind {
             RunErrorKind::Interrupted(_) => "interrupted",
             RunErrorKind::ErrorBudget => "over budget",
@@ -186,13 +241,20 @@ impl<'a> Session<'a> {
         error
     }
 
-    fn close(&self, summary: &Summary) -> Result<(), RunError> {
+    /// Ends the run in the ledger, with its summary.
+    pub fn close(&self, summary: &Summary) -> Result<(), RunError> {
+        let con = self.target.connect()?;
+        let ledger = Ledger::new(&con);
+        let text = serde_json::to_string(summary).unwrap_or_default();
+        for run in self.touched.borrow().iter() {
+            // A run that was killed at its very end is done now, too.
+            if !ledger.is_done(run)? && !ledger.has_unfinished(run)? {
+                ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
+            }
+        }
         if summary.status != RunStatus::Done {
             return Ok(());
         }
-        let con = self.target.connect()?;
-        let text = serde_json::to_string(summary).unwrap_or_default();
-        Ledger::new(&con).end_run(&self.run, "done", &text)?;
         con.checkpoint().map_err(crate::load::LoadError::from)?;
         Ok(())
     }
@@ -200,6 +262,11 @@ impl<'a> Session<'a> {
 
 /// What identifies an input: table, content, and everything that can change a row.
 pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
+    key_as(request, pack, input, &input.release().unwrap_or_default())
+}
+
+/// What would identify an input of another release.
+pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -> InputKey {
     let mut hasher = blake3::Hasher::new();
     let mut add = |part: &str| {
         hasher.update(part.as_bytes());
@@ -207,7 +274,7 @@ pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
     };
     add(&pack.hash);
     add(&input.kind_id(pack));
-    add(&input.release().unwrap_or_default());
+    add(release);
     add(&format!("{:?} {:?}", input.settled.county, input.mode));
     add(&serde_json::to_string(&*input.schema).unwrap_or_default());
     add(&request.agents.join(","));
@@ -226,7 +293,8 @@ fn at_target(mut error: RunError, path: &Path) -> RunError {
     error
 }
 
-fn summarize(
+/// The summary of a run.
+pub fn summarize(
     session: &Session<'_>,
     request: &Request,
     inputs: Vec<InputSummary>,

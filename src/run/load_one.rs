@@ -6,21 +6,22 @@ use super::error::{RunError, RunErrorKind};
 use super::ingest::Session;
 use super::prepare::Prepared;
 use super::problems::read_problems;
-use super::request::{Mode, OnAbort};
+use super::request::Mode;
+use super::resume::contiguous_end;
 use super::summary::InputSummary;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
 use crate::load::dead_letter;
 use crate::load::duckdb::{
     DuckWriter, Finish, InputKey, InputRow, KeyLookup, Ledger, ROW_GROUP, State, Strategy,
-    WritePlan, insert_findings, known_keys, scope_rows, side_table, table_rows,
+    WritePlan, insert_findings, known_keys, scope_rows, scope_text, side_table, table_rows,
 };
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::lookup::Lookup;
-use crate::load::{KeySet, LoadError, LoadErrorKind, Threaded, Writer};
+use crate::load::{KeySet, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,8 +31,8 @@ const CHUNK_ROWS_EXCEL: usize = 50_000;
 
 /// Loads one input.
 pub struct LoadOne<'a> {
-    session: &'a Session<'a>,
-    input: &'a Prepared,
+    pub(super) session: &'a Session<'a>,
+    pub(super) input: &'a Prepared,
     index: usize,
     of: usize,
     started: Instant,
@@ -67,58 +68,33 @@ impl<'a> LoadOne<'a> {
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
         match ledger.state(&key)? {
-            State::Finished(row) if !fresh => {
-                let mut summary = self.summary(Tally::default(), Vec::new());
-                summary.already_loaded_by = Some(row.run.clone());
-                summary.failed_file = row.failed_file;
-                summary.tally = row.tally;
-                Ok(LoadedInput::Already(Box::new(summary)))
-            }
+            State::Finished(row) if !fresh => Ok(self.already(row)),
             State::Unfinished(row) if !fresh => self.load(&row, true),
             State::Unfinished(row) => {
                 self.forget(&row)?;
-                self.begin(&ledger, &key)
+                self.begin(&key)
             }
             State::New | State::Finished(_) => {
+                if let (false, Some(row)) = (fresh, self.known_by_content(&ledger, &key)?) {
+                    return Ok(self.already(row));
+                }
                 self.refuse_changed(&ledger, &key)?;
-                self.begin(&ledger, &key)
+                self.begin(&key)
             }
         }
     }
 
-    /// E502: an unfinished input of this path had other content.
-    fn refuse_changed(&self, ledger: &Ledger<'_>, key: &InputKey) -> Result<(), RunError> {
-        let origin = &self.input.origin;
-        let Some(other) = ledger.unfinished_at(&origin.path, origin.sheet(), key)? else {
-            return Ok(());
-        };
-        if self.session.request.fresh {
-            self.forget(&other)?;
-            return Ok(());
-        }
-        Err(RunError::new(
-            RunErrorKind::Input,
-            format!(
-                "{}: run {} has loaded a part of this file, and its content has changed since",
-                origin.label(),
-                other.run
-            ),
-        )
-        .with_code("E502")
-        .with_hint("put the old file back and run the same command to finish it")
-        .with_hint("or give --fresh: the rows of the unfinished run are deleted first"))
+    fn already(&self, row: InputRow) -> LoadedInput {
+        self.session.touch(&row.run);
+        let mut summary = self.summary(Tally::default(), Vec::new());
+        summary.already_loaded_by = Some(row.run);
+        // A replay may have emptied it since.
+        summary.failed_file = row.failed_file.filter(|file| Path::new(file).exists());
+        summary.tally = row.tally;
+        LoadedInput::Already(Box::new(summary))
     }
 
-    fn forget(&self, row: &InputRow) -> Result<(), RunError> {
-        let con = self.session.target.connect()?;
-        self.finish(&con, row).rollback()?;
-        if let Some(file) = &row.failed_file {
-            dead_letter::recover(&PathBuf::from(file), |_| false).map_err(dead_letters)?;
-        }
-        Ok(())
-    }
-
-    fn begin(&self, ledger: &Ledger<'_>, key: &InputKey) -> Result<LoadedInput, RunError> {
+    fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.target.connect()?;
         let spec = &self.input.spec;
         spec.ensure(&con)?;
@@ -130,25 +106,26 @@ impl<'a> LoadOne<'a> {
             run,
             input,
             strategy: self.strategy(&con)?,
+            source: self.input.origin.label(),
+            config: key.config.clone(),
+            release: self.input.release(),
             rows_before: table_rows(&con, &spec.name)?,
             failed_file: Some(dead.path().display().to_string()),
             ranges: Vec::new(),
-            range_ids: Vec::new(),
             tally: Tally::default(),
         };
         let kind = self.input.kind_id(self.session.pack);
-        let release = self.input.release();
-        let origin = &self.input.origin;
+        let scope = scope_text(spec);
+        let path = &self.input.origin.path;
         con.transaction(|con| -> Result<(), LoadError> {
             let ledger = Ledger::new(con);
-            ledger.begin_run(&row.run, &self.session.request.version, "ingest")?;
-            ledger.begin_input(&row, key, &origin.path, &kind, release.as_deref())?;
+            ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
+            ledger.begin_input(&row, key, path, &kind, &scope)?;
             if row.strategy != Strategy::Insert {
                 spec.make_side(con, &side_table(&row.run, row.input))?;
             }
             Ok(())
         })?;
-        let _ = ledger;
         self.load(&row, false)
     }
 
@@ -206,11 +183,9 @@ impl<'a> LoadOne<'a> {
 
     fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
         let con = self.session.target.connect()?;
-        if let (true, Some(file)) = (resumed, &row.failed_file) {
-            let committed: std::collections::HashSet<_> = row.range_ids.iter().cloned().collect();
-            dead_letter::recover(&PathBuf::from(file), |range| committed.contains(range))
-                .map_err(dead_letters)?;
-        }
+        self.session.touch(&row.run);
+        let row = &if resumed { self.resume(&con, row)? } else { row.clone() };
+        let resumed = !row.ranges.is_empty();
         let start = contiguous_end(&row.ranges);
         let meters = Meters::new(agent_names(self.session.request));
         self.tell_start(&meters, resumed.then_some(start), row);
@@ -219,14 +194,15 @@ impl<'a> LoadOne<'a> {
             Ok(()) => {}
             Err(error) => return Err(self.abort(&con, row, error)),
         }
-        if !row.ranges.is_empty() || resumed || row.strategy != Strategy::Insert {
+        if resumed || row.strategy != Strategy::Insert {
             self.session.observer.on(&Event::Step("checking the account"));
         }
         let tally = self.finish(&con, row).close()?;
         let problems = read_problems(&con, &row.run, row.input)?;
         let mut summary = self.summary(tally, problems);
         summary.agents = meters.readings();
-        summary.failed_file = row.failed_file.clone().filter(|_| tally.rejected > 0);
+        let failed = self.failed_file(row).display().to_string();
+        summary.failed_file = (tally.rejected > 0).then_some(failed);
         summary.resumed_from = resumed.then_some(start.row.max(1));
         Ok(LoadedInput::Loaded(Box::new(summary)))
     }
@@ -261,7 +237,9 @@ impl<'a> LoadOne<'a> {
         agents::rehearse(&stages, self.input)?;
         stages.push(Arc::new(self.encoder(row)));
         let budget = Budget::new(shares.chunks);
-        self.session.stop.watch(&budget);
+        // What ends this input, such as `--limit`, does not end the run.
+        let stop = self.session.stop.child();
+        stop.watch(&budget);
         let plan = FlowPlan {
             stages: &stages,
             workers: request.limits.threads.max(1),
@@ -272,7 +250,7 @@ impl<'a> LoadOne<'a> {
             }),
             budget,
             meters: Arc::clone(meters),
-            stop: self.session.stop.clone(),
+            stop,
         };
         let source = self.input.table.open(Arc::clone(&self.input.schema), start)?;
         let flow_input = FlowInput { source, origin: Arc::clone(&self.input.origin) };
@@ -282,6 +260,7 @@ impl<'a> LoadOne<'a> {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
                 let writer = DuckWriter::new(self.session.target.connect()?, Arc::clone(&write))?;
+                let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)));
             }
             let mut gate = Gate::new(self.gate_plan(row, start), writers, seen, Arc::clone(meters));
@@ -315,6 +294,10 @@ impl<'a> LoadOne<'a> {
         let lookup = (row.strategy == Strategy::Merge).then(|| {
             let db = self.session.target.database().clone();
             let lookup = KeyLookup::new(db, self.input.spec.clone(), row.run.clone());
+            let lookup = match self.input.replay {
+                true => lookup.of_source(self.input.origin.label()),
+                false => lookup,
+            };
             Arc::new(lookup) as Arc<dyn Lookup>
         });
         let encode = Encode { key: self.key_columns(), lookup };
@@ -335,15 +318,12 @@ impl<'a> LoadOne<'a> {
             changes,
             provenance: crate::load::duckdb::Provenance {
                 run: row.run.clone(),
-                source: self.input.origin.label(),
+                // A resumed input may have come under another name; its rows bear the first one.
+                source: row.source.clone(),
                 release: self.input.release(),
                 loaded_at: self.session.now,
             },
-            dead: Arc::new(dead_letter::Writer::new(
-                &self.session.failed_dir(),
-                self.failed_stem(),
-                &row.run,
-            )),
+            dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
             meters: Arc::clone(meters),
         }
     }
@@ -353,13 +333,13 @@ impl<'a> LoadOne<'a> {
         &self,
         con: &crate::duck::Connection,
         row: &InputRow,
-        _meters: &Arc<Meters>,
+        meters: &Arc<Meters>,
     ) -> Result<KeySet, RunError> {
         let key = self.key_columns();
         if row.ranges.is_empty() || key.is_empty() {
             return Ok(KeySet::default());
         }
-        let plan = self.write_plan(row, _meters);
+        let plan = self.write_plan(row, meters);
         Ok(known_keys(con, &plan, &key)?)
     }
 
@@ -376,7 +356,10 @@ impl<'a> LoadOne<'a> {
             headers: self.input.schema.headers.clone(),
             config: self.session.key_of(self.input).config,
             rank: self.input.rank(),
-            group_rows: ROW_GROUP * self.session.shares.groups,
+            group_rows: request
+                .limits
+                .commit_rows
+                .unwrap_or(ROW_GROUP * self.session.shares.groups),
             committed: committed.filter(|range| range.end > start.record).collect(),
             start,
             before: row.tally,
@@ -402,37 +385,12 @@ impl<'a> LoadOne<'a> {
         facts
     }
 
-    fn finish<'b>(&'b self, con: &'b crate::duck::Connection, row: &'b InputRow) -> Finish<'b> {
+    pub(super) fn finish<'b>(
+        &'b self,
+        con: &'b crate::duck::Connection,
+        row: &'b InputRow,
+    ) -> Finish<'b> {
         Finish { con, spec: &self.input.spec, input: row, release: self.input.release() }
-    }
-
-    /// Says what stays, and deletes it where the user wants that.
-    fn abort(
-        &self,
-        con: &crate::duck::Connection,
-        row: &InputRow,
-        mut error: RunError,
-    ) -> RunError {
-        let over = matches!(error.kind, RunErrorKind::ErrorBudget) || error.is_rule();
-        if over && self.session.request.errors.on_abort == OnAbort::Rollback {
-            error.kept = Some(match self.forget(row) {
-                Ok(()) => "the rows of this run were deleted (--on-abort rollback)".into(),
-                Err(failed) => format!("the rows of this run could not be deleted: {failed}"),
-            });
-            return error;
-        }
-        if let Ok(tally) = Ledger::new(con).tally(&row.run, row.input) {
-            let stays = tally.inserted;
-            error.kept = Some(match tally.read {
-                0 => "nothing of this file was committed".into(),
-                read => format!(
-                    "{read} rows of {} are committed ({stays} inserted); the same command goes on \
-                     from there",
-                    self.input.origin.label()
-                ),
-            });
-        }
-        error
     }
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {
@@ -442,20 +400,4 @@ impl<'a> LoadOne<'a> {
         summary.seconds = self.started.elapsed().as_secs_f64();
         summary
     }
-}
-
-fn dead_letters(error: dead_letter::DeadLetterError) -> RunError {
-    RunError::new(RunErrorKind::Failed, error.to_string())
-}
-
-/// The end of the committed ranges that join without a gap from the first record on.
-fn contiguous_end(ranges: &[(Mark, Mark)]) -> Mark {
-    let mut end = Mark::default();
-    for (from, to) in ranges {
-        if from.record > end.record {
-            break;
-        }
-        end = end.max(*to);
-    }
-    end
 }

@@ -4,6 +4,7 @@
 //! events and returns a [`Summary`]. It never prints, never reads the environment, never exits.
 
 mod agents;
+mod bind;
 mod check;
 mod cross;
 mod error;
@@ -17,8 +18,10 @@ mod plan;
 mod policy;
 mod prepare;
 mod problems;
+mod replay;
 mod reprocess;
 mod request;
+mod resume;
 mod summary;
 
 pub use check::check;

@@ -4,14 +4,13 @@
 //! this order of trust; where columns and the inner file name contradict each other, the run stops
 //! before a row is loaded and shows both.
 
+use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::flow::{Event, Observer};
 use crate::load::duckdb::TableSpec;
-use crate::pack::{
-    Binding, Column, ColumnType, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle,
-};
+use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
 use std::sync::Arc;
 
@@ -43,6 +42,8 @@ pub struct Prepared {
     pub column_notes: Vec<(String, String)>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Whether these are failed records of an earlier run.
+    pub replay: bool,
 }
 
 impl Prepared {
@@ -93,11 +94,16 @@ pub fn prepare(
             prepared.push(prepare_table(file, table, request, pack)?);
         }
     }
+    in_load_order(&mut prepared);
+    Ok((prepared, skipped))
+}
+
+/// Highest rank first, then by name.
+pub(super) fn in_load_order(prepared: &mut [Prepared]) {
     prepared.sort_by(|a, b| {
         let name = |p: &Prepared| (p.origin.path.clone(), p.origin.sheet().map(str::to_owned));
         (&a.spec.name, b.rank(), name(a)).cmp(&(&b.spec.name, a.rank(), name(b)))
     });
-    Ok((prepared, skipped))
 }
 
 /// A file without a header (NAV) is known by its name or the user's word, before it is read.
@@ -142,20 +148,27 @@ fn prepare_table(
         None => Settled::default(),
     };
     let mut warnings = table.notes();
-    warnings.extend(settled.warnings.iter().cloned());
-    if table.sample().is_empty() {
-        warnings.push("E205: there is a header and no row below it".into());
+    if holds_no_rows(&*table) {
+        warnings.push("E205: the file has a header and no rows".into());
     }
+    warnings.extend(settled.warnings.iter().cloned());
     match kind {
         Some(at) => {
+            let format = file.format.name();
             let mut bound =
-                bind_roll(table, origin, file, at, evidence, settled, warnings, request, pack)?;
+                bind_roll(table, origin, format, at, evidence, settled, warnings, request, pack)?;
             let found = super::file_rules::check(&bound, &member, request, pack)?;
             bound.warnings.extend(found);
             Ok(bound)
         }
         None => bind_generic(table, origin, file, evidence, warnings, request),
     }
+}
+
+/// A sample without rows means no rows, unless the first record is larger than what was sampled.
+fn holds_no_rows(table: &dyn Table) -> bool {
+    let small = table.extent().bytes.is_none_or(|bytes| bytes < crate::source::SNIFF as u64);
+    table.sample().is_empty() && small
 }
 
 fn check_header(origin: &Origin, headers: &[String]) -> Result<(), RunError> {
@@ -207,10 +220,10 @@ fn find_kind(
             }
         };
     }
-    if let Some(at) = member.kind.as_deref().and_then(position) {
-        if pack.kinds[at].headerless {
-            return Ok((Some(at), format!("the file name {}", member.source)));
-        }
+    if let Some(at) = member.kind.as_deref().and_then(position)
+        && pack.kinds[at].headerless
+    {
+        return Ok((Some(at), format!("the file name {}", member.source)));
     }
     match pack.recognise(table.headers()) {
         Some(found) => {
@@ -228,15 +241,34 @@ fn find_kind(
             }
             Ok((position(&found.kind), found.evidence))
         }
-        // The columns that it lacks are told when it is bound.
-        None => match pack.resembles(table.headers()) {
-            Some(found) => Ok((position(&found.kind), found.evidence)),
-            None => Ok((None, "its columns are those of no roll".into())),
-        },
+        None => Ok(named_only(table.headers(), member, pack)),
     }
 }
 
-fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
+/// A file that is called a roll but lacks what a roll must have: where at least half of its header
+/// are columns of the roll it is taken for one (and then refused, naming what is missing), else it
+/// is a table of its own.
+fn named_only(headers: &[String], member: &NameFacts, pack: &Pack) -> (Option<usize>, String) {
+    let named = member.kind.as_deref();
+    let at = named.and_then(|id| pack.kinds.iter().position(|kind| kind.id == id));
+    let Some(at) = at else {
+        // A renamed key must not turn a roll into a plain table unnoticed.
+        let position = |id: &str| pack.kinds.iter().position(|kind| kind.id == id);
+        return match pack.resembles(headers) {
+            Some(found) => (position(&found.kind), found.evidence),
+            None => (None, "its columns are those of no roll".into()),
+        };
+    };
+    let kind = &pack.kinds[at];
+    if kind.bind(headers, member.year).bound() * 2 >= headers.len().max(1) {
+        return (Some(at), format!("the file name {}", member.source));
+    }
+    let id = kind.id.to_uppercase();
+    (None, format!("the name says {id}, but the columns are those of no roll"))
+}
+
+/// What the user's flags say.
+pub(super) fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
     let county = match &request.county {
         None => None,
         Some(text) => Some(county_number(text, pack).ok_or_else(|| {
@@ -293,165 +325,6 @@ fn whole(text: &str) -> Option<u16> {
     text.trim().trim_end_matches(".0").parse().ok()
 }
 
-#[expect(clippy::too_many_arguments, reason = "one step of prepare_table, split off for reading")]
-fn bind_roll(
-    table: Arc<dyn Table>,
-    origin: Arc<Origin>,
-    file: &InputFile,
-    at: usize,
-    evidence: String,
-    settled: Settled,
-    mut warnings: Vec<String>,
-    request: &Request,
-    pack: &Pack,
-) -> Result<Prepared, RunError> {
-    let kind = &pack.kinds[at];
-    let binding = bind(kind, table.headers(), settled.year);
-    if !binding.missing_required.is_empty() {
-        return Err(missing_required(&origin, kind, &binding));
-    }
-    warn_columns(&binding, table.headers(), &mut warnings);
-    let schema = roll_schema(kind, &binding, table.headers(), request);
-    let columns = roll_columns(kind);
-    let missing = kind
-        .columns
-        .iter()
-        .zip(&binding.columns)
-        .filter(|(_, field)| field.is_none())
-        .map(|(column, _)| (column.name.clone(), kind_of(column).duckdb()))
-        .collect();
-    let spec = TableSpec {
-        name: request.table.clone().unwrap_or_else(|| kind.table.clone()),
-        columns,
-        key: kind.key.clone(),
-        scope: scope_of(kind, &settled),
-    };
-    Ok(Prepared {
-        table,
-        origin,
-        format: file.format.name(),
-        kind: Some(at),
-        evidence,
-        settled,
-        schema: Arc::new(schema),
-        binding: Some(binding),
-        spec,
-        missing,
-        mode: request.mode.unwrap_or(Mode::Merge),
-        column_notes: Vec::new(),
-        warnings,
-    })
-}
-
-fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Binding {
-    if kind.headerless { kind.bind_positions(headers.len()) } else { kind.bind(headers, year) }
-}
-
-fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
-    let missing: Vec<_> = binding.missing_required.iter().map(|name| name.to_uppercase()).collect();
-    let message = format!(
-        "{}: a {} file must have {}",
-        origin.label(),
-        kind.id.to_uppercase(),
-        missing.join(", ")
-    );
-    let mut error = RunError::new(RunErrorKind::Input, message).with_code("E204");
-    for (header, meant) in &binding.near {
-        error = error.with_hint(format!("did you mean {meant} by \"{header}\"?"));
-    }
-    error.with_hint("--type generic loads the file as a plain table")
-}
-
-fn warn_columns(binding: &Binding, headers: &[String], warnings: &mut Vec<String>) {
-    if !binding.unknown.is_empty() {
-        let names: Vec<_> = binding.unknown.iter().map(|at| headers[*at].as_str()).collect();
-        let columns = counted(names.len(), "unknown column is", "unknown columns are");
-        let names = shortened(&names);
-        warnings.push(format!("{columns} kept in the JSON column _extra: {names}"));
-    }
-    if !binding.missing.is_empty() {
-        let names: Vec<_> = binding.missing.iter().map(String::as_str).collect();
-        let columns = counted(names.len(), "column of the kind is", "columns of the kind are");
-        let names = shortened(&names);
-        warnings.push(format!("{columns} not in the file, empty in the table: {names}"));
-    }
-}
-
-fn counted(number: usize, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-fn shortened(names: &[&str]) -> String {
-    if names.len() <= 8 {
-        return names.join(", ");
-    }
-    format!("{}, … ({} in all)", names[..8].join(", "), names.len())
-}
-
-/// The type of a pack column in the target.
-pub fn kind_of(column: &Column) -> ColumnKind {
-    match column.ty {
-        ColumnType::Text | ColumnType::Id | ColumnType::Code => ColumnKind::Text,
-        ColumnType::Integer => ColumnKind::Int,
-        ColumnType::Money => ColumnKind::BigInt,
-        ColumnType::Real => ColumnKind::Double,
-        ColumnType::Date => ColumnKind::Date,
-    }
-}
-
-fn roll_schema(
-    kind: &Kind,
-    binding: &Binding,
-    headers: &[String],
-    request: &Request,
-) -> ReadSchema {
-    let clean = request.agents.iter().any(|agent| agent == crate::transform::NAME);
-    let mut columns = Vec::new();
-    for (column, field) in kind.columns.iter().zip(&binding.columns) {
-        let Some(field) = *field else { continue };
-        let role = match column.ty {
-            ColumnType::Id => Role::Id,
-            ColumnType::Code => Role::Code,
-            ColumnType::Money => Role::Money,
-            _ => Role::Plain,
-        };
-        columns.push(ReadColumn {
-            name: column.name.clone(),
-            header: headers[field].clone(),
-            field,
-            kind: kind_of(column),
-            role,
-            width: column.width.filter(|_| clean),
-            max_len: column.max_len,
-            nulls: column.nulls.clone(),
-            key: kind.key.contains(&column.name),
-            clean,
-        });
-    }
-    let extra = binding.unknown.iter().map(|at| (*at, headers[*at].clone())).collect();
-    ReadSchema { columns, extra, headers: headers.to_vec() }
-}
-
-/// All columns of the table: the kind's own, then the derived ones.
-fn roll_columns(kind: &Kind) -> Vec<(String, String)> {
-    let own = kind.columns.iter().map(|column| (column.name.clone(), kind_of(column).duckdb()));
-    let derived = kind.derived.iter().map(|derived| (derived.name.clone(), derived.ty.clone()));
-    own.chain(derived).collect()
-}
-
-fn scope_of(kind: &Kind, settled: &Settled) -> Vec<(String, String)> {
-    let value = |name: &String| {
-        if Some(name) == kind.county_column.as_ref() {
-            settled.county.map(|county| county.to_string())
-        } else if Some(name) == kind.year_column.as_ref() {
-            settled.year.map(|year| year.to_string())
-        } else {
-            None
-        }
-    };
-    kind.scope.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
-}
-
 fn bind_generic(
     table: Arc<dyn Table>,
     origin: Arc<Origin>,
@@ -470,55 +343,71 @@ fn bind_generic(
     }
     let inferred = infer::infer(&*table, request.limits.threads)?;
     let names = column_names(table.headers());
-    let mut column_notes = Vec::new();
-    let mut columns = Vec::new();
-    for (field, (name, found)) in names.iter().zip(&inferred).enumerate() {
-        if let Some((place, value)) = found.first_misfits.first() {
-            column_notes.push((
-                name.clone(),
-                format!("{} because row {} holds \"{value}\"", found.kind.duckdb(), place.row),
-            ));
-        }
-        columns.push(ReadColumn {
-            name: name.clone(),
-            header: table.headers()[field].clone(),
+    let first_misfit = |(name, found): (&String, &infer::Inferred)| {
+        let (place, value) = found.first_misfits.first()?;
+        let ty = found.kind.duckdb();
+        Some((name.clone(), format!("{ty} because row {} holds \"{value}\"", place.row)))
+    };
+    let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
+    let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
+    let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
+    let format = file.format.name();
+    let plain = generic(table, origin, format, name, &kinds, mode);
+    Ok(Prepared { evidence, warnings, column_notes, ..plain })
+}
+
+/// A table of no known kind, with a type for each field.
+pub(super) fn generic(
+    table: Arc<dyn Table>,
+    origin: Arc<Origin>,
+    format: &'static str,
+    name: String,
+    kinds: &[ColumnKind],
+    mode: Mode,
+) -> Prepared {
+    let headers = table.headers().to_vec();
+    let named = column_names(&headers).into_iter().zip(&headers).zip(kinds);
+    let column =
+        |(field, ((name, header), kind)): (usize, ((String, &String), &ColumnKind))| ReadColumn {
+            name,
+            header: header.clone(),
             field,
-            kind: found.kind,
+            kind: *kind,
             role: Role::Plain,
             width: None,
             max_len: None,
             nulls: Vec::new(),
             key: false,
             clean: true,
-        });
-    }
+        };
+    let columns: Vec<_> = named.enumerate().map(column).collect();
     let spec = TableSpec {
-        name: request.table.clone().unwrap_or_else(|| table_name(file.content.name())),
+        name,
         columns: columns.iter().map(|column| (column.name.clone(), column.kind.duckdb())).collect(),
         key: Vec::new(),
         scope: Vec::new(),
     };
-    let schema = ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() };
-    Ok(Prepared {
+    Prepared {
         table,
         origin,
-        format: file.format.name(),
+        format,
         kind: None,
-        evidence,
+        evidence: String::new(),
         settled: Settled::default(),
-        schema: Arc::new(schema),
+        schema: Arc::new(ReadSchema { columns, extra: Vec::new(), headers }),
         binding: None,
         spec,
         missing: Vec::new(),
         mode,
-        column_notes,
-        warnings,
-    })
+        column_notes: Vec::new(),
+        warnings: Vec::new(),
+        replay: false,
+    }
 }
 
 /// Column names for a generic table: lower case, one underscore for anything else, made unique,
 /// `column_n` for a blank header.
-fn column_names(headers: &[String]) -> Vec<String> {
+pub(super) fn column_names(headers: &[String]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (at, header) in headers.iter().enumerate() {
         let mut name = plain_name(header);

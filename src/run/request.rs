@@ -112,6 +112,8 @@ pub struct Limits {
     pub threads: usize,
     /// Most rows of a chunk; `None`: by format and measurement.
     pub chunk_rows: Option<usize>,
+    /// New rows of a commit; `None`: whole row groups of the target. Any other number is slower.
+    pub commit_rows: Option<u64>,
     /// Connections that write to the target at the same time.
     pub writers: usize,
     /// Spill and spool files.

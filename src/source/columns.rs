@@ -6,7 +6,7 @@
 pub use super::cell::Cell;
 use super::cell::{EXACT, moment_text, number_text};
 use super::number;
-use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role};
+use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role, blank};
 use polars::prelude::*;
 use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::MutableBitmap;
@@ -334,7 +334,7 @@ impl ColumnBuilder {
         let name: PlSmallStr = self.spec.name.as_str().into();
         let validity = self.validity.map(Into::into);
         let series = match self.values {
-            Values::Blank => Series::full_null(name, self.len, &polars_type(self.spec.kind)),
+            Values::Blank => blank(name, self.len, &polars_type(self.spec.kind)),
             Values::Int(values) => {
                 let ca = Int32Chunked::with_chunk(name, primitive(values, validity));
                 if self.spec.kind == ColumnKind::Date {

@@ -134,7 +134,11 @@ fn open_archive(
     if files.len() == before {
         let label = path.display().to_string();
         let message = "the archive holds no file that can be read";
-        return Err(SourceError::new(SourceErrorKind::NotTheFormat, label, message));
+        let error = SourceError::new(SourceErrorKind::NotTheFormat, label, message);
+        let found = skipped.last().map(|last| format!("in it is {last}"));
+        return Err(
+            error.with_hint(found.unwrap_or_else(|| "it is empty; download it again".into()))
+        );
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ pub mod parquet;
 
 pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
-pub use input::{InputFile, resolve};
+pub use input::{InputFile, SNIFF, resolve};
 
 use crate::chunk::{Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
 use polars::prelude::DataFrame;

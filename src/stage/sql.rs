@@ -19,10 +19,10 @@ pub struct Engine {
     db: Arc<Database>,
 }
 
-/// A worker's connection to the engine, and the projection it has prepared last.
+/// A worker's connection to the engine, and the statements it has prepared.
 pub struct Session {
     con: Connection,
-    prepared: Option<(String, Schema, Prepared)>,
+    prepared: Vec<(String, Schema, Prepared)>,
 }
 
 /// A named SQL expression.
@@ -47,20 +47,28 @@ pub struct Joined {
     pub on: String,
 }
 
-/// A query over one chunk.
+/// Queries over one chunk.
+///
+/// The expressions are cut into batches, run one after the other: a query holds one vector for each
+/// node of its expressions and blocks for each join (72 rules at once: 60 MB a worker).
 #[derive(Debug, Clone)]
 pub struct Projection {
     stage: &'static str,
-    sql: String,
-    width: usize,
+    batches: Vec<String>,
+    chained: bool,
 }
+
+/// Expressions of a batch.
+const BATCH: usize = 24;
+/// Lookups of a batch.
+const BATCH_JOINS: usize = 2;
+
+/// Name, header and rows of a code table; all columns are text.
+pub type CodeTable<'a> = (&'a str, &'a [String], &'a [Vec<String>]);
 
 impl Engine {
     /// An engine with code tables: (name, header, rows); all columns are text.
-    pub fn new(
-        tables: &[(&str, &[String], &[Vec<String>])],
-        memory: u64,
-    ) -> Result<Self, DuckError> {
+    pub fn new(tables: &[CodeTable<'_>], memory: u64) -> Result<Self, DuckError> {
         let settings = Settings {
             memory_limit: Some(memory),
             threads: Some(1),
@@ -78,13 +86,13 @@ impl Engine {
 
     /// A connection for one worker.
     pub fn session(&self) -> Result<Session, DuckError> {
-        Ok(Session { con: self.db.connect()?, prepared: None })
+        Ok(Session { con: self.db.connect()?, prepared: Vec::new() })
     }
 }
 
 impl Session {
-    /// The statement prepared for this query and shape of frame; a worker meets the same one for
-    /// every chunk of an input.
+    /// The statement prepared for this query and shape of frame; a worker meets the same few for
+    /// every chunk of an input. Each has a view of its own: replacing one would unprepare the others.
     fn prepare(
         &mut self,
         sql: &str,
@@ -93,14 +101,17 @@ impl Session {
     ) -> Result<&mut Prepared, DuckError> {
         let schema = frame.schema();
         let known = |held: &(String, Schema, Prepared)| held.0 == sql && held.1 == **schema;
-        let held = match self.prepared.take().filter(known) {
-            Some(held) => held,
+        let at = match self.prepared.iter().position(known) {
+            Some(at) => at,
             None => {
-                let prepared = self.con.prepare_over(CHUNK, view, sql)?;
-                (sql.to_owned(), (**schema).clone(), prepared)
+                let name = format!("{CHUNK}_{}", self.prepared.len());
+                let text = sql.replace(SOURCE, &name);
+                let prepared = self.con.prepare_over(&name, view, &text)?;
+                self.prepared.push((sql.to_owned(), (**schema).clone(), prepared));
+                self.prepared.len() - 1
             }
         };
-        Ok(&mut self.prepared.insert(held).2)
+        Ok(&mut self.prepared[at].2)
     }
 }
 
@@ -157,6 +168,8 @@ pub fn substitute(sql: &str, parameters: &BTreeMap<&str, String>) -> String {
 }
 
 const CHUNK: &str = "chunk";
+/// Stands in a batch for the view that it reads.
+const SOURCE: &str = "\u{1}source\u{1}";
 const ROW: &str = "_i";
 
 impl Projection {
@@ -169,44 +182,49 @@ impl Projection {
         joins: &[Joined],
         missing: &[(String, String)],
     ) -> Self {
-        let item = |expression: &Expression| {
-            let Expression { name, ty, sql } = expression;
-            match ty {
-                Some(ty) => format!("CAST(({sql}) AS {ty}) AS {}", quote(name)),
-                None => format!("({sql}) AS {}", quote(name)),
-            }
-        };
-        let items: Vec<_> = expressions.iter().map(item).collect();
-        let joins: String = joins
-            .iter()
-            .map(|join| {
-                let Joined { alias, table, on } = join;
-                format!(" LEFT JOIN {} AS {} ON {on}", quote(table), quote(alias))
-            })
+        let batches = batches(expressions, joins)
+            .into_iter()
+            .map(|batch| batch_sql(batch, joins, missing))
             .collect();
-        let nulls: String = missing
-            .iter()
-            .map(|(name, ty)| format!(", CAST(NULL AS {ty}) AS {}", quote(name)))
-            .collect();
-        let sql = format!(
-            "SELECT {CHUNK}.{ROW}, {} FROM (SELECT *{nulls} FROM {CHUNK}) AS {CHUNK}{joins}",
-            items.join(", ")
-        );
-        Self { stage, sql, width: expressions.len() }
+        Self { stage, batches, chained: true }
+    }
+
+    /// No expression uses the name of another (rules).
+    #[must_use]
+    pub fn independent(self) -> Self {
+        Self { chained: false, ..self }
     }
 
     /// Nothing to compute.
     pub fn is_empty(&self) -> bool {
-        self.width == 0
+        self.batches.is_empty()
     }
 
     /// One output column for each expression, in the order of the chunk's rows.
     pub fn run(&self, session: &mut Session, frame: &DataFrame) -> Result<Vec<Column>, StageError> {
-        if self.is_empty() {
-            return Ok(Vec::new());
+        let mut all = Vec::new();
+        let mut grown = frame.clone();
+        for sql in &self.batches {
+            let columns = self.run_batch(session, sql, &grown)?;
+            // A later expression may use the names of earlier ones.
+            if self.batches.len() > 1 && self.chained {
+                grown = grown
+                    .hstack(&columns)
+                    .map_err(|error| StageError::new(self.stage, error.to_string()))?;
+            }
+            all.extend(columns);
         }
+        Ok(all)
+    }
+
+    fn run_batch(
+        &self,
+        session: &mut Session,
+        sql: &str,
+        frame: &DataFrame,
+    ) -> Result<Vec<Column>, StageError> {
         let height = frame.height();
-        let result = self.query(session, frame).map_err(|error| self.explain(&error))?;
+        let result = self.query(session, sql, frame).map_err(|error| self.explain(&error))?;
         let result = result.into_polars().map_err(|error| self.explain(&error))?;
         if result.height() != height {
             let message = format!(
@@ -223,11 +241,16 @@ impl Projection {
         }
     }
 
-    fn query(&self, session: &mut Session, frame: &DataFrame) -> Result<Frame, DuckError> {
+    fn query(
+        &self,
+        session: &mut Session,
+        sql: &str,
+        frame: &DataFrame,
+    ) -> Result<Frame, DuckError> {
         let mut view = Frame::from_polars(frame)?;
         let rows = PrimitiveArray::<i32>::from_vec((0..frame.height() as i32).collect());
         view.push(ROW, Box::new(rows))?;
-        session.prepare(&self.sql, frame, &view)?.run(view)
+        session.prepare(sql, frame, &view)?.run(view)
     }
 
     /// DuckDB may swap the sides of a join and give rows in another order.
@@ -245,6 +268,59 @@ impl Projection {
         StageError::new(self.stage, format!("an expression failed: {}", error.message))
             .with_hint("correct the expression in the pack or the rules file")
     }
+}
+
+/// Cuts expressions into runs that are small in number and in lookups.
+fn batches<'e>(expressions: &'e [Expression], joins: &[Joined]) -> Vec<&'e [Expression]> {
+    let mut batches = Vec::new();
+    let mut from = 0;
+    for to in 1..=expressions.len() {
+        let full = to - from == BATCH;
+        let next_is_too_much = expressions
+            .get(to)
+            .is_some_and(|_| joins_of(&expressions[from..=to], joins).count() > BATCH_JOINS);
+        if full || next_is_too_much || to == expressions.len() {
+            batches.push(&expressions[from..to]);
+            from = to;
+        }
+    }
+    batches
+}
+
+/// The lookups that expressions speak of.
+fn joins_of<'j>(
+    expressions: &[Expression],
+    joins: &'j [Joined],
+) -> impl Iterator<Item = &'j Joined> {
+    joins.iter().filter(move |join| {
+        let prefix = format!("{}.", join.alias);
+        expressions.iter().any(|expression| expression.sql.contains(&prefix))
+    })
+}
+
+fn batch_sql(expressions: &[Expression], joins: &[Joined], missing: &[(String, String)]) -> String {
+    let item = |expression: &Expression| {
+        let Expression { name, ty, sql } = expression;
+        match ty {
+            Some(ty) => format!("CAST(({sql}) AS {ty}) AS {}", quote(name)),
+            None => format!("({sql}) AS {}", quote(name)),
+        }
+    };
+    let items: Vec<_> = expressions.iter().map(item).collect();
+    let joins: String = joins_of(expressions, joins)
+        .map(|join| {
+            let Joined { alias, table, on } = join;
+            format!(" LEFT JOIN {} AS {} ON {on}", quote(table), quote(alias))
+        })
+        .collect();
+    let nulls: String = missing
+        .iter()
+        .map(|(name, ty)| format!(", CAST(NULL AS {ty}) AS {}", quote(name)))
+        .collect();
+    format!(
+        "SELECT {CHUNK}.{ROW}, {} FROM (SELECT *{nulls} FROM {SOURCE}) AS {CHUNK}{joins}",
+        items.join(", ")
+    )
 }
 
 /// Where each row went, if not to its own place.

@@ -1,13 +1,21 @@
 //! The one integration-test binary: the program as users run it.
 
+mod catalog;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod crash;
 mod damage;
 #[path = "../../examples/damage/compare.rs"]
 mod damage_compare;
 mod derived;
 mod file_rules;
+mod layering;
+mod loaded;
+mod modes;
+mod real_roll;
+mod reprocess;
+mod roll;
 mod support;
 
 /// A file that is not a module of this binary would never run.

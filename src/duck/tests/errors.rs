@@ -90,6 +90,7 @@ fn a_file_is_open_once_in_a_process() {
 
 /// Not a test of its own: the other process of the next test.
 #[test]
+#[expect(clippy::print_stdout, reason = "read by the other process")]
 fn child_holds_a_database() {
     let Ok(path) = std::env::var("ETL_TEST_HOLD") else { return };
     let _db = Database::open(Path::new(&path), &Settings::default()).unwrap();
@@ -155,6 +156,7 @@ fn lock_messages_of_all_systems_are_understood() {
 
 /// Not a test of its own: the other process of the next test.
 #[test]
+#[expect(clippy::print_stdout, reason = "read by the other process")]
 fn child_far_from_greenwich() {
     if std::env::var_os("ETL_TEST_ZONE").is_none() {
         return;

@@ -265,11 +265,17 @@ fn distrusted(header: &str, text: &str, errors: &[Problem]) -> Option<MisfitKind
         let same = error.column.as_deref() == Some(header)
             && error.value.as_deref() == Some(quotable(text).as_str());
         match error.code {
-            Code::E306 if same => Some(MisfitKind::IdInexact),
+            Code::E306 if same && is_inexact(text) => Some(MisfitKind::IdInexact),
             Code::E301 if same && is_cell_error(text) => Some(MisfitKind::CellError),
             _ => None,
         }
     })
+}
+
+/// A number that a workbook cannot hold exactly. Other damage to ids shows in their text.
+fn is_inexact(text: &str) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    text.trim().parse::<f64>().is_ok_and(|number| number.abs() >= EXACT)
 }
 
 fn is_cell_error(text: &str) -> bool {

@@ -4,31 +4,41 @@ use super::corrections::{Content, Corrections};
 use super::error::{DeadLetterError, Faults};
 use super::lines::{At, without_bom};
 use super::replay::{Entry, Replay, ReplayBuilder};
-use super::{Record, grid, read};
+use super::{Record, RecordId, grid, read};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Reads `input` (JSONL, CSV or XLSX) and joins it by id with the failed-record files `originals`,
-/// where the rows' provenance stands. Rows that `input` leaves out are not replayed. With a JSONL
-/// and no originals (or itself among them) its own records are replayed. Of several attempts at one
-/// row the latest counts. All faults of a sheet are reported together, and then nothing is replayed.
-pub fn import(input: &Path, originals: &[PathBuf]) -> Result<Replay, DeadLetterError> {
+/// where the rows' provenance stands. Rows that `input` leaves out are not replayed, nor are those
+/// whose record is gone because an earlier replay has used it up (`used`). With a JSONL of which no
+/// record is in the originals (or which is one of them) its own records are replayed. Of several
+/// attempts at one row the latest counts. All faults of a sheet are reported together, and then
+/// nothing is replayed.
+pub fn import(
+    input: &Path,
+    originals: &[PathBuf],
+    used: impl Fn(RecordId) -> bool,
+) -> Result<Replay, DeadLetterError> {
     let mut faults = Faults::default();
     let head = head(input)?;
     let corrections = if head.starts_with(b"PK\x03\x04") {
         Corrections::of_grids(grid::read_workbook(input, &mut faults)?, &mut faults)
     } else if without_bom(&head).trim_ascii_start().starts_with(b"{") {
-        if originals.is_empty() || originals.iter().any(|path| is_same_file(path, input)) {
-            return direct(input);
+        if originals.iter().any(|path| is_same_file(path, input)) {
+            return import_records(&[input.to_owned()]);
         }
-        Corrections::of_records(numbered(input)?, &mut faults)
+        let corrections = Corrections::of_records(numbered(input)?, &mut faults);
+        if !has_any(originals, &corrections)? {
+            return import_records(&[input.to_owned()]);
+        }
+        corrections
     } else if head.trim_ascii().is_empty() {
-        return direct(input);
+        return import_records(&[input.to_owned()]);
     } else {
         Corrections::of_grids(grid::read_csv(input)?, &mut faults)
     };
-    joined(input, originals, corrections, faults)
+    joined(input, originals, corrections, faults, used)
 }
 
 fn head(path: &Path) -> Result<Vec<u8>, DeadLetterError> {
@@ -53,19 +63,33 @@ fn numbered(path: &Path) -> Result<Vec<(u64, Record)>, DeadLetterError> {
         .collect()
 }
 
-/// Every record of the file as it stands.
-fn direct(path: &Path) -> Result<Replay, DeadLetterError> {
-    let mut builder = ReplayBuilder::new(vec![path.to_owned()]);
-    each(path, |at, record| {
-        builder.add(Entry {
-            record: &record,
-            file: 0,
-            at,
-            content: Content::AsRecorded,
-            changed: Vec::new(),
-        });
-    })?;
+/// Every record of failed-record files as it stands, the latest attempt of each row.
+pub fn import_records(files: &[PathBuf]) -> Result<Replay, DeadLetterError> {
+    let mut builder = ReplayBuilder::new(files.to_vec());
+    for (file, path) in files.iter().enumerate() {
+        each(path, |at, record| {
+            builder.add(Entry {
+                record: &record,
+                file,
+                at,
+                content: Content::AsRecorded,
+                changed: Vec::new(),
+            });
+        })?;
+    }
     Ok(builder.finish())
+}
+
+/// Whether a correction belongs to one of the records.
+fn has_any(originals: &[PathBuf], corrections: &Corrections) -> Result<bool, DeadLetterError> {
+    for path in originals {
+        for record in read(path)? {
+            if corrections.contains(record?.id) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 fn joined(
@@ -73,6 +97,7 @@ fn joined(
     originals: &[PathBuf],
     mut corrections: Corrections,
     mut faults: Faults,
+    used: impl Fn(RecordId) -> bool,
 ) -> Result<Replay, DeadLetterError> {
     let mut builder = ReplayBuilder::new(originals.to_vec());
     for (file, path) in originals.iter().enumerate() {
@@ -91,7 +116,7 @@ fn joined(
             }
         })?;
     }
-    corrections.unknown(|id| builder.knows(id), &mut faults);
+    corrections.unknown(|id| builder.knows(id) || used(id), &mut faults);
     faults.check(input)?;
     Ok(builder.finish())
 }

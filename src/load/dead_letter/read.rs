@@ -110,10 +110,11 @@ pub fn list(folder: &Path) -> Result<Vec<FailedFile>, DeadLetterError> {
         }
     }
     paths.sort();
-    paths.iter().map(|path| summarise(path)).collect()
+    paths.iter().map(|path| inspect(path)).collect()
 }
 
-fn summarise(path: &Path) -> Result<FailedFile, DeadLetterError> {
+/// What a failed-record file holds; damage is told, not an error.
+pub fn inspect(path: &Path) -> Result<FailedFile, DeadLetterError> {
     let file = File::open(path).map_err(DeadLetterError::io("open the file", path))?;
     let mut found = FailedFile {
         path: path.to_owned(),

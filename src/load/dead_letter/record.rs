@@ -202,6 +202,11 @@ impl Record {
         }
     }
 
+    /// What a replay of the record as it stands has as its content; see [`super::ReplayRow`].
+    pub fn content(&self) -> u128 {
+        super::replay::content(self)
+    }
+
     /// Everything that is wrong, one line each, for people.
     pub fn explain(&self) -> String {
         let lines: Vec<_> = self.errors.iter().map(sentence).collect();

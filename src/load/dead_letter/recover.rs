@@ -1,10 +1,13 @@
-//! After a stop: keeps the records whose range was committed, drops the others.
+//! Dropping records from a file: after a stop those whose range was never committed, after a replay
+//! those that it has used up.
 
+use super::RecordId;
 use super::error::DeadLetterError;
-use super::lines::{At, Lines};
+use super::lines::{At, Lines, without_bom};
 use super::read::damaged;
 use super::write::sync_folder;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::fs::{self, File};
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -23,10 +26,42 @@ struct JustRange {
     range: String,
 }
 
+#[derive(Deserialize)]
+struct JustId {
+    id: RecordId,
+    run: String,
+}
+
 /// Brings one run's file to the state of the ledger: `keep` says whether a range is in it. Kept
 /// lines stay byte for byte; a file that needs no change is not written; one without a record left
 /// is removed, as if it had never been begun. Safe to stop and to repeat.
 pub fn recover(path: &Path, keep: impl Fn(&str) -> bool) -> Result<Recovered, DeadLetterError> {
+    filter(path, Broken::LeftOver, |stub: &JustRange| keep(&stub.range))
+}
+
+/// Drops the records that a replay has used up, known by their id and the run that refused them. As
+/// careful as [`recover`], but a line that is no record is an error: somebody may be editing it.
+pub fn discard(
+    path: &Path,
+    used: impl Fn(RecordId, &str) -> bool,
+) -> Result<Recovered, DeadLetterError> {
+    filter(path, Broken::Error, |stub: &JustId| !used(stub.id, &stub.run))
+}
+
+/// What a line that is no record means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    /// Left over from a commit that never happened, where no record follows that was committed.
+    LeftOver,
+    /// Damage.
+    Error,
+}
+
+fn filter<T: DeserializeOwned>(
+    path: &Path,
+    broken: Broken,
+    keep: impl Fn(&T) -> bool,
+) -> Result<Recovered, DeadLetterError> {
     let spare = spare_path(path);
     match fs::remove_file(&spare) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -41,7 +76,7 @@ pub fn recover(path: &Path, keep: impl Fn(&str) -> bool) -> Result<Recovered, De
         opened => opened.map_err(DeadLetterError::io("open the file", path))?,
     };
     let permissions = file.metadata().map(|meta| meta.permissions());
-    let survey = survey(path, &keep)?;
+    let survey = survey(path, broken, &keep)?;
     drop(file);
     if survey.clean {
         return Ok(survey.recovered);
@@ -78,15 +113,19 @@ struct Survey {
 }
 
 /// First pass: counts, and refuses a file that is damaged where it was once durable.
-fn survey(path: &Path, keep: &impl Fn(&str) -> bool) -> Result<Survey, DeadLetterError> {
+fn survey<T: DeserializeOwned>(
+    path: &Path,
+    tolerance: Broken,
+    keep: &impl Fn(&T) -> bool,
+) -> Result<Survey, DeadLetterError> {
     let mut survey = Survey { recovered: Recovered::default(), clean: true };
     let mut broken: Option<(At, serde_json::Error)> = None;
     each_line(path, |at, text| {
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
-        match serde_json::from_slice::<JustRange>(text) {
-            Ok(JustRange { range }) if keep(&range) => {
+        match serde_json::from_slice::<T>(without_bom(text)) {
+            Ok(stub) if keep(&stub) => {
                 if let Some((at, error)) = &broken {
                     // This record was synced, and with it all before it.
                     return Err(damaged(path, *at, error));
@@ -96,6 +135,7 @@ fn survey(path: &Path, keep: &impl Fn(&str) -> bool) -> Result<Survey, DeadLette
                 return Ok(());
             }
             Ok(_) => {}
+            Err(error) if tolerance == Broken::Error => return Err(damaged(path, at, &error)),
             Err(error) => {
                 broken.get_or_insert((at, error));
             }
@@ -108,15 +148,15 @@ fn survey(path: &Path, keep: &impl Fn(&str) -> bool) -> Result<Survey, DeadLette
 }
 
 /// Second pass: copies what is kept.
-fn write_kept(
+fn write_kept<T: DeserializeOwned>(
     path: &Path,
     spare: &Path,
-    keep: &impl Fn(&str) -> bool,
+    keep: &impl Fn(&T) -> bool,
 ) -> Result<(), DeadLetterError> {
     let trouble = || DeadLetterError::io("write", spare);
     let mut out = BufWriter::new(File::create(spare).map_err(trouble())?);
-    each_line(path, |_, text| match serde_json::from_slice::<JustRange>(text) {
-        Ok(JustRange { range }) if keep(&range) => {
+    each_line(path, |_, text| match serde_json::from_slice::<T>(without_bom(text)) {
+        Ok(stub) if keep(&stub) => {
             out.write_all(text).and_then(|()| out.write_all(b"\n")).map_err(trouble())
         }
         _ => Ok(()),

@@ -20,6 +20,8 @@ pub struct ReplayRow {
     pub id: RecordId,
     /// Row in the source that it came from.
     pub row: u64,
+    /// The run that refused it last.
+    pub run: String,
     /// Attempts so far.
     pub attempt: u32,
     /// Fields that differ from the record, `_line` for a corrected line.
@@ -29,6 +31,13 @@ pub struct ReplayRow {
     pub(super) byte: u64,
     pub(super) length: u64,
     digest: [u8; 16],
+}
+
+impl ReplayRow {
+    /// Hash of the id and of the text that will be read: the same text fails in the same way.
+    pub fn content(&self) -> u128 {
+        u128::from_be_bytes(self.digest)
+    }
 }
 
 /// What is to be replayed, one table for each input that the records came from.
@@ -156,6 +165,7 @@ impl ReplayBuilder {
         group.rows.push(ReplayRow {
             id: record.id,
             row: record.row,
+            run: record.run.clone(),
             attempt: record.attempt,
             changed,
             digest: digest(record.id, values.as_deref(), line),
@@ -191,6 +201,13 @@ impl ReplayBuilder {
         }
         Replay { tables }
     }
+}
+
+/// What a replay of a record as it stands would have as its [`ReplayRow::content`].
+pub(super) fn content(record: &Record) -> u128 {
+    let values: Vec<_> = record.raw.iter().map(|(_, value)| value.as_str()).collect();
+    let line = record.line().map(|(text, _)| text);
+    u128::from_be_bytes(digest(record.id, line.is_none().then_some(values.as_slice()), line))
 }
 
 /// What a record brings, so that the same corrections are the same input.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 ///
 /// A run over it takes [`ReplayTable::origin`] for `_etl_source` and for what messages name, and
 /// [`Table::fingerprint`] for the ledger.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ReplayTable {
     inner: Arc<Inner>,
     fingerprint: Fingerprint,
@@ -66,7 +66,8 @@ impl ReplayTable {
         &self.inner.rows
     }
 
-    pub(super) fn retain(&mut self, keep: impl Fn(&ReplayRow) -> bool) {
+    /// Leaves out records; see [`super::Replay::retain`].
+    pub fn retain(&mut self, keep: impl FnMut(&ReplayRow) -> bool) {
         let inner = Arc::make_mut(&mut self.inner);
         inner.rows.retain(keep);
         self.fingerprint = fingerprint(&inner.headers, &inner.rows);

@@ -30,7 +30,11 @@ struct State {
 impl Writer {
     /// A writer for `<stem of input>.<run>.failed.jsonl` in `folder`. Touches nothing.
     pub fn new(folder: &Path, input: &str, run: &str) -> Self {
-        let path = folder.join(file_name(input, run));
+        Self::at(folder.join(file_name(input, run)))
+    }
+
+    /// A writer that goes on with a file. Touches nothing.
+    pub fn at(path: PathBuf) -> Self {
         let length = path.metadata().map_or(0, |meta| meta.len());
         Self { path, state: Mutex::new(State { length, ..State::default() }) }
     }

@@ -2,6 +2,7 @@
 
 use super::SCHEMA;
 use super::ledger::{InputRow, Ledger};
+use super::meet;
 use super::table::{Strategy, TableSpec};
 use crate::chunk::Tally;
 use crate::duck::{Connection, Value, quote};
@@ -54,20 +55,19 @@ impl Finish<'_> {
             if self.input.strategy != Strategy::Replace {
                 con.execute_with(
                     &format!(
-                        "DELETE FROM {} WHERE _etl_run = ? AND _etl_source = (SELECT \
-                         any_value(CASE WHEN sheet IS NULL THEN path ELSE \
-                         path || ', sheet \"' || sheet || '\"' END) \
-                         FROM etl.inputs WHERE run = ? AND input = ?)",
+                        "DELETE FROM {} WHERE _etl_run = ? AND _etl_source = ?",
                         quote(&self.spec.name)
                     ),
-                    &[Value::from(run.as_str()), Value::from(run.as_str()), Value::from(input)],
+                    &[Value::from(run.as_str()), Value::from(self.input.source.as_str())],
                 )?;
             }
+            meet::forget_rewritten(con, self.input)?;
             self.drop_side()?;
             self.forget_settled()?;
             let gone = [Value::from(run.as_str()), Value::from(input)];
             con.execute_with("DELETE FROM etl.ranges WHERE run = ? AND input = ?", &gone)?;
             con.execute_with("DELETE FROM etl.problems WHERE run = ? AND input = ?", &gone)?;
+            con.execute_with("DELETE FROM etl.reprocessed WHERE run = ? AND input = ?", &gone)?;
             Ledger::new(con).end_input(run, input, "rolled back", &Tally::default())
         })
     }
@@ -84,11 +84,14 @@ impl Finish<'_> {
     fn apply_changes(&self, tally: &Tally) -> Result<(), LoadError> {
         let (table, side) = (quote(&self.spec.name), self.side());
         if tally.updated > 0 {
-            let deleted = self.con.execute(&format!(
-                "DELETE FROM {table} AS t USING {side} AS s WHERE {}",
-                self.spec.key_join("t", "s")
-            ))?;
-            let added = self.con.execute(&format!("INSERT INTO {table} SELECT * FROM {side}"))?;
+            let join = self.spec.key_join("t", "s");
+            let rows = format!("{table} AS t JOIN {side} AS s ON {join}");
+            meet::note_rewritten(self.con, &self.spec.name, &rows)?;
+            let deleted = self
+                .con
+                .execute(&format!("DELETE FROM {table} AS t USING {side} AS s WHERE {join}"))?;
+            let insert = format!("INSERT INTO {table} BY NAME SELECT * FROM {side}");
+            let added = self.con.execute(&insert)?;
             if deleted != tally.updated || added != tally.updated {
                 return Err(gap(format!(
                     "{} rows were to be updated, {deleted} were replaced by {added}",
@@ -117,9 +120,12 @@ impl Finish<'_> {
     /// Puts the side table in the place of the scope. Returns the rows that went.
     fn swap_scope(&self) -> Result<u64, LoadError> {
         let (table, side) = (quote(&self.spec.name), self.side());
-        let gone =
-            self.con.execute(&format!("DELETE FROM {table} WHERE {}", self.spec.scope_sql()))?;
-        self.con.execute(&format!("INSERT INTO {table} SELECT * FROM {side}"))?;
+        let scope = self.spec.scope_sql();
+        meet::note_rewritten(self.con, &self.spec.name, &format!("{table} AS t WHERE {scope}"))?;
+        let (run, input) = (self.input.run.as_str(), self.input.input);
+        meet::mark_replaced(self.con, self.spec, run, input)?;
+        let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"))?;
+        self.con.execute(&format!("INSERT INTO {table} BY NAME SELECT * FROM {side}"))?;
         self.drop_side()?;
         Ok(gone)
     }
@@ -162,9 +168,11 @@ impl Finish<'_> {
              WHERE g.run = ? AND i.\"table\" = ?",
             &[run, Value::from(self.spec.name.as_str())],
         )?;
-        if ours != claimed {
+        let later = meet::rewritten(self.con, &self.input.run, &self.spec.name)?;
+        if ours + later != claimed {
             return Err(gap(format!(
-                "{ours} rows of table {table} bear this run, {claimed} were inserted or updated"
+                "{ours} rows of table {table} bear this run, {claimed} were inserted or updated, \
+                 and {later} of these rewritten later"
             )));
         }
         Ok(())

@@ -15,7 +15,7 @@ fn count(con: &Connection, sql: &str) -> Result<u64, LoadError> {
 /// Whether the file has a ledger.
 pub fn has_ledger(con: &Connection) -> Result<bool, LoadError> {
     let sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'etl' \
-               AND table_name = 'ranges'";
+               AND table_name = 'ranges' AND table_catalog = current_database()";
     Ok(count(con, sql)? > 0)
 }
 
@@ -64,12 +64,12 @@ pub fn known_keys(con: &Connection, plan: &WritePlan, key: &[String]) -> Result<
     })?;
     let settled = [Value::from(plan.run.as_str()), Value::from(plan.input)];
     con.query_each(
-        "SELECT key FROM etl.settled WHERE run = ? AND input = ?",
+        "SELECT key, row FROM etl.settled WHERE run = ? AND input = ?",
         &settled,
         |_, rows| {
             for row in rows {
                 if let Value::Uuid(key) = row[0] {
-                    let _ = keys.insert(key, 0);
+                    let _ = keys.insert(key, row[1].as_int().unwrap_or(0) as u64);
                 }
             }
             ControlFlow::Continue(())

@@ -8,6 +8,7 @@ use crate::duck::{Connection, Rows, Value};
 use crate::load::{LoadError, Seal};
 
 use super::table::Strategy;
+use std::collections::HashSet;
 
 /// Makes the ledger's tables where they are missing.
 pub fn create(con: &Connection) -> Result<(), LoadError> {
@@ -26,7 +27,7 @@ CREATE TABLE IF NOT EXISTS etl.inputs (
   kind VARCHAR, release VARCHAR, strategy VARCHAR NOT NULL, status VARCHAR NOT NULL,
   rows_before BIGINT NOT NULL, failed_file VARCHAR, read BIGINT, inserted BIGINT, updated BIGINT,
   unchanged BIGINT, superseded BIGINT, duplicate BIGINT, filtered BIGINT, rejected BIGINT,
-  started TIMESTAMP WITH TIME ZONE NOT NULL, finished TIMESTAMP WITH TIME ZONE);
+  started TIMESTAMP WITH TIME ZONE NOT NULL, finished TIMESTAMP WITH TIME ZONE, scope VARCHAR);
 CREATE TABLE IF NOT EXISTS etl.ranges (
   run VARCHAR NOT NULL, input INTEGER NOT NULL, range VARCHAR NOT NULL,
   from_record BIGINT NOT NULL, from_byte BIGINT NOT NULL, from_row BIGINT NOT NULL,
@@ -40,9 +41,13 @@ CREATE TABLE IF NOT EXISTS etl.problems (
   rule VARCHAR, \"column\" VARCHAR, severity VARCHAR NOT NULL, message VARCHAR NOT NULL,
   count BIGINT NOT NULL, examples VARCHAR NOT NULL);
 CREATE TABLE IF NOT EXISTS etl.settled (
-  run VARCHAR NOT NULL, input INTEGER NOT NULL, key UUID NOT NULL, raise UUID);
+  run VARCHAR NOT NULL, input INTEGER NOT NULL, key UUID NOT NULL, row BIGINT NOT NULL,
+  raise UUID);
+CREATE TABLE IF NOT EXISTS etl.rewritten (
+  run VARCHAR NOT NULL, source VARCHAR, \"table\" VARCHAR NOT NULL, rows BIGINT NOT NULL);
 CREATE TABLE IF NOT EXISTS etl.reprocessed (
-  record VARCHAR NOT NULL, run VARCHAR NOT NULL, fate VARCHAR NOT NULL);
+  record UUID NOT NULL, refused_by VARCHAR NOT NULL, run VARCHAR NOT NULL,
+  input INTEGER NOT NULL, fate VARCHAR NOT NULL, content UUID);
 ";
 
 /// What identifies an input for resuming.
@@ -67,66 +72,20 @@ pub struct InputRow {
     pub input: u32,
     /// How it is loaded.
     pub strategy: Strategy,
+    /// What its rows bear as `_etl_source`.
+    pub source: String,
+    /// Hash of the configuration it was begun with.
+    pub config: String,
+    /// Release it was begun with.
+    pub release: Option<String>,
     /// Rows of the table before it began.
     pub rows_before: u64,
     /// Failed-record file.
     pub failed_file: Option<String>,
     /// Committed ranges as (from, to), ordered.
     pub ranges: Vec<(Mark, Mark)>,
-    /// Ids of committed ranges.
-    pub range_ids: Vec<String>,
     /// Account of the committed ranges.
     pub tally: Tally,
-}
-
-/// A run as the ledger has it.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct RunRow {
-    /// Id.
-    pub run: String,
-    /// `running`, `done`, `stopped`, `aborted`.
-    pub status: String,
-    /// The command.
-    pub command: String,
-    /// Start, as text in UTC.
-    pub started: String,
-    /// End.
-    pub finished: Option<String>,
-    /// Tables loaded into.
-    pub tables: Vec<String>,
-    /// Inputs.
-    pub inputs: u64,
-    /// Account of everything committed.
-    pub tally: Tally,
-    /// Wall time in seconds; of an unfinished run, up to its last commit.
-    pub seconds: f64,
-}
-
-/// An input of an earlier run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PastInput {
-    /// Position in the run.
-    pub input: u32,
-    /// Path.
-    pub path: String,
-    /// Sheet.
-    pub sheet: Option<String>,
-    /// Content.
-    pub fingerprint: String,
-    /// Table.
-    pub table: String,
-    /// Kind.
-    pub kind: String,
-    /// Release.
-    pub release: Option<String>,
-    /// Strategy.
-    pub strategy: String,
-    /// Failed-record file.
-    pub failed_file: Option<String>,
-    /// Account of what is committed.
-    pub tally: Tally,
-    /// Wall time in seconds.
-    pub seconds: f64,
 }
 
 /// What the ledger says of an input.
@@ -141,10 +100,14 @@ pub enum State {
 }
 
 const TALLY: &str = "read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected";
-const TALLY_SUMS: &str = "coalesce(sum(read),0)::BIGINT, coalesce(sum(inserted),0)::BIGINT, \
+pub(super) const TALLY_SUMS: &str = "coalesce(sum(read),0)::BIGINT, coalesce(sum(inserted),0)::BIGINT, \
     coalesce(sum(updated),0)::BIGINT, coalesce(sum(unchanged),0)::BIGINT, \
     coalesce(sum(superseded),0)::BIGINT, coalesce(sum(duplicate),0)::BIGINT, \
     coalesce(sum(filtered),0)::BIGINT, coalesce(sum(rejected),0)::BIGINT";
+
+/// Columns that [`Ledger::input`] reads.
+const INPUT: &str =
+    "run, input, strategy, status, rows_before, failed_file, path, sheet, config, release";
 
 fn tally_values(tally: &Tally) -> [u64; 8] {
     [
@@ -159,7 +122,7 @@ fn tally_values(tally: &Tally) -> [u64; 8] {
     ]
 }
 
-fn tally_from(row: &[Value], at: usize) -> Tally {
+pub(super) fn tally_from(row: &[Value], at: usize) -> Tally {
     let value = |offset: usize| row.get(at + offset).map_or(0, unsigned);
     Tally {
         read: value(0),
@@ -173,21 +136,21 @@ fn tally_from(row: &[Value], at: usize) -> Tally {
     }
 }
 
-fn unsigned(value: &Value) -> u64 {
+pub(super) fn unsigned(value: &Value) -> u64 {
     value.as_int().and_then(|value| u64::try_from(value).ok()).unwrap_or(0)
 }
 
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     value.to_string()
 }
 
-fn optional(value: &Value) -> Option<String> {
+pub(super) fn optional(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
 }
 
 /// Reads and writes the ledger on one connection.
 pub struct Ledger<'c> {
-    con: &'c Connection,
+    pub(super) con: &'c Connection,
 }
 
 impl<'c> Ledger<'c> {
@@ -199,10 +162,11 @@ impl<'c> Ledger<'c> {
     /// What is known of an input. The newest entry counts.
     pub fn state(&self, key: &InputKey) -> Result<State, LoadError> {
         let rows = self.con.query(
-            "SELECT run, input, strategy, status, rows_before, failed_file FROM etl.inputs \
-             WHERE \"table\" = ? AND fingerprint = ? AND config = ? AND sheet IS NOT DISTINCT FROM ? \
-               AND status IN ('running', 'done') \
-             ORDER BY started DESC LIMIT 1",
+            &format!(
+                "SELECT {INPUT} FROM etl.inputs WHERE \"table\" = ? AND fingerprint = ? \
+                   AND config = ? AND sheet IS NOT DISTINCT FROM ? \
+                   AND status IN ('running', 'done') ORDER BY started DESC LIMIT 1"
+            ),
             &[
                 Value::from(key.table.as_str()),
                 Value::from(key.fingerprint.to_string()),
@@ -216,11 +180,12 @@ impl<'c> Ledger<'c> {
         Ok(if finished { State::Finished(input) } else { State::Unfinished(input) })
     }
 
-    fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
+    /// An input with its ranges, from (run, input, strategy, status, rows_before, failed_file, …).
+    pub(super) fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
         let (run, input) = (text(&row[0]), unsigned(&row[1]) as u32);
         let ranges = self.con.query(
             &format!(
-                "SELECT from_record, from_byte, from_row, to_record, to_byte, to_row, range, {TALLY} \
+                "SELECT from_record, from_byte, from_row, to_record, to_byte, to_row, {TALLY} \
                  FROM etl.ranges WHERE run = ? AND input = ? ORDER BY from_record"
             ),
             &[Value::from(run.as_str()), Value::from(input)],
@@ -231,20 +196,41 @@ impl<'c> Ledger<'c> {
             row: unsigned(&row[at + 2]),
         };
         let mut tally = Tally::default();
-        ranges.rows.iter().for_each(|row| tally += tally_from(row, 7));
+        ranges.rows.iter().for_each(|row| tally += tally_from(row, 6));
         Ok(InputRow {
             run,
             input,
             strategy: row[2].as_text().and_then(Strategy::parse).unwrap_or(Strategy::Merge),
             rows_before: unsigned(&row[4]),
             failed_file: optional(&row[5]),
+            source: match optional(&row[7]) {
+                Some(sheet) => format!("{}, sheet \"{sheet}\"", text(&row[6])),
+                None => text(&row[6]),
+            },
+            config: text(&row[8]),
+            release: optional(&row[9]),
             ranges: ranges.rows.iter().map(|row| (mark(row, 0), mark(row, 3))).collect(),
-            range_ids: ranges.rows.iter().map(|row| text(&row[6])).collect(),
             tally,
         })
     }
 
-    /// An unfinished input of the same path and table but with other content.
+    /// Finished inputs of the same content, whatever the configuration.
+    pub fn finished_content(&self, key: &InputKey) -> Result<Vec<InputRow>, LoadError> {
+        let rows = self.con.query(
+            &format!(
+                "SELECT {INPUT} FROM etl.inputs WHERE \"table\" = ? AND fingerprint = ? \
+                   AND sheet IS NOT DISTINCT FROM ? AND status = 'done' ORDER BY started DESC"
+            ),
+            &[
+                Value::from(key.table.as_str()),
+                Value::from(key.fingerprint.to_string()),
+                Value::from(key.sheet.clone()),
+            ],
+        )?;
+        rows.rows.iter().map(|row| self.input(row)).collect()
+    }
+
+    /// An unfinished input of the same path and table but with other content or configuration.
     pub fn unfinished_at(
         &self,
         path: &str,
@@ -252,13 +238,17 @@ impl<'c> Ledger<'c> {
         key: &InputKey,
     ) -> Result<Option<InputRow>, LoadError> {
         let rows = self.con.query(
-            "SELECT run, input, strategy, status, rows_before, failed_file FROM etl.inputs WHERE path = ? AND \"table\" = ? AND status = 'running' \
-               AND sheet IS NOT DISTINCT FROM ? AND fingerprint <> ? ORDER BY started DESC LIMIT 1",
+            &format!(
+                "SELECT {INPUT} FROM etl.inputs WHERE path = ? AND \"table\" = ? \
+                   AND status = 'running' AND sheet IS NOT DISTINCT FROM ? \
+                   AND (fingerprint <> ? OR config <> ?) ORDER BY started DESC LIMIT 1"
+            ),
             &[
                 Value::from(path),
                 Value::from(key.table.as_str()),
                 Value::from(sheet.map(str::to_owned)),
                 Value::from(key.fingerprint.to_string()),
+                Value::from(key.config.as_str()),
             ],
         )?;
         rows.rows.first().map(|row| self.input(row)).transpose()
@@ -273,12 +263,24 @@ impl<'c> Ledger<'c> {
         Ok(rows.scalar().map_or(0, unsigned) as u32)
     }
 
-    /// Begins a run.
+    /// Ids of the committed ranges of all inputs of a run.
+    pub fn range_ids(&self, run: &str) -> Result<HashSet<String>, LoadError> {
+        let sql = "SELECT range FROM etl.ranges WHERE run = ?";
+        let rows = self.con.query(sql, &[Value::from(run)])?;
+        Ok(rows.rows.iter().map(|row| text(&row[0])).collect())
+    }
+
+    /// Begins a run, or goes on with one that had ended early.
     pub fn begin_run(&self, run: &str, version: &str, command: &str) -> Result<(), LoadError> {
         self.con.execute_with(
             "INSERT INTO etl.runs SELECT ?, ?, ?, 'running', now(), NULL, NULL \
              WHERE NOT EXISTS (SELECT 1 FROM etl.runs WHERE run = ?)",
             &[Value::from(run), Value::from(version), Value::from(command), Value::from(run)],
+        )?;
+        self.con.execute_with(
+            "UPDATE etl.runs SET status = 'running', finished = NULL, summary = NULL \
+             WHERE run = ? AND status <> 'running'",
+            &[Value::from(run)],
         )?;
         Ok(())
     }
@@ -292,20 +294,33 @@ impl<'c> Ledger<'c> {
         Ok(())
     }
 
+    /// Whether a run has ended as it should.
+    pub fn is_done(&self, run: &str) -> Result<bool, LoadError> {
+        let sql = "SELECT count(*) FROM etl.runs WHERE run = ? AND status = 'done'";
+        let rows = self.con.query(sql, &[Value::from(run)])?;
+        Ok(rows.scalar().map_or(0, unsigned) > 0)
+    }
+
+    /// Whether a run has left an input unfinished.
+    pub fn has_unfinished(&self, run: &str) -> Result<bool, LoadError> {
+        let sql = "SELECT count(*) FROM etl.inputs WHERE run = ? AND status = 'running'";
+        let rows = self.con.query(sql, &[Value::from(run)])?;
+        Ok(rows.scalar().map_or(0, unsigned) > 0)
+    }
+
     /// Begins an input.
-    #[expect(clippy::too_many_arguments, reason = "one value a column of the ledger")]
     pub fn begin_input(
         &self,
         row: &InputRow,
         key: &InputKey,
         path: &str,
         kind: &str,
-        release: Option<&str>,
+        scope: &str,
     ) -> Result<(), LoadError> {
         self.con.execute_with(
             "INSERT INTO etl.inputs (run, input, path, sheet, fingerprint, config, \"table\", kind, \
-               release, strategy, status, rows_before, failed_file, started) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, now())",
+               release, strategy, status, rows_before, failed_file, started, scope) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, now(), ?)",
             &[
                 Value::from(row.run.as_str()),
                 Value::from(row.input),
@@ -315,10 +330,11 @@ impl<'c> Ledger<'c> {
                 Value::from(key.config.as_str()),
                 Value::from(key.table.as_str()),
                 Value::from(kind),
-                Value::from(release.map(str::to_owned)),
+                Value::from(row.release.clone()),
                 Value::from(row.strategy.name()),
                 Value::from(row.rows_before),
                 Value::from(row.failed_file.clone()),
+                Value::from(scope),
             ],
         )?;
         Ok(())
@@ -362,80 +378,6 @@ impl<'c> Ledger<'c> {
              FROM etl.problems WHERE run = ? AND input = ? GROUP BY ALL ORDER BY 6 DESC",
             &[Value::from(run), Value::from(input)],
         )?)
-    }
-
-    /// All runs, newest first.
-    pub fn runs(&self) -> Result<Vec<RunRow>, LoadError> {
-        let rows = self.con.query(
-            &format!(
-                "SELECT r.run, r.status, r.command, strftime(r.started AT TIME ZONE 'UTC', \
-                   '%Y-%m-%d %H:%M:%S'), strftime(r.finished AT TIME ZONE 'UTC', \
-                   '%Y-%m-%d %H:%M:%S'), (SELECT string_agg(DISTINCT i.\"table\", ',') \
-                   FROM etl.inputs i WHERE i.run = r.run), \
-                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, \
-                   date_diff('millisecond', r.started, coalesce(r.finished, \
-                     (SELECT max(g.committed) FROM etl.ranges g WHERE g.run = r.run), \
-                     r.started)) \
-                 FROM etl.runs r LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
-                   WHERE g.run = r.run) t ON true ORDER BY r.started DESC, r.run DESC"
-            ),
-            &[],
-        )?;
-        let run = |row: &Vec<Value>| RunRow {
-            run: text(&row[0]),
-            status: text(&row[1]),
-            command: text(&row[2]),
-            started: text(&row[3]),
-            finished: optional(&row[4]),
-            tables: text(&row[5]).split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
-            inputs: unsigned(&row[6]),
-            tally: tally_from(row, 7),
-            seconds: unsigned(&row[15]) as f64 / 1_000.0,
-        };
-        Ok(rows.rows.iter().map(run).collect())
-    }
-
-    /// The summary that a finished run has left, as JSON.
-    pub fn summary(&self, run: &str) -> Result<Option<String>, LoadError> {
-        let sql = "SELECT summary FROM etl.runs WHERE run = ?";
-        let rows = self.con.query(sql, &[Value::from(run)])?;
-        Ok(rows.scalar().and_then(optional))
-    }
-
-    /// Runs that have begun and not finished.
-    pub fn unfinished_runs(&self) -> Result<Vec<String>, LoadError> {
-        let sql = "SELECT DISTINCT run FROM etl.inputs WHERE status = 'running' ORDER BY run";
-        let rows = self.con.query(sql, &[])?;
-        Ok(rows.rows.iter().map(|row| text(&row[0])).collect())
-    }
-
-    /// Inputs of a run, in order.
-    pub fn inputs(&self, run: &str) -> Result<Vec<PastInput>, LoadError> {
-        let rows = self.con.query(
-            &format!(
-                "SELECT i.input, i.path, i.sheet, i.fingerprint, i.\"table\", i.kind, i.release, \
-                   i.strategy, i.failed_file, t.*, date_diff('millisecond', i.started, \
-                     coalesce(i.finished, i.started)) \
-                 FROM etl.inputs i LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
-                   WHERE g.run = i.run AND g.input = i.input) t ON true \
-                 WHERE i.run = ? ORDER BY i.input"
-            ),
-            &[Value::from(run)],
-        )?;
-        let input = |row: &Vec<Value>| PastInput {
-            input: unsigned(&row[0]) as u32,
-            path: text(&row[1]),
-            sheet: optional(&row[2]),
-            fingerprint: text(&row[3]),
-            table: text(&row[4]),
-            kind: text(&row[5]),
-            release: optional(&row[6]),
-            strategy: text(&row[7]),
-            failed_file: optional(&row[8]),
-            tally: tally_from(row, 9),
-            seconds: unsigned(&row[17]) as f64 / 1_000.0,
-        };
-        Ok(rows.rows.iter().map(input).collect())
     }
 }
 

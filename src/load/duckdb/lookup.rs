@@ -10,19 +10,27 @@ use crate::load::encode::NAME;
 use crate::load::lookup::{Finder, Lookup};
 use crate::stage::{StageError, literal};
 use polars::prelude::DataFrame;
-use polars_arrow::array::{FixedSizeBinaryArray, PrimitiveArray};
+use polars_arrow::array::{Array, FixedSizeBinaryArray, PrimitiveArray};
 
 /// Finds rows of one table by key.
 pub struct KeyLookup {
     db: Database,
     spec: TableSpec,
     run: String,
+    source: Option<String>,
 }
 
 impl KeyLookup {
     /// A lookup for rows of `spec`, of which `run` writes new ones.
     pub fn new(db: Database, spec: TableSpec, run: String) -> Self {
-        Self { db, spec, run }
+        Self { db, spec, run, source: None }
+    }
+
+    /// Also finds which rows come from `source`, for a replay of rows of that source.
+    #[must_use]
+    pub fn of_source(mut self, source: String) -> Self {
+        self.source = Some(source);
+        self
     }
 }
 
@@ -38,9 +46,12 @@ impl Lookup for KeyLookup {
         let con = self.db.connect().map_err(|error| failed(&error))?;
         let columns: Vec<_> =
             self.spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
+        let row = self.source.as_deref().map_or("CAST(NULL AS BIGINT)".to_owned(), |source| {
+            format!("CASE WHEN t._etl_source = {} THEN t._etl_row END", literal(source))
+        });
         let sql = format!(
             "SELECT k._i, t._etl_hash, CAST({RANK_SQL} AS BIGINT) AS rank, \
-             t._etl_run = {} AS this_run \
+             t._etl_run = {} AS this_run, {row} AS row \
              FROM etl_keys AS k JOIN {} AS t ON {} WHERE {} AND {}",
             literal(&self.run),
             quote(&self.spec.name),
@@ -91,6 +102,7 @@ fn read(result: &Frame) -> Option<Vec<(u32, Existing)>> {
     let ranks = result.column("rank")?.as_any().downcast_ref::<PrimitiveArray<i64>>()?;
     let ours =
         result.column("this_run")?.as_any().downcast_ref::<polars_arrow::array::BooleanArray>()?;
+    let places = result.column("row")?.as_any().downcast_ref::<PrimitiveArray<i64>>()?;
     let mut found: Vec<_> = (0..result.len())
         .map(|at| {
             let bytes = hashes.value(at).try_into().unwrap_or([0; 16]);
@@ -98,6 +110,7 @@ fn read(result: &Frame) -> Option<Vec<(u32, Existing)>> {
                 hash: u128::from_be_bytes(bytes),
                 rank: ranks.value(at),
                 this_run: ours.value(at),
+                row: if places.is_valid(at) { u64::try_from(places.value(at)).ok() } else { None },
             };
             (rows.value(at) as u32, existing)
         })

@@ -3,7 +3,9 @@
 //! # What is in the file
 //!
 //! The user's tables, and the schema `etl`: `runs`, `inputs`, `ranges`, `problems` (the ledger),
-//! `settled` (keys of rows that were not inserted, while an input is unfinished), and for an
+//! `reprocessed` (failed records that a replay has used up), `settled` (keys of rows that were not
+//! inserted, while an input is unfinished), `rewritten` (whose rows later inputs took the place of),
+//! and for an
 //! unfinished merge or replace a side table with the rows to be applied at its end.
 //!
 //! # Rules
@@ -22,15 +24,20 @@ mod finish;
 mod known;
 mod ledger;
 mod lookup;
+mod meet;
+mod past;
+pub mod replays;
 mod table;
 mod target;
 mod write;
 
 pub use finish::{Finish, side_table};
 pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
-pub use ledger::{InputKey, InputRow, Ledger, PastInput, RunRow, State, insert_findings};
+pub use ledger::{InputKey, InputRow, Ledger, State, insert_findings};
 pub use lookup::KeyLookup;
-pub use table::{Provenance, Strategy, TableSpec};
+pub use meet::{others_since, rebase, scope_text};
+pub use past::{PastInput, RunRow};
+pub use table::{Provenance, Strategy, TableSpec, columns_of};
 pub use target::DuckTarget;
 pub use write::{DuckWriter, WritePlan};
 

@@ -1,6 +1,7 @@
 //! The target table: its columns, how it is made, and frames in its order.
 
 use super::SCHEMA;
+use crate::chunk::blank;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
@@ -156,7 +157,8 @@ pub fn columns_of(
 ) -> Result<Vec<(String, String)>, LoadError> {
     let rows = con.query(
         "SELECT column_name, data_type FROM information_schema.columns \
-         WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position",
+         WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ? \
+         ORDER BY ordinal_position",
         &[Value::from(schema), Value::from(table)],
     )?;
     let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
@@ -236,5 +238,5 @@ fn nulls(name: &str, ty: &str, len: usize) -> Series {
         "DATE" => DataType::Date,
         _ => DataType::String,
     };
-    Series::full_null(name.into(), len, &dtype)
+    blank(name.into(), len, &dtype)
 }

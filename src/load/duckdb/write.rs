@@ -2,11 +2,12 @@
 
 use super::SCHEMA;
 use super::ledger;
+use super::replays;
 use super::table::{Provenance, columns_of, in_table_order};
 use crate::duck::{Appender, Connection, Frame};
 use crate::flow::Meters;
 use crate::load::dead_letter;
-use crate::load::{LoadError, LoadErrorKind, Piece, Rows, Seal, Settled, Writer};
+use crate::load::{LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
 use polars_arrow::array::Utf8ViewArray;
 use std::sync::Arc;
 use std::time::Instant;
@@ -47,6 +48,7 @@ pub struct DuckWriter {
 struct Pending {
     rejects: bool,
     settled: Vec<Settled>,
+    replayed: Vec<Replayed>,
     changes: Vec<Rows>,
     changed_rows: usize,
 }
@@ -103,6 +105,8 @@ impl DuckWriter {
         let input = vec![self.plan.input as i32; settled.len()];
         frame.push("input", Box::new(polars_arrow::array::PrimitiveArray::from_vec(input)))?;
         frame.push_uuids("key", settled.iter().map(|settled| Some(settled.key)))?;
+        let rows = settled.iter().map(|settled| settled.row as i64).collect();
+        frame.push("row", Box::new(polars_arrow::array::PrimitiveArray::<i64>::from_vec(rows)))?;
         frame.push_uuids("raise", settled.iter().map(|settled| settled.raise))?;
         let mut appender: Appender<'_> = self.con.appender(SCHEMA, "settled")?;
         appender.append(&frame)?;
@@ -130,6 +134,7 @@ impl Writer for DuckWriter {
             self.pending.rejects = true;
         }
         self.pending.settled.extend(piece.settled);
+        self.pending.replayed.extend(piece.replayed);
         if let Some(rows) = piece.changes {
             self.pending.changed_rows += rows.len();
             self.pending.changes.push(rows);
@@ -148,6 +153,8 @@ impl Writer for DuckWriter {
         self.begin()?;
         self.flush_changes()?;
         self.flush_settled()?;
+        let replayed = std::mem::take(&mut self.pending.replayed);
+        replays::insert(&self.con, &self.plan.run, self.plan.input, &replayed)?;
         if self.pending.rejects {
             self.plan.dead.sync().map_err(dead)?;
             self.pending.rejects = false;

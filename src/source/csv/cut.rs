@@ -77,7 +77,7 @@ impl CsvSource {
     /// The last line end with an even number of quotes before it. Correct because the survey found
     /// that every quote opens, closes or doubles, and a block starts outside quotes.
     fn last_even_line_end(&self) -> Option<usize> {
-        let mut outside = memchr_iter(b'"', &self.rest).count() % 2 == 0;
+        let mut outside = memchr_iter(b'"', &self.rest).count().is_multiple_of(2);
         let mut until = self.rest.len();
         loop {
             let at = memrchr(self.dialect.end, &self.rest[..until])?;

@@ -94,7 +94,7 @@ impl Undecoded for ExcelBlock {
             SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
                 .with_hint("two columns have one name")
         })?;
-        let notes = repeated(&self.page.repeated);
+        let notes = repeated(&self.page);
         let raw = Arc::new(ExcelRows { page: self.page, layout: self.layout });
         let rejects = broken
             .into_iter()
@@ -182,14 +182,19 @@ fn stray_problem(column: u16, cell: Cell<'_>, layout: &Layout) -> Problem {
         .with_hint("name the column in the header row, or clear the cell")
 }
 
-/// Rows that repeat the header (sheets pasted together) are no records; they are told.
-fn repeated(rows: &[u32]) -> Notes {
+/// Rows that repeat the header (sheets pasted together) are no records; they are told with the record
+/// behind them.
+fn repeated(page: &Page) -> Notes {
     let mut notes = Notes::default();
-    for row in rows {
+    let mut record = 0;
+    for row in &page.repeated {
+        while record + 1 < page.len() && page.number(record) < *row {
+            record += 1;
+        }
         let key =
             NoteKey { code: Code::E202, rule: "repeated_header".into(), column: String::new() };
         let message = || "the header is repeated among the rows; these rows are not loaded".into();
-        notes.add(key, Severity::Info, message, || crate::chunk::Example {
+        notes.add_at(record as u32, key, Severity::Info, message, || crate::chunk::Example {
             place: Place { row: u64::from(*row), byte: None },
             cell: None,
             value: None,

@@ -43,7 +43,7 @@ fn store(folder: &Path, name: &str, records: &[Record]) -> PathBuf {
 fn replay_of(records: &[Record]) -> (tempfile::TempDir, Replay) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = store(folder.path(), "a.csv", records);
-    let replay = import(&path, &[]).expect("imports");
+    let replay = import(&path, &[], |_| false).expect("imports");
     (folder, replay)
 }
 
@@ -137,7 +137,7 @@ fn the_latest_attempt_counts_and_the_last_copy_of_it() {
     };
     let copy = Record { config: "later".into(), ..second.clone() };
     let path = store(folder.path(), "a.csv", &[second, plain(2), copy, plain(3)]);
-    let replay = import(&path, &[]).expect("imports");
+    let replay = import(&path, &[], |_| false).expect("imports");
     let rows: Vec<_> = replay.records().map(|row| (row.row, row.attempt)).collect();
     assert_eq!(rows, [(2, 2), (3, 1)]);
     let decoded = decode(&replay.tables[0], 0, 10).remove(0);
@@ -151,14 +151,14 @@ fn corrected_json_is_joined_with_the_original() {
     let mut fixed = plain(3);
     fixed.raw[1].1 = "12".into();
     let corrected = store(folder.path(), "fixed.csv", &[fixed]);
-    let replay = import(&corrected, std::slice::from_ref(&original)).expect("imports");
+    let replay = import(&corrected, std::slice::from_ref(&original), |_| false).expect("imports");
     assert_eq!(replay.len(), 1);
     assert_eq!(replay.records().next().expect("one").changed, ["JV"]);
     assert_eq!(jv(&decode(&replay.tables[0], 0, 10)[0]), [Some(12)]);
     let mut renamed = plain(3);
     renamed.raw[1].0 = "VALUE".into();
     let corrected = store(folder.path(), "renamed.csv", &[renamed]);
-    let error = import(&corrected, &[original]).expect_err("renamed").to_string();
+    let error = import(&corrected, &[original], |_| false).expect_err("renamed").to_string();
     assert!(error.contains("line 1: the names in \"raw\" were changed"), "{error}");
 }
 
@@ -246,7 +246,7 @@ fn what_the_reader_distrusted_stays_refused_until_it_is_changed() {
 fn a_file_that_changes_under_the_replay_ends_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = store(folder.path(), "a.csv", &[plain(2), plain(3)]);
-    let replay = import(&path, &[]).expect("imports");
+    let replay = import(&path, &[], |_| false).expect("imports");
     let text = fs::read_to_string(&path).expect("text");
     let swapped: Vec<_> = text.lines().rev().collect();
     fs::write(&path, format!("{}\n", swapped.join("\n"))).expect("written");

@@ -1,0 +1,132 @@
+//! What the ledger tells of earlier runs.
+
+use super::ledger::{Ledger, TALLY_SUMS, optional, tally_from, text, unsigned};
+use crate::chunk::Tally;
+use crate::duck::Value;
+use crate::load::LoadError;
+
+/// A run as the ledger has it.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct RunRow {
+    /// Id.
+    pub run: String,
+    /// `running`, `done`, `stopped`, `aborted`.
+    pub status: String,
+    /// The command.
+    pub command: String,
+    /// Start, as text in UTC.
+    pub started: String,
+    /// End.
+    pub finished: Option<String>,
+    /// Tables loaded into.
+    pub tables: Vec<String>,
+    /// Inputs.
+    pub inputs: u64,
+    /// Account of everything committed.
+    pub tally: Tally,
+    /// Wall time in seconds; of an unfinished run, up to its last commit.
+    pub seconds: f64,
+}
+
+/// An input of an earlier run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PastInput {
+    /// Position in the run.
+    pub input: u32,
+    /// Path.
+    pub path: String,
+    /// Sheet.
+    pub sheet: Option<String>,
+    /// Content.
+    pub fingerprint: String,
+    /// Table.
+    pub table: String,
+    /// Kind.
+    pub kind: String,
+    /// Release.
+    pub release: Option<String>,
+    /// Strategy.
+    pub strategy: String,
+    /// Failed-record file.
+    pub failed_file: Option<String>,
+    /// Account of what is committed.
+    pub tally: Tally,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+impl Ledger<'_> {
+    /// All runs, newest first.
+    pub fn runs(&self) -> Result<Vec<RunRow>, LoadError> {
+        let rows = self.con.query(
+            &format!(
+                "SELECT r.run, r.status, r.command, strftime(r.started AT TIME ZONE 'UTC', \
+                   '%Y-%m-%d %H:%M:%S'), strftime(r.finished AT TIME ZONE 'UTC', \
+                   '%Y-%m-%d %H:%M:%S'), (SELECT string_agg(DISTINCT i.\"table\", ',') \
+                   FROM etl.inputs i WHERE i.run = r.run), \
+                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, \
+                   date_diff('millisecond', r.started, coalesce(r.finished, \
+                     (SELECT max(g.committed) FROM etl.ranges g WHERE g.run = r.run), \
+                     r.started)) \
+                 FROM etl.runs r LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
+                   WHERE g.run = r.run) t ON true ORDER BY r.started DESC, r.run DESC"
+            ),
+            &[],
+        )?;
+        let run = |row: &Vec<Value>| RunRow {
+            run: text(&row[0]),
+            status: text(&row[1]),
+            command: text(&row[2]),
+            started: text(&row[3]),
+            finished: optional(&row[4]),
+            tables: text(&row[5]).split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
+            inputs: unsigned(&row[6]),
+            tally: tally_from(row, 7),
+            seconds: unsigned(&row[15]) as f64 / 1_000.0,
+        };
+        Ok(rows.rows.iter().map(run).collect())
+    }
+
+    /// The summary that a finished run has left, as JSON.
+    pub fn summary(&self, run: &str) -> Result<Option<String>, LoadError> {
+        let sql = "SELECT summary FROM etl.runs WHERE run = ?";
+        let rows = self.con.query(sql, &[Value::from(run)])?;
+        Ok(rows.scalar().and_then(optional))
+    }
+
+    /// Runs that have begun and not finished.
+    pub fn unfinished_runs(&self) -> Result<Vec<String>, LoadError> {
+        let sql = "SELECT DISTINCT run FROM etl.inputs WHERE status = 'running' ORDER BY run";
+        let rows = self.con.query(sql, &[])?;
+        Ok(rows.rows.iter().map(|row| text(&row[0])).collect())
+    }
+
+    /// Inputs of a run, in order.
+    pub fn inputs(&self, run: &str) -> Result<Vec<PastInput>, LoadError> {
+        let rows = self.con.query(
+            &format!(
+                "SELECT i.input, i.path, i.sheet, i.fingerprint, i.\"table\", i.kind, i.release, \
+                   i.strategy, i.failed_file, t.*, date_diff('millisecond', i.started, \
+                     coalesce(i.finished, i.started)) \
+                 FROM etl.inputs i LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
+                   WHERE g.run = i.run AND g.input = i.input) t ON true \
+                 WHERE i.run = ? ORDER BY i.input"
+            ),
+            &[Value::from(run)],
+        )?;
+        let input = |row: &Vec<Value>| PastInput {
+            input: unsigned(&row[0]) as u32,
+            path: text(&row[1]),
+            sheet: optional(&row[2]),
+            fingerprint: text(&row[3]),
+            table: text(&row[4]),
+            kind: text(&row[5]),
+            release: optional(&row[6]),
+            strategy: text(&row[7]),
+            failed_file: optional(&row[8]),
+            tally: tally_from(row, 9),
+            seconds: unsigned(&row[17]) as f64 / 1_000.0,
+        };
+        Ok(rows.rows.iter().map(input).collect())
+    }
+}

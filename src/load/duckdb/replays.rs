@@ -1,0 +1,149 @@
+//! What the ledger knows of replayed failed records.
+//!
+//! `reprocessed` says of each record, known by its id and the run that refused it, which replay has
+//! used it up. It is written in the transaction that commits the record's range, so it alone
+//! decides what is still to be replayed; failed-record files follow it.
+
+use super::ledger::{InputRow, Ledger};
+use crate::duck::{Appender, Connection, Frame, Value};
+use crate::load::dead_letter::RecordId;
+use crate::load::{LoadError, Replayed};
+use polars_arrow::array::{PrimitiveArray, Utf8ViewArray};
+use std::collections::{HashMap, HashSet};
+
+/// Command of runs that replay.
+pub const COMMAND: &str = "reprocess-failures";
+
+/// Writes records as used up, in the open transaction of their range.
+pub fn insert(
+    con: &Connection,
+    run: &str,
+    input: u32,
+    replayed: &[Replayed],
+) -> Result<(), LoadError> {
+    if replayed.is_empty() {
+        return Ok(());
+    }
+    let mut frame = Frame::new();
+    let text = |values: Vec<String>| Box::new(Utf8ViewArray::from_slice_values(values));
+    let fate = |record: &Replayed| format!("{:?}", record.fate).to_lowercase();
+    frame.push_uuids("record", replayed.iter().map(|record| Some(record.id.0)))?;
+    let refused_by = replayed.iter().map(|record| record.refused_by.clone());
+    frame.push("refused_by", text(refused_by.collect()))?;
+    frame.push("run", text(vec![run.to_owned(); replayed.len()]))?;
+    let inputs = PrimitiveArray::from_vec(vec![input as i32; replayed.len()]);
+    frame.push("input", Box::new(inputs))?;
+    frame.push("fate", text(replayed.iter().map(fate).collect()))?;
+    frame.push_uuids("content", replayed.iter().map(|record| record.content))?;
+    let mut appender: Appender<'_> = con.appender(super::SCHEMA, "reprocessed")?;
+    appender.append(&frame)?;
+    Ok(appender.close()?)
+}
+
+/// Records that replays have used up, asked for by the run that refused them.
+#[derive(Default)]
+pub struct Used {
+    by_run: HashMap<String, HashSet<RecordId>>,
+}
+
+impl Used {
+    /// Those of some runs.
+    pub fn of<'r>(
+        con: &Connection,
+        runs: impl IntoIterator<Item = &'r str>,
+    ) -> Result<Self, LoadError> {
+        let mut used = Self::default();
+        for run in runs {
+            if used.by_run.contains_key(run) {
+                continue;
+            }
+            let sql = "SELECT record FROM etl.reprocessed WHERE refused_by = ?";
+            let rows = con.query(sql, &[Value::from(run)])?;
+            let ids = rows.rows.iter().filter_map(|row| id(&row[0])).collect();
+            used.by_run.insert(run.to_owned(), ids);
+        }
+        Ok(used)
+    }
+
+    /// Whether a record is used up.
+    pub fn contains(&self, id: RecordId, refused_by: &str) -> bool {
+        self.by_run.get(refused_by).is_some_and(|ids| ids.contains(&id))
+    }
+}
+
+fn id(value: &Value) -> Option<RecordId> {
+    match value {
+        Value::Uuid(id) => Some(RecordId(*id)),
+        _ => None,
+    }
+}
+
+/// All ids that were ever used up.
+pub fn ids(con: &Connection) -> Result<HashSet<RecordId>, LoadError> {
+    let rows = con.query("SELECT DISTINCT record FROM etl.reprocessed", &[])?;
+    Ok(rows.rows.iter().filter_map(|row| id(&row[0])).collect())
+}
+
+/// What replays under a configuration have refused again: (record, the replay, content).
+pub fn refused(
+    con: &Connection,
+    config: &str,
+) -> Result<HashSet<(RecordId, String, u128)>, LoadError> {
+    let rows = con.query(
+        "SELECT p.record, p.run, p.content FROM etl.reprocessed p \
+         JOIN etl.inputs i ON i.run = p.run AND i.input = p.input \
+         WHERE p.content IS NOT NULL AND i.config = ?",
+        &[Value::from(config)],
+    )?;
+    let record = |row: &Vec<Value>| match row[2] {
+        Value::Uuid(content) => Some((id(&row[0])?, row[1].to_string(), content)),
+        _ => None,
+    };
+    Ok(rows.rows.iter().filter_map(record).collect())
+}
+
+/// Ids of all runs.
+pub fn runs(con: &Connection) -> Result<HashSet<String>, LoadError> {
+    let rows = con.query("SELECT run FROM etl.runs", &[])?;
+    Ok(rows.rows.iter().map(|row| row[0].to_string()).collect())
+}
+
+/// A run that has begun to load into a table and not finished.
+pub fn busy(con: &Connection, table: &str) -> Result<Option<String>, LoadError> {
+    let sql = "SELECT run FROM etl.inputs WHERE status = 'running' AND \"table\" = ? LIMIT 1";
+    let rows = con.query(sql, &[Value::from(table)])?;
+    Ok(rows.scalar().map(Value::to_string))
+}
+
+/// A replay that was stopped.
+pub struct Stopped {
+    /// The input, with what it has committed.
+    pub row: InputRow,
+    /// Its table, kind and release.
+    pub table: String,
+    /// Kind.
+    pub kind: String,
+    /// Release.
+    pub release: Option<String>,
+}
+
+/// Replays that were stopped. The caller holds the target, so none of them is still at work.
+pub fn stopped(con: &Connection) -> Result<Vec<Stopped>, LoadError> {
+    let rows = con.query(
+        "SELECT i.run, i.input, i.strategy, i.status, i.rows_before, i.failed_file, i.path, \
+           i.sheet, i.config, i.release, i.\"table\", i.kind \
+         FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
+         WHERE i.status = 'running' AND r.command = ? ORDER BY i.run, i.input",
+        &[Value::from(COMMAND)],
+    )?;
+    let ledger = Ledger::new(con);
+    let stopped = |row: &Vec<Value>| {
+        Ok(Stopped {
+            row: ledger.input(row)?,
+            table: row[10].to_string(),
+            kind: row[11].to_string(),
+            release: (!row[9].is_null()).then(|| row[9].to_string()),
+        })
+    };
+    rows.rows.iter().map(stopped).collect()
+}
