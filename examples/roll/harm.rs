@@ -171,8 +171,11 @@ impl Harm {
             (Self::BadMonth | Self::SaleYearOld, Kind::Nal) => !row.is_blank("SALE_YR1"),
             (Self::NegativeMoney, Kind::Nal) => row.int_of("LND_VAL").is_some_and(|land| land > 0),
             (Self::ExemptionAboveCap, _) => {
-                // A veteran pays nothing either way, so only the cap is broken.
+                // Who pays nothing pays nothing either way, so only the cap is broken.
+                let nothing = |name: &str| row.int_of(name).unwrap_or(0) == 0;
                 row.int_of("EXMPT_01") == Some(25_000)
+                    && nothing("TV_SD")
+                    && nothing("TV_NSD")
                     && row.int_of("EXMPT_05").is_some_and(|rest| rest > 10_000)
             }
             (Self::BadExemptionList, _) => !row.is_blank("EXMPT"),

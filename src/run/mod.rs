@@ -4,6 +4,7 @@
 //! events and returns a [`Summary`]. It never prints, never reads the environment, never exits.
 
 mod agents;
+mod bind;
 mod check;
 mod cross;
 mod error;

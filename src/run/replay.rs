@@ -1,8 +1,9 @@
 //! Failed records as inputs: the kind, county, year and release that their run knew, bound anew by
 //! the pack of today.
 
+use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
-use super::prepare::{Prepared, bind_roll, column_names, flag_facts, generic};
+use super::prepare::{Prepared, column_names, flag_facts, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
 use crate::duck::Connection;

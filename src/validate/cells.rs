@@ -202,13 +202,20 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
         .with_value(value)
         .with_expected(plain)
         .with_hint(hint);
-    // Kinds of damage that share a code are counted apart.
+    match name(kind) {
+        Some(name) => problem.with_rule(name),
+        None => problem,
+    }
+}
+
+/// Kinds of damage that share a code are counted apart.
+fn name(kind: MisfitKind) -> Option<&'static str> {
     match kind {
-        MisfitKind::Fraction => problem.with_rule("fraction"),
-        MisfitKind::IdScientific => problem.with_rule("short_form"),
-        MisfitKind::IdInexact => problem.with_rule("rounded"),
-        MisfitKind::TooLong => problem.with_rule("length"),
-        _ => problem,
+        MisfitKind::Fraction => Some("fraction"),
+        MisfitKind::IdScientific => Some("short_form"),
+        MisfitKind::IdInexact => Some("rounded"),
+        MisfitKind::TooLong => Some("length"),
+        _ => None,
     }
 }
 

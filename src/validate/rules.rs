@@ -109,7 +109,8 @@ impl RuleChecks {
             boolean(&format!("_each_{}", column.name), each.replace("{column}", &column.name))
         };
         let asked: Vec<_> = columns.iter().map(ask).collect();
-        let answers = Projection::new(NAME, &asked, &[], &self.missing).run(session, &frame)?;
+        let answers =
+            Projection::new(NAME, &asked, &[], &self.missing).independent().run(session, &frame)?;
         let mut blamed = vec![first; rows.len()];
         // From the last to the first, so that the first of several stays.
         for (column, answer) in columns.iter().zip(&answers).rev() {

@@ -22,7 +22,7 @@ pub(super) fn with_values(
 /// the list`, `{jv} is too high` → `JV is too high`.
 pub(super) fn without_values(template: &str) -> String {
     let mut text = template.to_owned();
-    for (open, close) in [("('", "')"), ("'", "'"), ("(", ")")] {
+    for (open, close) in [("(", ")"), ("'", "'")] {
         text = drop_enclosed(&text, open, close);
     }
     replace_names(&text, |_| None).split_whitespace().collect::<Vec<_>>().join(" ")

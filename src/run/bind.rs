@@ -1,0 +1,172 @@
+//! From the header of a roll to what is read from it and the table it goes to.
+
+use super::error::{RunError, RunErrorKind};
+use super::prepare::Prepared;
+use super::request::{Mode, Request};
+use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
+use crate::load::duckdb::TableSpec;
+use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
+use crate::source::Table;
+use std::sync::Arc;
+
+/// Binds the columns of a kind.
+#[expect(clippy::too_many_arguments, reason = "one step of prepare_table, split off for reading")]
+pub(super) fn bind_roll(
+    table: Arc<dyn Table>,
+    origin: Arc<Origin>,
+    format: &'static str,
+    at: usize,
+    evidence: String,
+    settled: Settled,
+    mut warnings: Vec<String>,
+    request: &Request,
+    pack: &Pack,
+) -> Result<Prepared, RunError> {
+    let kind = &pack.kinds[at];
+    let binding = bind(kind, table.headers(), settled.year);
+    if !binding.missing_required.is_empty() {
+        return Err(missing_required(&origin, kind, &binding));
+    }
+    warn_columns(&binding, table.headers(), &mut warnings);
+    let schema = roll_schema(kind, &binding, table.headers(), request);
+    let columns = roll_columns(kind);
+    let missing = kind
+        .columns
+        .iter()
+        .zip(&binding.columns)
+        .filter(|(_, field)| field.is_none())
+        .map(|(column, _)| (column.name.clone(), kind_of(column).duckdb()))
+        .collect();
+    let spec = TableSpec {
+        name: request.table.clone().unwrap_or_else(|| kind.table.clone()),
+        columns,
+        key: kind.key.clone(),
+        scope: scope_of(kind, &settled),
+    };
+    Ok(Prepared {
+        table,
+        origin,
+        format,
+        kind: Some(at),
+        evidence,
+        settled,
+        schema: Arc::new(schema),
+        binding: Some(binding),
+        spec,
+        missing,
+        mode: request.mode.unwrap_or(Mode::Merge),
+        column_notes: Vec::new(),
+        warnings,
+        replay: false,
+    })
+}
+
+/// Binds a header by name, or by position where the kind has none.
+pub(super) fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Binding {
+    if kind.headerless { kind.bind_positions(headers.len()) } else { kind.bind(headers, year) }
+}
+
+fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
+    let missing: Vec<_> = binding.missing_required.iter().map(|name| name.to_uppercase()).collect();
+    let message = format!(
+        "{}: a file of kind {} must have {}",
+        origin.label(),
+        kind.id.to_uppercase(),
+        missing.join(", ")
+    );
+    let mut error = RunError::new(RunErrorKind::Input, message).with_code("E204");
+    for (header, meant) in &binding.near {
+        error = error.with_hint(format!("did you mean {meant} by \"{header}\"?"));
+    }
+    error.with_hint("--type generic loads the file as a plain table")
+}
+
+fn warn_columns(binding: &Binding, headers: &[String], warnings: &mut Vec<String>) {
+    if !binding.unknown.is_empty() {
+        let names: Vec<_> = binding.unknown.iter().map(|at| headers[*at].as_str()).collect();
+        let columns = counted(names.len(), "unknown column is", "unknown columns are");
+        let names = shortened(&names);
+        warnings.push(format!("{columns} kept in the JSON column _extra: {names}"));
+    }
+    if !binding.missing.is_empty() {
+        let names: Vec<_> = binding.missing.iter().map(String::as_str).collect();
+        let columns = counted(names.len(), "column of the kind is", "columns of the kind are");
+        let names = shortened(&names);
+        warnings.push(format!("{columns} not in the file, empty in the table: {names}"));
+    }
+}
+
+fn counted(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+fn shortened(names: &[&str]) -> String {
+    if names.len() <= 8 {
+        return names.join(", ");
+    }
+    format!("{}, … ({} in all)", names[..8].join(", "), names.len())
+}
+
+/// The type of a pack column in the target.
+pub fn kind_of(column: &Column) -> ColumnKind {
+    match column.ty {
+        ColumnType::Text | ColumnType::Id | ColumnType::Code => ColumnKind::Text,
+        ColumnType::Integer => ColumnKind::Int,
+        ColumnType::Money => ColumnKind::BigInt,
+        ColumnType::Real => ColumnKind::Double,
+        ColumnType::Date => ColumnKind::Date,
+    }
+}
+
+fn roll_schema(
+    kind: &Kind,
+    binding: &Binding,
+    headers: &[String],
+    request: &Request,
+) -> ReadSchema {
+    let clean = request.agents.iter().any(|agent| agent == crate::transform::NAME);
+    let mut columns = Vec::new();
+    for (column, field) in kind.columns.iter().zip(&binding.columns) {
+        let Some(field) = *field else { continue };
+        let role = match column.ty {
+            ColumnType::Id => Role::Id,
+            ColumnType::Code => Role::Code,
+            ColumnType::Money => Role::Money,
+            _ => Role::Plain,
+        };
+        columns.push(ReadColumn {
+            name: column.name.clone(),
+            header: headers[field].clone(),
+            field,
+            kind: kind_of(column),
+            role,
+            width: column.width.filter(|_| clean),
+            max_len: column.max_len,
+            nulls: column.nulls.clone(),
+            key: kind.key.contains(&column.name),
+            clean,
+        });
+    }
+    let extra = binding.unknown.iter().map(|at| (*at, headers[*at].clone())).collect();
+    ReadSchema { columns, extra, headers: headers.to_vec() }
+}
+
+/// All columns of the table: the kind's own, then the derived ones.
+fn roll_columns(kind: &Kind) -> Vec<(String, String)> {
+    let own = kind.columns.iter().map(|column| (column.name.clone(), kind_of(column).duckdb()));
+    let derived = kind.derived.iter().map(|derived| (derived.name.clone(), derived.ty.clone()));
+    own.chain(derived).collect()
+}
+
+fn scope_of(kind: &Kind, settled: &Settled) -> Vec<(String, String)> {
+    let value = |name: &String| {
+        if Some(name) == kind.county_column.as_ref() {
+            settled.county.map(|county| county.to_string())
+        } else if Some(name) == kind.year_column.as_ref() {
+            settled.year.map(|year| year.to_string())
+        } else {
+            None
+        }
+    };
+    kind.scope.iter().filter_map(|name| Some((name.clone(), value(name)?))).collect()
+}
