@@ -24,7 +24,9 @@ impl LoadOne<'_> {
         let Some(other) = ledger.unfinished_at(&origin.path, origin.sheet(), key)? else {
             return Ok(());
         };
-        if self.session.request.fresh {
+        // What has committed nothing has nothing to lose: a rule that stopped the file at its first
+        // rows must not stand in the way of the same command with another level.
+        if self.session.request.fresh || other.ranges.is_empty() {
             return self.forget(&other);
         }
         let same = other.config == key.config;

@@ -81,7 +81,7 @@ struct Failure {
 }
 
 /// A short, made-up file lacks columns of its kind and is not called as the DOR calls its files.
-const WITHOUT_SAYING: [&str; 2] = ["are not in the file and stay empty", "(rule FILE-01)"];
+const WITHOUT_SAYING: [&str; 2] = ["are not in the file, empty in the table", "(rule FILE-01)"];
 
 fn one() -> usize {
     1

@@ -20,10 +20,14 @@ const ROWS: [&str; 3] = [
 ];
 
 fn loaded(agents: &str) -> Place {
+    ended(agents, 0)
+}
+
+fn ended(agents: &str, code: i32) -> Place {
     let text = format!("{HEADER}\r\n{}\r\n", ROWS.join("\r\n"));
     let place = Place::new().file("NAL16P202501.csv", &text).env("ETL_AGENTS", agents);
     let done = place.output(&["ingest", "NAL16P202501.csv"]);
-    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(done.status.code(), Some(code), "{}", String::from_utf8_lossy(&done.stderr));
     place
 }
 
@@ -56,7 +60,7 @@ fn what_code_tables_say_about_it() {
         [
             "Broward,12011,Single family,Residential",
             "Broward,12011,Condominium,Residential",
-            "Broward,12011,Municipal,Governmental"
+            "Broward,12011,\"Municipal government, other\",Governmental"
         ]
     );
     assert_eq!(
@@ -77,11 +81,17 @@ fn unknown_columns_are_kept() {
     assert_eq!(extra, ["corner", "none", "none"]);
 }
 
+/// Without `transform` a code that has lost its zeros is not mended, and `validate` refuses it.
 #[test]
 fn without_an_agent_its_columns_are_empty_and_codes_stay_as_written() {
-    let place = loaded("validate");
+    let place = ended("validate", 3);
     assert_eq!(
         lines(&place, "dor_uc, use_label, building_value, jv"),
-        ["1,,,400000", "004,,,200000", "089,,,50000"]
+        ["004,,,200000", "089,,,50000"]
+    );
+    let place = loaded("enrich");
+    assert_eq!(
+        lines(&place, "dor_uc, use_label, building_value, jv"),
+        ["1,,,400000", "004,Condominium,,200000", "089,\"Municipal government, other\",,50000"]
     );
 }
