@@ -73,6 +73,9 @@ pub struct Settings {
     /// Block size of a file that is made anew, in bytes; default: DuckDB's 256 KiB. A commit pins
     /// about four blocks a column, which for a roll of 200 columns is 200 MB at the default.
     pub block_size: Option<u64>,
+    /// Rows of a row group written from here; default: DuckDB's 122,880. Each writer holds one
+    /// uncompressed in memory, and compresses it at one go.
+    pub row_group: Option<u64>,
     /// Size of the write-ahead log, in bytes, from which a commit makes a checkpoint by itself.
     pub checkpoint_threshold: Option<u64>,
 }
@@ -89,6 +92,7 @@ impl Default for Settings {
             preserve_order: true,
             joins_as_written: false,
             block_size: None,
+            row_group: None,
             checkpoint_threshold: None,
         }
     }
@@ -171,7 +175,11 @@ impl Database {
         let frames = Arc::<Frames>::default();
         if let Some(path) = path {
             let first = Connection::new(RawCon::open(&raw).map_err(|e| e.on(""))?, frames.clone());
-            let mode = if settings.read_only { " (READ_ONLY)" } else { "" };
+            let mode = match (settings.read_only, settings.row_group) {
+                (true, _) => " (READ_ONLY)".to_owned(),
+                (false, Some(rows)) => format!(" (ROW_GROUP_SIZE {rows})"),
+                (false, None) => String::new(),
+            };
             let path = path.replace('\'', "''");
             first.execute(&format!("ATTACH '{path}' AS {CATALOG}{mode}"))?;
         }

@@ -10,6 +10,11 @@ use std::path::{Path, PathBuf};
 /// file are the same (measured).
 const BLOCK: u64 = 64 << 10;
 
+/// Rows of a row group, a quarter of DuckDB's 122,880: a group of a wide roll takes 250 MB before it
+/// is compressed, and two writers then spill under 512 MiB (13 s of system time, measured). The file
+/// grows by 5 %.
+const ROW_GROUP_ROWS: u64 = 30_720;
+
 /// An open DuckDB file.
 #[derive(Clone)]
 pub struct DuckTarget {
@@ -30,6 +35,7 @@ impl DuckTarget {
             // statements that apply changes.
             preserve_order: false,
             block_size: Some(BLOCK),
+            row_group: Some(ROW_GROUP_ROWS),
             // Commits write whole row groups past the log; a checkpoint is asked for at the end.
             checkpoint_threshold: Some(1 << 40),
             ..Settings::default()
