@@ -25,6 +25,7 @@ struct Args {
     workbook: bool,
 }
 
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a program of its own")]
 fn main() -> ExitCode {
     let Args { truth, table, damaged, clean, workbook } = Args::parse();
     match compare(&Case { truth, table, damaged, clean, workbook }) {
