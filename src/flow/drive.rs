@@ -110,7 +110,7 @@ pub fn drive<C: Consumer>(
     let failures = Failures { first: Mutex::new(None), stop: plan.stop.clone() };
     let segments = segments(plan).map_err(FlowError::Stage)?;
     // One chunk at each worker, one being read, one at the consumer, one between.
-    let in_flight = plan.workers * segments.len() + 3;
+    let in_flight = plan.workers * segments.len() + 4;
     let sizer = Sizer::new(plan.chunk_rows, plan.budget.limit(), in_flight);
     let FlowInput { source, origin } = input;
     let outcome = std::thread::scope(|scope| {

@@ -23,7 +23,7 @@ pub fn shares(limit: u64, writers: usize) -> Shares {
     let free = limit.saturating_sub(FIXED).max(110 << 20);
     let writers = if limit < 384 << 20 { 1 } else { writers.max(1) };
     // A chunk in flight holds about one and a half times what its columns and text add up to.
-    let chunks = (free / 6).max(20 << 20);
+    let chunks = (free / 4).max(24 << 20);
     Shares { target: (free - chunks * 3 / 2).max(72 << 20), chunks, groups: 1, writers }
 }
 
