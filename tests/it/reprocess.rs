@@ -59,7 +59,6 @@ fn code(place: &Place, arguments: &[&str]) -> i32 {
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(!told.contains("panicked"), "{told}");
     // Shown where a test fails.
-    eprintln!("{arguments:?}: exit {code}\n{told}");
     code
 }
 
@@ -98,7 +97,7 @@ fn failed_files(place: &Place) -> Vec<PathBuf> {
 }
 
 fn records(place: &Place) -> Vec<serde_json::Value> {
-    let texts = failed_files(place).into_iter().map(|path| std::fs::read_to_string(path));
+    let texts = failed_files(place).into_iter().map(std::fs::read_to_string);
     let texts: Vec<_> = texts.map(|text| text.expect("readable")).collect();
     let lines = texts.iter().flat_map(|text| text.lines());
     lines.map(|line| serde_json::from_str(line).expect("a record")).collect()

@@ -1,0 +1,88 @@
+#!/bin/sh
+# Times etl beside its peers on a made-up roll, in one run on one machine, and prints a table.
+#
+#   scripts/bench.sh [ROWS] [REPEATS] > benches/runs/DATE.md
+#
+# Peers that are not installed are named and left out: DuckDB's own read_csv through its Python
+# module (python3 -m pip install duckdb). Each line is the median of REPEATS runs after one that does
+# not count; the programs take turns, so that a machine that drifts drifts for all.
+set -eu
+. "$(dirname -- "$0")/env.sh"
+rows=${1:-750000} repeats=${2:-3}
+# shellcheck disable=SC2086
+cargo build --release --quiet --bin etl --example roll $FEATURES >&2
+built=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+roll=NAL16P202501.csv
+"$built/examples/roll" nal --rows "$rows" --out "$roll" >&2
+cat "$roll" >/dev/null
+
+cat >peer.py <<'PY'
+import duckdb, os, sys
+settings = {"memory_limit": "512MB", "preserve_insertion_order": "false"} if sys.argv[1] == "best" else {}
+con = duckdb.connect("peer.duckdb", config=settings)
+buffer = ", buffer_size=8000000" if sys.argv[1] == "best" else ""
+con.execute(f"CREATE TABLE t AS SELECT * FROM read_csv('{sys.argv[2]}'{buffer})")
+con.execute("CHECKPOINT")
+PY
+
+# One timed run: wall seconds, CPU seconds, peak MiB.
+timed() {
+    rm -f ./*.duckdb* ./*.jsonl
+    python3 - "$@" <<'PY'
+import os, resource, subprocess, sys, time
+start = time.time()
+code = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+wall = time.time() - start
+use = resource.getrusage(resource.RUSAGE_CHILDREN)
+if code not in (0, 3):
+    sys.exit(f"{sys.argv[1:]} ended with {code}")
+print(f"{wall:.2f} {use.ru_utime + use.ru_stime:.2f} {use.ru_maxrss / 1024:.0f}")
+PY
+}
+
+names="agents bare check"
+agents() { timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
+bare() { ETL_AGENTS=transform timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
+check() { timed "$built/etl" check "$roll" --progress none; }
+best() { timed python3 peer.py best "$roll"; }
+plain() { timed python3 peer.py default "$roll"; }
+if python3 -c 'import duckdb' 2>/dev/null; then
+    names="$names best plain"
+else
+    echo "DuckDB's Python module is not installed: no peer" >&2
+fi
+
+round=0
+while [ "$round" -le "$repeats" ]; do
+    for name in $names; do
+        figures=$($name)
+        [ "$round" -eq 0 ] || echo "$figures" >>"$name.figures"
+    done
+    round=$((round + 1))
+done
+
+middle() { sort -n -k "$2" "$1.figures" | awk -v column="$2" '{ v[NR] = $column } END { print v[int((NR + 1) / 2)] }'; }
+title() {
+    case $1 in
+    agents) echo "etl ingest, all agents" ;;
+    bare) echo "etl ingest, agents = transform (types checked)" ;;
+    check) echo "etl check (everything but the load)" ;;
+    best) echo "DuckDB read_csv, CREATE TABLE AS, best settings" ;;
+    plain) echo "DuckDB read_csv, CREATE TABLE AS, defaults" ;;
+    esac
+}
+echo "# $(date -u +%Y-%m-%d), $(uname -sm), $(getconf _NPROCESSORS_ONLN) cores, commit $(git -C "$root" rev-parse --short HEAD)"
+echo
+echo "\`scripts/bench.sh $rows $repeats\`: a synthetic NAL of $rows rows, $(wc -c <"$roll") bytes, in the page cache; medians."
+echo
+echo "| what | wall s | CPU s | peak MiB | wall against DuckDB's best |"
+echo "|---|---|---|---|---|"
+base=$([ -f best.figures ] && middle best 1 || echo "")
+for name in $names; do
+    wall=$(middle "$name" 1)
+    ratio=$([ -n "$base" ] && awk -v a="$wall" -v b="$base" 'BEGIN { printf "%.2f", a / b }' || echo "-")
+    echo "| $(title "$name") | $wall | $(middle "$name" 2) | $(middle "$name" 3) | $ratio |"
+done
