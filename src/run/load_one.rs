@@ -14,7 +14,8 @@ use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
 use crate::load::dead_letter;
 use crate::load::duckdb::{
     DuckWriter, Finish, InputKey, InputRow, KeyLookup, Ledger, ROW_GROUP, State, Strategy,
-    WritePlan, insert_findings, known_keys, scope_rows, scope_text, side_table, table_rows,
+    WritePlan, agrees_with_ledger, insert_findings, known_keys, scope_rows, scope_text, side_table,
+    table_rows,
 };
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
@@ -69,8 +70,18 @@ impl<'a> LoadOne<'a> {
         let fresh = self.session.request.fresh;
         match ledger.state(&key)? {
             State::Finished(row) if !fresh => Ok(self.already(row)),
-            State::Unfinished(row) if !fresh => self.load(&row, true),
+            State::Unfinished(row)
+                if !fresh && agrees_with_ledger(&con, &self.input.spec.name, &row)? =>
+            {
+                self.load(&row, true)
+            }
             State::Unfinished(row) => {
+                if !fresh {
+                    self.session.observer.on(&Event::Warning(
+                        "the table does not hold what the ledger says of the unfinished load: its \
+                         rows are deleted and the file is loaded from the beginning",
+                    ));
+                }
                 self.forget(&row)?;
                 self.begin(&key)
             }

@@ -1,6 +1,7 @@
 //! Questions to the table before and between loads.
 
-use super::table::TableSpec;
+use super::ledger::InputRow;
+use super::table::{Strategy, TableSpec};
 use super::write::WritePlan;
 use crate::duck::{Connection, Value, quote};
 use crate::load::encode::key_hash_of_texts;
@@ -22,6 +23,32 @@ pub fn has_ledger(con: &Connection) -> Result<bool, LoadError> {
 /// Rows of the whole table.
 pub fn table_rows(con: &Connection, table: &str) -> Result<u64, LoadError> {
     count(con, &format!("SELECT count(*) FROM {}", quote(table)))
+}
+
+/// Whether the table holds as many rows of an unfinished input as its ledger claims, less those
+/// that later inputs have rewritten. Rows and ledger are one transaction, so a difference means that
+/// somebody else has changed the table, or that the database did not come back whole from a kill.
+pub fn agrees_with_ledger(
+    con: &Connection,
+    table: &str,
+    row: &InputRow,
+) -> Result<bool, LoadError> {
+    if row.strategy == Strategy::Replace {
+        return Ok(true);
+    }
+    let own = [Value::from(row.run.as_str()), Value::from(row.source.as_str())];
+    let number = |sql: &str| -> Result<u64, LoadError> {
+        let rows = con.query(sql, &own)?;
+        Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
+    };
+    let held = number(&format!(
+        "SELECT count(*) FROM {} WHERE _etl_run = ? AND _etl_source = ?",
+        quote(table)
+    ))?;
+    let rewritten = number(
+        "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ?",
+    )?;
+    Ok(held + rewritten == row.tally.inserted)
 }
 
 /// Rows of the input's scope.

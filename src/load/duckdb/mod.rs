@@ -32,7 +32,7 @@ mod target;
 mod write;
 
 pub use finish::{Finish, side_table};
-pub use known::{has_ledger, has_release, known_keys, scope_rows, table_rows};
+pub use known::{agrees_with_ledger, has_ledger, has_release, known_keys, scope_rows, table_rows};
 pub use ledger::{InputKey, InputRow, Ledger, State, insert_findings};
 pub use lookup::KeyLookup;
 pub use meet::{others_since, rebase, scope_text};
