@@ -45,6 +45,11 @@ impl OpenFile {
         }
         Ok(OpenFile { path, read_only })
     }
+
+    /// Whether nothing else in this process has the file open.
+    pub fn is_only_use(&self) -> bool {
+        open_files().get(&self.path).is_none_or(|uses| uses.readers + uses.writers == 1)
+    }
 }
 
 impl Drop for OpenFile {

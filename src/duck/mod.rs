@@ -17,6 +17,7 @@ mod connection;
 mod error;
 mod files;
 mod frame;
+mod log;
 mod raw;
 #[cfg(test)]
 mod tests;
@@ -157,6 +158,9 @@ impl Database {
             return Err(DuckError::usage("the path of the database is empty"));
         }
         let file = OpenFile::claim(path, settings.read_only)?;
+        if file.is_only_use() {
+            log::cut_torn_end(path);
+        }
         Database::start(Some(text), settings, Some(file))
     }
 

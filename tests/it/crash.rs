@@ -81,6 +81,67 @@ fn killed_anywhere_the_same_command_ends_as_if_undisturbed() {
     }
 }
 
+/// Commits that are written as row groups, past the log; DuckDB takes half of one for whole.
+const GROUPS: [&str; 4] = ["--commit-rows", "30720", "--chunk-rows", "10000"];
+
+#[test]
+fn a_commit_that_was_cut_off_is_done_again() {
+    let whole = sales(80_000);
+    let expected = loads(&whole, &[SALES], &GROUPS);
+    let left = sales(80_000);
+    killed(&left, &[SALES], &GROUPS, 2, 0);
+    let log = std::fs::read(left.path("rolls.duckdb.wal")).expect("a log is left");
+    // Into the end mark, before it, into the row groups.
+    for missing in [1, 21, 22, 400] {
+        let place = sales(80_000);
+        for entry in std::fs::read_dir(left.path("")).expect("the folder of the test") {
+            let path = entry.expect("a readable folder").path();
+            if path.is_dir() {
+                continue;
+            }
+            let name = path.file_name().expect("a file");
+            std::fs::copy(&path, place.path("").join(name)).expect("writable");
+        }
+        std::fs::write(place.path("rolls.duckdb.wal"), &log[..log.len() - missing])
+            .expect("writable");
+        let summary = loads(&place, &[SALES], &GROUPS);
+        let from = summary["inputs"][0]["resumed_from"].as_u64();
+        assert!(from.is_some_and(|row| row > 30_000), "{missing}: resumed from {from:?}");
+        assert_eq!(table(&place, "sales", ""), table(&whole, "sales", ""), "{missing}");
+        assert_eq!(failed(&place), failed(&whole), "{missing}");
+        assert_eq!(outcome(&summary), outcome(&expected), "{missing}");
+    }
+}
+
+#[test]
+fn what_does_not_agree_with_its_ledger_is_loaded_anew() {
+    let whole = sales(6_000);
+    let expected = loads(&whole, &[SALES], &SMALL);
+    let spoil =
+        ["DELETE FROM etl.ranges WHERE from_record = 0", "DELETE FROM sales WHERE _etl_row = 700"];
+    for sql in spoil {
+        let place = sales(6_000);
+        killed(&place, &[SALES], &SMALL, 3, 0);
+        change(&place, sql);
+        let output = place.output(&arguments(&[SALES], &SMALL));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(text.contains("does not hold what the ledger says"), "{sql}: {text}");
+        let summary = told(&output).1;
+        assert_eq!(summary["inputs"][0]["resumed_from"], Value::Null, "{sql}");
+        assert_eq!(table(&place, "sales", ""), table(&whole, "sales", ""), "{sql}");
+        assert_eq!(failed(&place), failed(&whole), "{sql}");
+        assert_eq!(outcome(&summary), outcome(&expected), "{sql}");
+    }
+}
+
+/// Changes the database behind the program's back.
+fn change(place: &Place, sql: &str) {
+    let settings = etl::duck::Settings::default();
+    let path = place.path("rolls.duckdb");
+    let database = etl::duck::Database::open(&path, &settings).expect("it opens");
+    database.connect().expect("a connection").execute(sql).expect("sound SQL");
+}
+
 #[test]
 fn a_merge_is_resumed_too() {
     let load = |kills: &[usize]| {

@@ -2,6 +2,7 @@
 
 mod columns;
 mod errors;
+mod log;
 mod statements;
 
 use polars_arrow::array::{Array, Int64Array, Utf8ViewArray};

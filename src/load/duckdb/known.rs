@@ -26,16 +26,14 @@ pub fn table_rows(con: &Connection, table: &str) -> Result<u64, LoadError> {
 }
 
 /// Whether the table holds as many rows of an unfinished input as its ledger claims, less those
-/// that later inputs have rewritten. Rows and ledger are one transaction, so a difference means that
-/// somebody else has changed the table, or that the database did not come back whole from a kill.
+/// that later inputs have rewritten; of a replace, none before it is finished. Rows and ledger are
+/// one transaction, so a difference means that somebody else has changed the table, or has opened
+/// the file after a kill with a DuckDB that keeps half a commit (see `duck::log`).
 pub fn agrees_with_ledger(
     con: &Connection,
     table: &str,
     row: &InputRow,
 ) -> Result<bool, LoadError> {
-    if row.strategy == Strategy::Replace {
-        return Ok(true);
-    }
     let own = [Value::from(row.run.as_str()), Value::from(row.source.as_str())];
     let number = |sql: &str| -> Result<u64, LoadError> {
         let rows = con.query(sql, &own)?;
@@ -48,7 +46,10 @@ pub fn agrees_with_ledger(
     let rewritten = number(
         "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ?",
     )?;
-    Ok(held + rewritten == row.tally.inserted)
+    Ok(match row.strategy {
+        Strategy::Replace => held == 0,
+        Strategy::Insert | Strategy::Merge => held + rewritten == row.tally.inserted,
+    })
 }
 
 /// Rows of the input's scope.
