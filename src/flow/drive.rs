@@ -2,6 +2,7 @@
 
 use super::event::Meters;
 use super::order::Reorder;
+use super::priority::give_way;
 use super::size::Sizer;
 use super::stop::{Stop, StopCause};
 use crate::chunk::{Budget, Chunk, Origin, Permit};
@@ -124,6 +125,7 @@ pub fn drive<C: Consumer>(
             for mut stages in segment {
                 let (feed, work, out) = (feed.clone(), work_out.clone(), chunk_in.clone());
                 scope.spawn(move || {
+                    give_way();
                     let agent = stages.first().map_or("decode", |(name, _)| *name);
                     guarded(agent, failures, || match &feed {
                         None => decode_loop(&work, &mut stages, &out, plan, origin, sizer),

@@ -11,6 +11,7 @@
 mod drive;
 mod event;
 mod order;
+mod priority;
 mod size;
 mod stop;
 

@@ -3,8 +3,9 @@
 use super::error::{RunError, RunErrorKind};
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
+use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
-use crate::load::duckdb::TableSpec;
+use crate::load::duckdb::{TableSpec, TargetColumn, Texts};
 use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
 use crate::source::Table;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ pub(super) fn bind_roll(
     }
     warn_columns(&binding, table.headers(), &mut warnings);
     let schema = roll_schema(kind, &binding, table.headers(), request);
-    let columns = roll_columns(kind);
+    let columns = roll_columns(kind, &binding, table.sample());
     let missing = kind
         .columns
         .iter()
@@ -152,9 +153,23 @@ fn roll_schema(
 }
 
 /// All columns of the table: the kind's own, then the derived ones.
-fn roll_columns(kind: &Kind) -> Vec<(String, String)> {
-    let own = kind.columns.iter().map(|column| (column.name.clone(), kind_of(column).duckdb()));
-    let derived = kind.derived.iter().map(|derived| (derived.name.clone(), derived.ty.clone()));
+fn roll_columns(kind: &Kind, binding: &Binding, sample: &[Vec<String>]) -> Vec<TargetColumn> {
+    let bound = kind.columns.iter().zip(&binding.columns);
+    let own = bound.map(|(column, field)| TargetColumn {
+        name: column.name.clone(),
+        ty: kind_of(column).duckdb(),
+        texts: match (column.ty, field) {
+            (ColumnType::Code, _) => Texts::Repeat,
+            (ColumnType::Text | ColumnType::Id, Some(field)) => texts_of(sample, *field),
+            _ => Texts::Unknown,
+        },
+    });
+    // Derived texts are labels and kinds.
+    let derived = kind.derived.iter().map(|derived| TargetColumn {
+        name: derived.name.clone(),
+        ty: derived.ty.clone(),
+        texts: if derived.ty == "VARCHAR" { Texts::Repeat } else { Texts::Unknown },
+    });
     own.chain(derived).collect()
 }
 

@@ -23,6 +23,7 @@ mod reprocess;
 mod request;
 mod resume;
 mod summary;
+mod texts;
 
 pub use check::check;
 pub use error::{RunError, RunErrorKind};

@@ -7,9 +7,10 @@
 use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
 use super::request::{Mode, Request};
+use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::flow::{Event, Observer};
-use crate::load::duckdb::TableSpec;
+use crate::load::duckdb::{TableSpec, TargetColumn, Texts};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
 use std::sync::Arc;
@@ -383,7 +384,17 @@ pub(super) fn generic(
     let columns: Vec<_> = named.enumerate().map(column).collect();
     let spec = TableSpec {
         name,
-        columns: columns.iter().map(|column| (column.name.clone(), column.kind.duckdb())).collect(),
+        columns: columns
+            .iter()
+            .map(|column| TargetColumn {
+                name: column.name.clone(),
+                ty: column.kind.duckdb(),
+                texts: match column.kind {
+                    ColumnKind::Text => texts_of(table.sample(), column.field),
+                    _ => Texts::Unknown,
+                },
+            })
+            .collect(),
         key: Vec::new(),
         scope: Vec::new(),
     };

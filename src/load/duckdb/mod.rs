@@ -21,6 +21,7 @@
 //! * The account is checked in the transaction that finishes the input; a gap rolls it back.
 
 mod finish;
+mod insert;
 mod known;
 mod ledger;
 mod lookup;
@@ -37,7 +38,7 @@ pub use ledger::{InputKey, InputRow, Ledger, State, insert_findings};
 pub use lookup::KeyLookup;
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
-pub use table::{Provenance, Strategy, TableSpec, columns_of};
+pub use table::{Provenance, Strategy, TableSpec, TargetColumn, Texts, columns_of};
 pub use target::DuckTarget;
 pub use write::{DuckWriter, WritePlan};
 

