@@ -1,5 +1,7 @@
 #!/bin/sh
-# Loads damaged rolls and checks that every damaged row, and no other, ends where it should.
+# Loads damaged rolls and checks that every damaged row, and no other, ends where it should. Of a
+# workbook, the refused rows are then corrected in the exported sheet and loaded, and the table must
+# be that of the clean roll (but for the rows that were loaded with a warning).
 #   scripts/damage.sh [ROWS] [KIND:FORMAT…]      default: 20000 nal:csv sdf:csv nap:csv nal:xlsx
 set -eu
 . "$(dirname -- "$0")/env.sh"
@@ -33,7 +35,14 @@ for case in "$@"; do
         workbook=
         [ "$format" != xlsx ] || workbook=--workbook
         echo "== $case, $rows rows"
-        "$out/examples/damage" "$name.truth.csv" "$table" damaged.duckdb clean.duckdb $workbook
+        "$out/examples/damage" compare "$name.truth.csv" "$table" damaged.duckdb clean.duckdb \
+            $workbook
+        [ -n "$workbook" ] || exit 0
+        "$out/etl" failures export ./*.failed.jsonl --format xlsx -o sheet.xlsx
+        "$out/examples/damage" correct "$name.truth.csv" sheet.xlsx
+        "$out/etl" reprocess-failures sheet.xlsx --to duckdb:damaged.duckdb --progress none
+        "$out/examples/damage" compare "$name.truth.csv" "$table" damaged.duckdb clean.duckdb \
+            --workbook --corrected
     ) || failed=1
 done
 exit $failed

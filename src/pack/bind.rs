@@ -116,7 +116,7 @@ impl Kind {
             if place.is_some() {
                 continue;
             }
-            if column.required == Required::Yes {
+            if matches!(column.required, Required::Yes | Required::Column) {
                 binding.missing_required.push(column.name.clone());
             }
             if binding.layout.is_none() && published(column, year) {

@@ -270,10 +270,12 @@ fn column(loader: &mut Loader, file: &str, cells: [&str; COLUMN_FIELDS.len()]) -
     };
     let required = match required {
         "yes" => Required::Yes,
+        "column" => Required::Column,
         "warn" => Required::Warn,
         "no" => Required::No,
         other => {
-            loader.problem(file, &*place, format!("required '{other}' should be yes, warn or no"));
+            let known = "yes, column, warn or no";
+            loader.problem(file, &*place, format!("required '{other}' should be {known}"));
             Required::No
         }
     };

@@ -162,6 +162,9 @@ impl ColumnType {
 pub enum Required {
     /// No file without the column, no row without a value.
     Yes,
+    /// No file without the column: without it the rows would be of no use, and nobody would notice.
+    /// Blank cells are left to rules.
+    Column,
     /// A file without the column is reported; blank cells are left to rules.
     Warn,
     /// May be absent.

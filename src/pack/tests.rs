@@ -244,6 +244,9 @@ fn layouts_by_year() {
     assert_eq!(cut.missing, ["co_no", "jv"]);
     assert_eq!(cut.missing_required, ["co_no"]);
     assert_eq!(cut.layout, None);
+    let sdf = pack.kind("sdf").unwrap();
+    let priceless: Vec<_> = header(sdf).into_iter().filter(|h| h != "SALE_PRC").collect();
+    assert_eq!(sdf.bind(&priceless, Some(2025)).missing_required, ["sale_prc"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn judged(kind: &str, table: &str, format: &str, rows: &str, kinds_of_damage: us
         damaged: place.path("damaged.duckdb"),
         clean: place.path("clean.duckdb"),
         workbook: format == "xlsx",
+        corrected: false,
     })
     .expect("both databases can be read");
     assert!(report.is_sound(), "{kind} {format}\n{report}");
