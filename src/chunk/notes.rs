@@ -64,8 +64,13 @@ impl Note {
         }
     }
 
-    /// What of it concerns some records.
+    /// What of it concerns some records. Findings about no record go with the first one, so that
+    /// they are counted once.
     fn part(&self, records: &Range<u32>) -> Self {
+        if self.records.is_empty() {
+            let none = Self::new(self.severity, self.message.clone());
+            return if records.start == 0 { self.clone() } else { none };
+        }
         let at = |record: u32| self.records.partition_point(|known| *known < record);
         let (from, to) = (at(records.start), at(records.end));
         let shown = |at: usize| at.min(self.examples.len());
@@ -190,6 +195,13 @@ mod tests {
         let mut whole = Notes::default();
         whole.merge(notes);
         assert_eq!(sum, whole);
+    }
+
+    #[test]
+    fn findings_about_no_record_are_in_one_part() {
+        let notes = note(7);
+        let count = |notes: &Notes| notes.iter().map(|(_, note)| note.count).sum::<u64>();
+        assert_eq!((count(&notes.part(&(0..4))), count(&notes.part(&(4..10)))), (1, 0));
     }
 
     #[test]

@@ -237,6 +237,21 @@ fn columns(loader: &mut Loader, file: &str) -> Result<Vec<Column>, PackError> {
     Ok(columns)
 }
 
+/// How much a column is needed.
+fn required_of(loader: &mut Loader, file: &str, place: &str, required: &str) -> Required {
+    match required {
+        "yes" => Required::Yes,
+        "column" => Required::Column,
+        "warn" => Required::Warn,
+        "no" => Required::No,
+        other => {
+            let known = "yes, column, warn or no";
+            loader.problem(file, place, format!("required '{other}' should be {known}"));
+            Required::No
+        }
+    }
+}
+
 fn column(loader: &mut Loader, file: &str, cells: [&str; COLUMN_FIELDS.len()]) -> Column {
     let [
         name,
@@ -268,17 +283,7 @@ fn column(loader: &mut Loader, file: &str, cells: [&str; COLUMN_FIELDS.len()]) -
             ColumnType::Text
         }
     };
-    let required = match required {
-        "yes" => Required::Yes,
-        "column" => Required::Column,
-        "warn" => Required::Warn,
-        "no" => Required::No,
-        other => {
-            let known = "yes, column, warn or no";
-            loader.problem(file, &*place, format!("required '{other}' should be {known}"));
-            Required::No
-        }
-    };
+    let required = required_of(loader, file, &place, required);
     let list = |text: &str| -> Vec<String> {
         text.split('|').map(str::trim).filter(|t| !t.is_empty()).map(str::to_owned).collect()
     };

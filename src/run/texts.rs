@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(texts((0..300).map(|n| format!("{n} MAIN ST"))), Texts::Differ);
         assert_eq!(texts((0..300).map(|n| format!("CITY {}", n % 20))), Texts::Unknown);
         assert_eq!(texts((0..50).map(|n| n.to_string())), Texts::Unknown);
-        let sparse = |n: u32| if n % 3 == 0 { n.to_string() } else { " ".into() };
+        let sparse = |n: u32| if n.is_multiple_of(3) { n.to_string() } else { " ".into() };
         assert_eq!(texts((0..900).map(sparse)), Texts::Unknown);
         assert_eq!(texts_of(&[], 3), Texts::Unknown);
     }
