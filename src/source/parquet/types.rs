@@ -94,6 +94,8 @@ mod tests {
             ("INTEGER[]", ColumnKind::Text, Select::Json),
             ("DECIMAL(18,2)[3]", ColumnKind::Text, Select::Json),
             ("STRUCT(a INTEGER)", ColumnKind::Text, Select::Json),
+            ("STRUCT(\"a [b\" INTEGER, c VARCHAR[])", ColumnKind::Text, Select::Json),
+            ("MAP(VARCHAR, DECIMAL(9,2))", ColumnKind::Text, Select::Json),
             ("BLOB", ColumnKind::Text, Select::Hex),
         ];
         for (name, kind, select) in cases {
