@@ -16,6 +16,8 @@ pub const LEAST_MEMORY: u64 = 64 << 20;
 
 /// Memory of this process while another one parses an old workbook: both share the limit.
 const OWN_MEMORY: u64 = 96 << 20;
+/// The parser of old workbooks does not start with less.
+const LEAST_READER: u64 = 128 << 20;
 /// Seconds that the parser of old workbooks may say nothing.
 const PATIENCE: u64 = 120;
 
@@ -245,7 +247,7 @@ impl Settings {
     }
 
     fn source_options(&self, program: Option<PathBuf>) -> Result<SourceOptions, ConfigError> {
-        let memory = self.memory()?.saturating_sub(OWN_MEMORY).max(LEAST_MEMORY);
+        let memory = self.memory()?.saturating_sub(OWN_MEMORY).max(LEAST_READER);
         let reader = |program| ReaderProgram {
             program,
             arguments: vec!["read-legacy".into()],

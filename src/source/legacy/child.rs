@@ -141,6 +141,8 @@ impl Process {
             .args(["--memory", &reader.memory.to_string()])
             .args(["--seconds", &reader.patience.to_string(), "--"])
             .arg(std::path::absolute(path)?)
+            // Its allocator sets aside 1 GiB of addresses, which a limit of memory would count.
+            .env("MIMALLOC_ARENA_RESERVE", "32MiB")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
