@@ -101,6 +101,7 @@ impl SourceError {
             }
             _ => "cannot be read".to_owned(),
         };
-        Self { kind, file: file.into(), message, hint: None, source: Some(error) }
+        let hint = (kind == SourceErrorKind::Broken).then(|| "download the file again".to_owned());
+        Self { kind, file: file.into(), message, hint, source: Some(error) }
     }
 }

@@ -11,11 +11,13 @@ mod damage_compare;
 mod derived;
 mod file_rules;
 mod layering;
+mod legacy;
 mod loaded;
 mod modes;
 mod real_roll;
 mod reprocess;
 mod roll;
+mod stdin;
 mod support;
 
 /// A file that is not a module of this binary would never run.

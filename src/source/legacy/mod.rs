@@ -7,6 +7,7 @@
 //! error of this file and of nothing else.
 
 mod child;
+mod formulas;
 mod frame;
 mod read;
 mod spool;
@@ -106,14 +107,16 @@ fn sniff_xls(head: &[u8]) -> Confidence {
     if !head.starts_with(OLE) || holds_stream(head, "EncryptedPackage") {
         return Confidence::No;
     }
-    let workbook = ["Workbook", "WORKBOOK", "Book", "BOOK"];
-    if workbook.iter().any(|name| holds_stream(head, name)) {
+    if WORKBOOK.iter().any(|name| holds_stream(head, name)) {
         Confidence::Certain
     } else {
         // Its directory may lie anywhere.
         Confidence::Fallback
     }
 }
+
+/// How the stream of a workbook is called.
+const WORKBOOK: [&str; 4] = ["Workbook", "WORKBOOK", "Book", "BOOK"];
 
 /// Whether the name of a stream stands in these bytes of an OLE container.
 fn holds_stream(bytes: &[u8], name: &str) -> bool {

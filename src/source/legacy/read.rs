@@ -1,8 +1,9 @@
 //! The half that runs in the process of its own: a library parses the workbook, all its cells are told
 //! as frames. What it cannot read it says; a panic of the library is told like any other trouble.
 
+use super::formulas::{Formulas, Place};
 use super::frame::{self, Fault, LARGEST, Told};
-use super::{Kind, holds_stream};
+use super::{Kind, WORKBOOK, holds_stream};
 use crate::source::SourceErrorKind;
 use crate::source::cell::Cell;
 use crate::source::excel::moment::{self, Serial};
@@ -113,10 +114,17 @@ fn xlsb(path: &Path, teller: &mut Teller<'_>) -> Result<(), Trouble> {
     refuse_twins(&sheets)?;
     each_sheet(&sheets, teller, |sheet, teller| {
         let explain = |error: XlsbError| explain_xlsb(&error);
+        let mut formulas = Formulas::start(path, &sheet.name);
         let mut cells = book.worksheet_cells_reader(&sheet.name).map_err(explain)?;
         while let Some(cell) = cells.next_cell().map_err(explain)? {
-            let value = Data::from(cell.get_value().clone());
-            teller.value(cell.get_position(), &value, from_1904)?;
+            let place = cell.get_position();
+            for missing in formulas.until(Some(place)) {
+                teller.formula_error(missing)?;
+            }
+            teller.value(place, &Data::from(cell.get_value().clone()), from_1904)?;
+        }
+        for missing in formulas.until(None) {
+            teller.formula_error(missing)?;
         }
         Ok(())
     })
@@ -187,20 +195,19 @@ fn explain_xls(error: &XlsError, path: &Path) -> Trouble {
     let text = error.to_string();
     match error {
         XlsError::Password => password(),
-        // The library's own error for this is not public.
-        _ if text.contains("Cannot find Workbook stream") => match encrypted_package(path) {
-            true => password(),
-            false => fault(
-                SourceErrorKind::NotTheFormat,
-                "an OLE file without a workbook in it (a document or a mail, perhaps)",
-            ),
-        },
-        _ => damaged(&text),
+        // The library's own error for this is not public, and it says the same of a stream cut off.
+        _ if !text.contains("Cannot find Workbook stream") => damaged(&text),
+        _ if mentions(path, &["EncryptedPackage"]) => password(),
+        _ if mentions(path, &WORKBOOK) => damaged(&"its workbook is not there as a whole"),
+        _ => fault(
+            SourceErrorKind::NotTheFormat,
+            "an OLE file without a workbook in it (a document or a mail, perhaps)",
+        ),
     }
 }
 
-/// Whether a container that holds no old workbook holds an encrypted new one.
-fn encrypted_package(path: &Path) -> bool {
+/// Whether one of these names stands anywhere in a container.
+fn mentions(path: &Path, names: &[&str]) -> bool {
     const PIECE: usize = 1 << 20;
     const OVERLAP: usize = 64;
     let Ok(file) = File::open(path) else { return false };
@@ -209,7 +216,7 @@ fn encrypted_package(path: &Path) -> bool {
         let kept = bytes.len().min(OVERLAP);
         bytes.drain(..bytes.len() - kept);
         match (&file).take(PIECE as u64).read_to_end(&mut bytes) {
-            Ok(1..) if holds_stream(&bytes, "EncryptedPackage") => return true,
+            Ok(1..) if names.iter().any(|name| holds_stream(&bytes, name)) => return true,
             Ok(1..) => {}
             _ => return false,
         }
@@ -279,12 +286,28 @@ impl Teller<'_> {
         Ok(())
     }
 
-    fn value(
-        &mut self,
-        (row, column): (u32, u32),
-        value: &Data,
-        from_1904: bool,
-    ) -> Result<(), Trouble> {
+    fn value(&mut self, place: Place, value: &Data, from_1904: bool) -> Result<(), Trouble> {
+        let column = self.go_to(place)?;
+        if let Data::String(text) = value
+            && is_misread(text)
+        {
+            let row = self.row;
+            let message = format!("a text in row {row} is in an encoding that the reader mistakes");
+            return Err(fault(SourceErrorKind::Broken, message));
+        }
+        self.put(column, value, from_1904);
+        Ok(())
+    }
+
+    /// A formula whose result is an error; the library passes over which one it is.
+    fn formula_error(&mut self, place: Place) -> Result<(), Trouble> {
+        let column = self.go_to(place)?;
+        frame::put(&mut self.payload, column, Cell::Error("#ERROR"));
+        Ok(())
+    }
+
+    /// Goes to the row of a cell, and says its column.
+    fn go_to(&mut self, (row, column): Place) -> Result<u16, Trouble> {
         if row >= MAX_ROWS || column >= MAX_COLUMNS {
             let (row, column) = (u64::from(row) + 1, u64::from(column) + 1);
             let message = format!("a cell claims row {row}, column {column}, beyond XFD1048576");
@@ -299,8 +322,7 @@ impl Teller<'_> {
             self.end_row()?;
             self.row = row;
         }
-        self.put(column as u16, value, from_1904);
-        Ok(())
+        Ok(column as u16)
     }
 
     fn put(&mut self, column: u16, value: &Data, from_1904: bool) {
@@ -327,6 +349,12 @@ impl Teller<'_> {
             }
         }
     }
+}
+
+/// Wide characters taken for narrow ones: every second one is NUL.
+fn is_misread(text: &str) -> bool {
+    let chars = text.chars().count();
+    chars >= 2 && chars % 2 == 0 && text.chars().skip(1).step_by(2).all(|c| c == '\0')
 }
 
 fn put_serial(serial: Serial, put: &mut impl FnMut(Cell<'_>)) {

@@ -83,3 +83,55 @@ fn without_a_program_to_read_them_they_are_refused() {
     let error = refused(&ole(&["Workbook"]), &options);
     assert_eq!(error.kind, SourceErrorKind::ReaderDied);
 }
+
+/// What becomes of the workbook when the reader is this shell script.
+#[cfg(unix)]
+fn read_by(script: &str) -> SourceError {
+    let program = ReaderProgram {
+        program: "/bin/sh".into(),
+        arguments: vec!["-c".into(), script.into(), "reader".into()],
+        memory: 64 << 20,
+        patience: 1,
+    };
+    refused(
+        &ole(&["Workbook"]),
+        &SourceOptions { reader: Some(program), ..SourceOptions::default() },
+    )
+}
+
+#[cfg(unix)]
+#[test]
+fn whatever_becomes_of_the_reader_is_an_error_of_the_file() {
+    let fill = "head -c 300000 /dev/zero";
+    for (script, says) in [
+        ("exit 3".to_owned(), "ended with code 3"),
+        ("kill -9 $$".to_owned(), "it was killed"),
+        ("kill -SEGV $$".to_owned(), "it crashed (signal 11)"),
+        ("kill -XCPU $$".to_owned(), "too much processor time"),
+        ("echo 'memory allocation of 9 bytes failed' >&2; kill -ABRT $$".to_owned(), "64 MiB"),
+        (":".to_owned(), "it told only a part"),
+        ("printf 'S\\005\\0\\0\\0\\003abcd'".to_owned(), "it told only a part"),
+        (fill.to_owned(), "the reader stopped"),
+        (format!("{fill} >&2; exit 4"), "ended with code 4"),
+        // The word `--` and the path are the script's own.
+        ("[ \"$7\" = -- ] && [ -f \"$8\" ] && exit 5".to_owned(), "ended with code 5"),
+    ] {
+        let error = read_by(&script);
+        assert_eq!(error.kind, SourceErrorKind::ReaderDied, "{script}: {error}");
+        assert!(error.message.contains(says), "{script}: {error}");
+        assert!(error.hint.as_deref().is_some_and(|hint| hint.contains(".xlsx")), "{script}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_says_nothing_is_not_waited_for() {
+    let started = std::time::Instant::now();
+    let error = read_by("exec sleep 600");
+    assert!(error.message.contains("said nothing for 1 s"), "{error}");
+    // One that has told all it has and does not end.
+    let fault = "printf 'X\\004\\0\\0\\0\\001abc'; exec sleep 600";
+    let error = read_by(fault);
+    assert_eq!((error.kind, error.message.as_str()), (SourceErrorKind::Password, "abc"));
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
