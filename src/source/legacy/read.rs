@@ -13,7 +13,7 @@ use calamine::{
 };
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -170,6 +170,7 @@ fn each_sheet(
 /// stops where it has what it wants.
 fn verify(path: &Path) -> Result<(), Trouble> {
     let mut archive = zip::ZipArchive::new(open(path)?).map_err(|error| damaged(&error))?;
+    let mut file = open(path)?;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;
         let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
@@ -182,13 +183,28 @@ fn verify(path: &Path) -> Result<(), Trouble> {
             let message = format!("the part {name} unpacks to {size} MiB, {ratio} times its size");
             return Err(fault(SourceErrorKind::Limit, message));
         }
+        let (place, listed) = (entry.header_start(), entry.name_raw().to_vec());
         drop(entry);
+        // A part that is listed under another name is missed by the library, and not missing.
+        if own_name(&mut file, place).is_none_or(|own| own != listed) {
+            return Err(damaged(&format!("{name}: listed under another name")));
+        }
         let mut entry = archive.by_index(index).map_err(|error| damaged(&error))?;
         let limit = entry.size().saturating_add(1);
         io::copy(&mut entry.by_ref().take(limit), &mut io::sink())
             .map_err(|error| damaged(&format!("{name}: {error}")))?;
     }
     Ok(())
+}
+
+/// The name in the header of a member itself.
+fn own_name(file: &mut (impl Read + Seek), place: u64) -> Option<Vec<u8>> {
+    let mut header = [0; 30];
+    file.seek(SeekFrom::Start(place)).ok()?;
+    file.read_exact(&mut header).ok()?;
+    let mut name = vec![0; usize::from(u16::from_le_bytes([header[26], header[27]]))];
+    file.read_exact(&mut name).ok()?;
+    Some(name)
 }
 
 fn explain_xls(error: &XlsError, path: &Path) -> Trouble {
