@@ -370,7 +370,7 @@ impl Teller<'_> {
 /// Wide characters taken for narrow ones: every second one is NUL.
 fn is_misread(text: &str) -> bool {
     let chars = text.chars().count();
-    chars >= 2 && chars % 2 == 0 && text.chars().skip(1).step_by(2).all(|c| c == '\0')
+    chars >= 2 && chars.is_multiple_of(2) && text.chars().skip(1).step_by(2).all(|c| c == '\0')
 }
 
 fn put_serial(serial: Serial, put: &mut impl FnMut(Cell<'_>)) {
