@@ -271,8 +271,8 @@ fn not_workbooks(folder: &Path) -> Outcome {
     Ok(())
 }
 
-/// Four sales: an id as an exact number in the second, an error for a price in the third; and a draft
-/// that is hidden.
+/// Four sales: an id as an exact number in the second, an error for a price in the third, a
+/// formula that fails in the fourth; and a draft that is hidden.
 fn old_sales() -> Outcome<[Sheet; 2]> {
     let header = || HEADER.iter().map(|name| Value::Text((*name).into())).collect::<Vec<_>>();
     let row = |n: u32| -> Outcome<Vec<Value>> {
@@ -290,6 +290,7 @@ fn old_sales() -> Outcome<[Sheet; 2]> {
     }
     rows[2][usize::from(PARCEL_ID)] = Value::Number(474_119_030_002.0);
     rows[3][usize::from(SALE_PRC)] = Value::NotAvailable;
+    rows[4][usize::from(SALE_PRC)] = Value::FormulaError;
     let draft = vec![header(), row(9)?];
     Ok([
         Sheet { name: "sales", hidden: false, rows },
