@@ -129,7 +129,7 @@ mod tests {
             ("UUID", ColumnKind::Text, Select::Text),
             ("HUGEINT", ColumnKind::Text, Select::Text),
             ("INTEGER[]", ColumnKind::Text, Select::Json),
-            ("DECIMAL(18,2)[3]", ColumnKind::Text, Select::Json),
+            ("DECIMAL(15,2)[3]", ColumnKind::Text, Select::Json),
             ("STRUCT(a INTEGER)", ColumnKind::Text, Select::Json),
             ("STRUCT(\"a [b\" INTEGER, c VARCHAR[])", ColumnKind::Text, Select::Json),
             ("MAP(VARCHAR, DECIMAL(9,2))", ColumnKind::Text, Select::Json),
