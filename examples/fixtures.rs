@@ -4,6 +4,10 @@
 //! every time, so that a changed fixture is a changed generator. What each file is for stands in
 //! `fixtures/catalog.toml`.
 
+#[path = "fixtures/old.rs"]
+mod old;
+
+use old::{Sheet, Value};
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{Cursor, Write};
@@ -12,6 +16,7 @@ use std::path::Path;
 use etl::duck::{Database, Settings};
 use flate2::{Compression, GzBuilder};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Formula, Workbook, Worksheet};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -46,6 +51,7 @@ fn main() -> Outcome {
     sales_workbooks(&folder.join("excel"))?;
     other_workbooks(&folder.join("excel"))?;
     not_workbooks(&folder.join("excel"))?;
+    old_workbooks(&folder.join("excel"))?;
     parquet(&folder.join("parquet"))
 }
 
@@ -105,6 +111,12 @@ fn packed(folder: &Path) -> Outcome {
     let mut gz = GzBuilder::new().write(file, Compression::default());
     gz.write_all(csv(1..=6).as_bytes())?;
     gz.finish()?;
+    let frame = |text: String| compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+    let second = csv(4..=6).split_once('\n').map(|(_, rows)| rows.to_owned()).unwrap_or_default();
+    let frames = [frame(csv(1..=3)), frame(second)].concat();
+    fs::write(folder.join("SDF16P202501.csv.zst"), frames)?;
+    let long = frame(csv(1..=2_000));
+    fs::write(folder.join("SDF16P202502_cut_off.csv.zst"), &long[..long.len() / 2])?;
     let page = "<html><body>What this is</body></html>";
     zip_of(
         &folder.join("two_members.zip"),
@@ -119,7 +131,26 @@ fn packed(folder: &Path) -> Outcome {
     zip_of(&whole, &[("SDF16P202501.csv", &csv(1..=200))])?;
     let bytes = fs::read(&whole)?;
     fs::write(&whole, &bytes[..bytes.len() / 2])?;
+    let locked = folder.join("password.zip");
+    zip_of(&locked, &[("readme.txt", "see inside"), ("SDF16P202501.csv", &csv(1..=6))])?;
+    let mut bytes = fs::read(&locked)?;
+    encrypted(&mut bytes, b"SDF16P202501.csv");
+    fs::write(&locked, bytes)?;
     Ok(())
+}
+
+/// Marks a member as encrypted, in its own header and in the directory.
+fn encrypted(zip: &mut [u8], member: &[u8]) {
+    for at in 46..zip.len() - member.len() {
+        if zip[at..].starts_with(member) {
+            let (local, listed) = (at - 30, at - 46);
+            if zip[local..].starts_with(b"PK\x03\x04") {
+                zip[local + 6] |= 1;
+            } else if zip[listed..].starts_with(b"PK\x01\x02") {
+                zip[listed + 8] |= 1;
+            }
+        }
+    }
 }
 
 fn workbook() -> Outcome<Workbook> {
@@ -240,6 +271,79 @@ fn not_workbooks(folder: &Path) -> Outcome {
     Ok(())
 }
 
+/// Four sales: an id as an exact number in the second, an error for a price in the third, a
+/// formula that fails in the fourth; and a draft that is hidden.
+fn old_sales() -> Outcome<[Sheet; 2]> {
+    let header = || HEADER.iter().map(|name| Value::Text((*name).into())).collect::<Vec<_>>();
+    let row = |n: u32| -> Outcome<Vec<Value>> {
+        let cell = |(column, text): (usize, &String)| -> Outcome<Value> {
+            Ok(match NUMBERS.contains(&column) {
+                true => Value::Number(text.parse()?),
+                false => Value::Text(text.clone()),
+            })
+        };
+        sale(n).iter().enumerate().map(cell).collect()
+    };
+    let mut rows = vec![header()];
+    for n in 1..=4 {
+        rows.push(row(n)?);
+    }
+    rows[2][usize::from(PARCEL_ID)] = Value::Number(474_119_030_002.0);
+    rows[3][usize::from(SALE_PRC)] = Value::NotAvailable;
+    rows[4][usize::from(SALE_PRC)] = Value::FormulaError;
+    let draft = vec![header(), row(9)?];
+    Ok([
+        Sheet { name: "sales", hidden: false, rows },
+        Sheet { name: "draft", hidden: true, rows: draft },
+    ])
+}
+
+/// The table of `dates_and_types.xlsx`, and hours that go on behind 24. `epoch` is added to days.
+fn old_types(epoch: f64) -> Sheet {
+    let names = ["Permit", "Opened", "Seen", "Fee", "Done", "Took"];
+    let mut rows = vec![names.map(|name| Value::Text(name.into())).to_vec()];
+    for row in 1..=3_u32 {
+        let day = 45_348.0 + f64::from(row) + epoch;
+        rows.push(vec![
+            Value::Text(format!("Ä-{row:03}")),
+            Value::Date(day),
+            Value::Moment(day + 0.5625),
+            Value::Number(f64::from(row) * 12.25),
+            Value::Bool(row % 2 == 0),
+            Value::Hours(1.5 * f64::from(row)),
+        ]);
+    }
+    Sheet { name: "permits", hidden: false, rows }
+}
+
+fn old_workbooks(folder: &Path) -> Outcome {
+    let sales = old_sales()?;
+    old::xls(&folder.join("SDF16P202501_old.xls"), &sales, false, false)?;
+    old::xlsb(&folder.join("SDF16P202501_binary.xlsb"), &sales)?;
+    old::ods(&folder.join("SDF16P202501_open.ods"), &old::ods_tables(&sales), false)?;
+    old::xls(&folder.join("dates_1904.xls"), &[old_types(-1_462.0)], true, false)?;
+    old::xlsb(&folder.join("dates.xlsb"), &[old_types(0.0)])?;
+    let tables = old::ods_tables(&[old_types(0.0)]);
+    old::ods(&folder.join("dates.ods"), &tables, false)?;
+    old::xls(&folder.join("password.xls"), &sales, false, true)?;
+    old::ods(&folder.join("password.ods"), &tables, true)?;
+    let cell = "<table:table-cell table:number-columns-repeated=\"99\" office:value-type=\"string\">\
+                <text:p>x</text:p></table:table-cell>";
+    let bomb = format!(
+        "<table:table table:name=\"many\"><table:table-row table:number-rows-repeated=\"1000000\">\
+         {cell}</table:table-row></table:table>"
+    );
+    old::ods(&folder.join("memory_bomb.ods"), &bomb, false)?;
+    fs::write(folder.join("excel_4.xls"), [9, 4, 6, 0, 0, 0, 0x10, 0, 0, 0, 0x0a, 0, 0, 0])?;
+    let bytes = fs::read(folder.join("SDF16P202501_old.xls"))?;
+    fs::write(folder.join("cut_off.xls"), &bytes[..bytes.len() / 2])?;
+    let mut bytes = fs::read(folder.join("SDF16P202501_binary.xlsb"))?;
+    let at = bytes.windows(16).position(|name| name == b"worksheets/sheet").ok_or("a sheet")?;
+    bytes[at + 60] ^= 0x01; // inside the packed cells
+    fs::write(folder.join("changed_byte.xlsb"), bytes)?;
+    Ok(())
+}
+
 fn parquet(folder: &Path) -> Outcome {
     let db = Database::memory(&Settings { threads: Some(1), ..Settings::default() })?;
     let con = db.connect()?;
@@ -263,5 +367,11 @@ fn parquet(folder: &Path) -> Outcome {
          TIMESTAMP '2024-02-28 12:00:00' + to_hours(i::INTEGER) AS moment, i % 2 = 0 AS even, \
          CASE WHEN i = 2 THEN NULL ELSE 'text ' || i END AS words, [i, i + 1] AS list \
          FROM range(1, 5) t(i) ORDER BY i",
+    )?;
+    write(
+        "nested.parquet",
+        "SELECT i AS id, [{'year': 2020 + i, 'price': i * 1.5::DECIMAL(9,2)}] AS sales, \
+         CASE WHEN i < 3 THEN {'street': 'Main \"A\"', 'no': i} END AS place, \
+         MAP {'k' || i: i} AS codes FROM range(1, 4) t(i) ORDER BY i",
     )
 }

@@ -1,11 +1,13 @@
 //! Flags that several commands share. A flag is a layer of the settings: each becomes a key.
 
+use super::context::Context;
 use super::error::CliError;
+use super::stdin;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, Delimiter, Partial, ProgressKind, Rate, RuleLevel,
-    Secret, Value,
+    Secret, Settings, Value,
 };
-use crate::run::{Mode, OnAbort};
+use crate::run::{Mode, OnAbort, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -267,13 +269,34 @@ impl LoadArgs {
             fresh: self.fresh,
             limit: self.limit,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            program: std::env::current_exe().ok(),
         }
+    }
+
+    /// The request for these inputs, with standard input taken in where it is one of them.
+    pub fn ask(
+        &self,
+        inputs: &[String],
+        settings: &Settings,
+        context: &Context,
+    ) -> Result<Asked, CliError> {
+        let mut request = settings.request(self.call(inputs), &context.env)?;
+        let stdin = stdin::take(inputs, settings)?;
+        request.source.stdin = stdin.as_ref().map(|path| path.to_path_buf());
+        Ok(Asked { request, _stdin: stdin })
     }
 
     /// Whether the result is for scripts.
     pub fn json(&self) -> bool {
         self.format == Format::Json
     }
+}
+
+/// A request, and what it needs as long as it runs.
+pub struct Asked {
+    /// The request.
+    pub request: Request,
+    _stdin: Option<tempfile::TempPath>,
 }
 
 /// Wrong usage that clap cannot see.

@@ -20,7 +20,7 @@ Exit code 0 when every row would be loaded, 5 when rows would be refused.";
 #[derive(Debug, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Check {
-    /// Files, folders or patterns
+    /// Files, folders or patterns, - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     #[command(flatten)]
@@ -36,8 +36,9 @@ impl Check {
     /// Checks, and tells what was found.
     pub fn run(&self, context: &Context) -> Result<u8, CliError> {
         let settings = context.settings(self.load.partial(), self.load.rules_file())?;
-        let request = settings.request(self.load.call(&self.inputs), &context.env)?;
-        let work = |observer: &dyn Observer, stop: &Stop| run::check(&request, observer, stop);
+        let asked = self.load.ask(&self.inputs, &settings, context)?;
+        let work =
+            |observer: &dyn Observer, stop: &Stop| run::check(&asked.request, observer, stop);
         perform(context, &settings, self.json(), work)
     }
 }

@@ -18,6 +18,7 @@ Examples:
   etl ingest 'rolls/*.zip' --mode merge --max-error-rate 1%
   etl ingest listings.csv --type generic --table listings --mode replace
   etl ingest broward_2025.xlsx --dry-run
+  unzip -p roll.zip | etl ingest - --type nal --county broward --year 2025
 
 Stop it anywhere and run the same command again: it goes on from the last
 commit. A file that is loaded already is known by its content and changes
@@ -27,7 +28,8 @@ nothing. Refused rows go to *.failed.jsonl beside the target.";
 #[derive(Debug, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Ingest {
-    /// Files, folders or patterns (CSV, TXT, XLSX, Parquet; also in .zip and .gz)
+    /// Files, folders or patterns (CSV, TXT, XLSX, XLS, XLSB, ODS, Parquet; also in .zip, .gz and
+    /// .zst), - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Show what would be done, like `etl plan`
@@ -49,8 +51,9 @@ impl Ingest {
             return plan::show(context, &self.load, &self.inputs, false);
         }
         let settings = context.settings(self.load.partial(), self.load.rules_file())?;
-        let request = settings.request(self.load.call(&self.inputs), &context.env)?;
-        let work = |observer: &dyn Observer, stop: &Stop| run::ingest(&request, observer, stop);
+        let asked = self.load.ask(&self.inputs, &settings, context)?;
+        let work =
+            |observer: &dyn Observer, stop: &Stop| run::ingest(&asked.request, observer, stop);
         perform(context, &settings, self.json(), work)
     }
 }

@@ -16,6 +16,7 @@ mod machine;
 mod output;
 mod plan;
 mod progress;
+mod read_legacy;
 mod report_error;
 mod reprocess;
 mod runs;
@@ -23,6 +24,7 @@ mod runs;
 mod sample;
 mod signals;
 mod sql;
+mod stdin;
 mod summary;
 mod text;
 
@@ -82,6 +84,9 @@ enum Command {
     Config(config::Config),
     /// Write a completion script for a shell
     Completions(completions::Completions),
+    /// Parse an old workbook for another process of this program
+    #[command(hide = true)]
+    ReadLegacy(read_legacy::ReadLegacy),
 }
 
 impl Command {
@@ -96,7 +101,7 @@ impl Command {
             Self::Doctor(verb) => verb.json(),
             Self::Sql(verb) => verb.json(),
             Self::Config(verb) => verb.json(),
-            Self::Completions(_) => false,
+            Self::Completions(_) | Self::ReadLegacy(_) => false,
         }
     }
 
@@ -112,6 +117,7 @@ impl Command {
             Self::Sql(verb) => verb.run(context),
             Self::Config(verb) => verb.run(context),
             Self::Completions(verb) => verb.run(),
+            Self::ReadLegacy(verb) => verb.run(),
         }
     }
 }

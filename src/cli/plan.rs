@@ -27,7 +27,7 @@ Nothing is written: neither to the target nor beside it.";
 #[derive(Debug, Args)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 pub struct Plan {
-    /// Files, folders or patterns
+    /// Files, folders or patterns, - for standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Show the statement that makes each table
@@ -57,9 +57,9 @@ pub fn show(
     ddl: bool,
 ) -> Result<u8, CliError> {
     let settings = context.settings(load.partial(), load.rules_file())?;
-    let request = settings.request(load.call(inputs), &context.env)?;
+    let asked = load.ask(inputs, &settings, context)?;
     let progress = Progress::start(context.progress(&settings));
-    let result = run::plan(&request, &progress);
+    let result = run::plan(&asked.request, &progress);
     drop(progress);
     let plan = result?;
     if load.json() {

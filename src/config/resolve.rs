@@ -7,11 +7,19 @@ use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, Value};
 use super::{defaults, file};
 use crate::run::{ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;
+use crate::source::legacy::ReaderProgram;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Smallest memory limit that a run can work with.
 pub const LEAST_MEMORY: u64 = 64 << 20;
+
+/// Memory of this process while another one parses an old workbook: both share the limit.
+const OWN_MEMORY: u64 = 96 << 20;
+/// The parser of old workbooks does not start with less.
+const LEAST_READER: u64 = 128 << 20;
+/// Seconds that the parser of old workbooks may say nothing.
+const PATIENCE: u64 = 120;
 
 /// Everything that decides the settings, gathered by `cli`.
 #[derive(Debug, Default)]
@@ -61,6 +69,8 @@ pub struct Call {
     pub limit: Option<u64>,
     /// Version of the program.
     pub version: String,
+    /// The program itself, which parses old workbooks in a process of its own.
+    pub program: Option<PathBuf>,
 }
 
 /// Settings of the command line itself.
@@ -218,7 +228,7 @@ impl Settings {
             year: value(&self.year),
             release: value(&self.release).map(|release| release.to_ascii_uppercase()),
             submission: value(&self.submission),
-            source: self.source_options(),
+            source: self.source_options(call.program)?,
             pack: value(&self.pack).unwrap_or_default(),
             agents,
             rule_levels: self.rule_levels(),
@@ -236,15 +246,24 @@ impl Settings {
         })
     }
 
-    fn source_options(&self) -> SourceOptions {
-        SourceOptions {
+    fn source_options(&self, program: Option<PathBuf>) -> Result<SourceOptions, ConfigError> {
+        let memory = self.memory()?.saturating_sub(OWN_MEMORY).max(LEAST_READER);
+        let reader = |program| ReaderProgram {
+            program,
+            arguments: vec!["read-legacy".into()],
+            memory,
+            patience: PATIENCE,
+        };
+        Ok(SourceOptions {
             sheets: value(&self.sheet).unwrap_or_default(),
             header_row: value(&self.header_row),
             encoding: value(&self.encoding),
             delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
             headers: value(&self.headers),
             temp_dir: value(&self.temp_dir),
-        }
+            stdin: None,
+            reader: program.map(reader),
+        })
     }
 
     fn rule_levels(&self) -> BTreeMap<String, String> {

@@ -87,7 +87,7 @@ pub fn prepare(
     pack: &Pack,
     observer: &dyn Observer,
 ) -> Result<(Vec<Prepared>, Vec<String>), RunError> {
-    let (files, skipped) = crate::source::resolve(&request.inputs)?;
+    let (files, skipped) = crate::source::resolve(&request.inputs, &request.source)?;
     let mut prepared = Vec::new();
     for file in &files {
         observer.on(&Event::Surveying { file: file.content.label() });

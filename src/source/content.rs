@@ -4,12 +4,16 @@
 //! `open_at`, `seekable` and `len`.
 
 use super::SourceError;
+use super::zstd::ZstdReader;
 use flate2::Crc;
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How messages call what came from standard input.
+pub const STDIN: &str = "stdin";
 
 /// How the bytes are packed.
 #[derive(Debug, Clone)]
@@ -18,6 +22,8 @@ pub enum Packing {
     Plain,
     /// A gzip stream.
     Gzip,
+    /// Zstandard frames.
+    Zstd,
     /// A member of a zip archive.
     Zip(Member),
 }
@@ -66,6 +72,29 @@ impl Content {
         Self::new(path, path.display().to_string(), name, None, Packing::Plain)
     }
 
+    /// What came from standard input and now lies at `path`.
+    pub fn stdin(path: &Path) -> Self {
+        Self::new(path, STDIN.to_owned(), STDIN.to_owned(), None, Packing::Plain)
+    }
+
+    /// The same bytes, packed: what they are called without the ending of the packer.
+    pub(super) fn packed(&self, packing: Packing) -> Self {
+        let stem = Path::new(&self.name).file_stem().unwrap_or_default().to_string_lossy();
+        let (name, outer) = (stem.into_owned(), Some(self.name.clone()));
+        Self::new(&self.path, self.label.clone(), name, outer, packing)
+    }
+
+    /// A member of this archive.
+    pub(super) fn member(&self, full_name: &str, name: String, member: Member) -> Self {
+        let (label, outer) = (format!("{}/{full_name}", self.label), Some(self.name.clone()));
+        Self::new(&self.path, label, name, outer, Packing::Zip(member))
+    }
+
+    /// The file that holds the bytes, packed as they are.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// How messages name it.
     pub fn label(&self) -> &str {
         &self.label
@@ -85,7 +114,7 @@ impl Content {
     pub fn len(&self) -> Option<u64> {
         match &self.packing {
             Packing::Plain => self.path.metadata().ok().map(|meta| meta.len()),
-            Packing::Gzip => None,
+            Packing::Gzip | Packing::Zstd => None,
             Packing::Zip(member) => Some(member.unpacked),
         }
     }
@@ -114,6 +143,7 @@ impl Content {
                 return Ok(Box::new(file));
             }
             Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
+            Packing::Zstd => Box::new(ZstdReader::new(BufReader::with_capacity(1 << 18, file))),
             Packing::Zip(member) => {
                 file.seek(SeekFrom::Start(member.start))?;
                 let packed = BufReader::with_capacity(1 << 18, file.take(member.packed));

@@ -18,6 +18,8 @@ pub enum SourceErrorKind {
     Limit,
     /// E105: the reader itself failed on this file.
     ReaderDied,
+    /// E107: written by a version that is too old.
+    OldFormat,
     /// E201: the bytes are not text.
     Encoding,
     /// E203: a quote is never closed.
@@ -40,6 +42,7 @@ impl SourceErrorKind {
             Self::Broken => "E103",
             Self::Limit => "E104",
             Self::ReaderDied => "E105",
+            Self::OldFormat => "E107",
             Self::Encoding => "E201",
             Self::Quote => "E203",
             Self::Header => "E204",
@@ -98,6 +101,7 @@ impl SourceError {
             }
             _ => "cannot be read".to_owned(),
         };
-        Self { kind, file: file.into(), message, hint: None, source: Some(error) }
+        let hint = (kind == SourceErrorKind::Broken).then(|| "download the file again".to_owned());
+        Self { kind, file: file.into(), message, hint, source: Some(error) }
     }
 }

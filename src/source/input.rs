@@ -1,7 +1,10 @@
 //! What the user named → the files to read: paths, folders, globs, members of archives.
 
-use super::content::Member;
-use super::{Confidence, Content, FORMATS, Format, Packing, SourceError, SourceErrorKind};
+use super::content::{Member, STDIN};
+use super::{
+    Confidence, Content, FORMATS, Format, Packing, SourceError, SourceErrorKind, SourceOptions,
+    legacy, zstd,
+};
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -15,16 +18,30 @@ pub struct InputFile {
 }
 
 /// Expands the arguments and finds a format for each file. Members of an archive that no format
-/// reads are named in `skipped`, a file named outright that no format reads is an error.
-pub fn resolve(arguments: &[String]) -> Result<(Vec<InputFile>, Vec<String>), SourceError> {
-    let mut files = Vec::new();
-    let mut skipped = Vec::new();
+/// reads are named in `skipped`, a file named outright that no format reads is an error. `-` is
+/// what `options` say came from standard input.
+pub fn resolve(
+    arguments: &[String],
+    options: &SourceOptions,
+) -> Result<(Vec<InputFile>, Vec<String>), SourceError> {
+    let mut found = Found::default();
     for argument in arguments {
+        if argument == "-" {
+            let path = options.stdin.as_deref().ok_or_else(no_stdin)?;
+            found.open(&Content::stdin(path))?;
+            continue;
+        }
         for path in expand(argument)? {
-            open_path(&path, &mut files, &mut skipped)?;
+            found.open(&Content::plain(&path))?;
         }
     }
-    Ok((files, skipped))
+    Ok((found.files, found.skipped))
+}
+
+fn no_stdin() -> SourceError {
+    let message = "standard input was not taken in before the run";
+    SourceError::new(SourceErrorKind::Unreadable, STDIN, message)
+        .with_hint("write it into a file and give its path")
 }
 
 fn expand(argument: &str) -> Result<Vec<PathBuf>, SourceError> {
@@ -67,43 +84,89 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, SourceError> {
     Ok(paths)
 }
 
-fn open_path(
-    path: &Path,
-    files: &mut Vec<InputFile>,
-    skipped: &mut Vec<String>,
-) -> Result<(), SourceError> {
-    let plain = Content::plain(path);
-    let head = plain.head(SNIFF)?;
-    if head.starts_with(b"PK\x03\x04") && !is_workbook(path)? {
-        return open_archive(path, files, skipped);
+/// The files found so far.
+#[derive(Default)]
+struct Found {
+    files: Vec<InputFile>,
+    skipped: Vec<String>,
+}
+
+impl Found {
+    fn open(&mut self, plain: &Content) -> Result<(), SourceError> {
+        let head = plain.head(SNIFF)?;
+        let file = if head.starts_with(b"PK\x03\x04") {
+            match zip_kind(plain)? {
+                Zip::Archive => return self.open_archive(plain),
+                Zip::Workbook => with_format(plain.clone())?,
+                Zip::Binary => InputFile { content: plain.clone(), format: &legacy::XLSB },
+            }
+        } else if head.starts_with(&[0x1f, 0x8b]) {
+            with_format(plain.packed(Packing::Gzip))?
+        } else if zstd::is_zstd(&head) {
+            with_format(plain.packed(Packing::Zstd))?
+        } else {
+            with_format(plain.clone())?
+        };
+        self.files.push(file);
+        Ok(())
     }
-    let content = if head.starts_with(&[0x1f, 0x8b]) { gzip(path) } else { plain };
-    files.push(with_format(content)?);
-    Ok(())
+
+    fn open_archive(&mut self, content: &Content) -> Result<(), SourceError> {
+        let mut archive = archive(content)?;
+        let before = self.files.len();
+        for index in 0..archive.len() {
+            let Some(member) = member(content, &mut archive, index)? else { continue };
+            match with_format(member) {
+                Ok(file) => self.files.push(file),
+                Err(error) if error.kind == SourceErrorKind::NotTheFormat => {
+                    self.skipped.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if self.files.len() > before {
+            return Ok(());
+        }
+        let message = "the archive holds no file that can be read";
+        let error = SourceError::new(SourceErrorKind::NotTheFormat, content.label(), message);
+        let found = self.skipped.last().map(|last| format!("in it is {last}"));
+        Err(error.with_hint(found.unwrap_or_else(|| "it is empty; download it again".into())))
+    }
 }
 
 /// Bytes looked at to recognise a format.
 pub const SNIFF: usize = 64 * 1024;
 
-fn gzip(path: &Path) -> Content {
-    let outer = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    Content::new(path, path.display().to_string(), name, Some(outer), Packing::Gzip)
+/// What a zip container is.
+enum Zip {
+    /// An archive of files.
+    Archive,
+    /// One workbook (or another document): it holds `[Content_Types].xml` or what ODF asks for.
+    Workbook,
+    /// A workbook in Excel's binary format. Its telling part may lie far behind the head.
+    Binary,
 }
 
-/// A zip that holds `[Content_Types].xml` (or an ODS mimetype) is one workbook, not an archive of
-/// files.
-fn is_workbook(path: &Path) -> Result<bool, SourceError> {
-    let archive = archive(path)?;
-    Ok(archive
-        .file_names()
-        .filter_map(Result::ok)
-        .any(|name| name.eq_ignore_ascii_case("[content_types].xml") || name == "mimetype"))
+fn zip_kind(content: &Content) -> Result<Zip, SourceError> {
+    let archive = archive(content)?;
+    let holds = |wanted: &str| {
+        let mut names = archive.file_names().filter_map(Result::ok);
+        names.any(|name| name.eq_ignore_ascii_case(wanted))
+    };
+    let office = holds("[content_types].xml");
+    Ok(if office && holds("xl/workbook.bin") {
+        Zip::Binary
+    } else if office || holds("mimetype") || holds("META-INF/manifest.xml") && holds("content.xml")
+    {
+        Zip::Workbook
+    } else {
+        Zip::Archive
+    })
 }
 
-fn archive(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, SourceError> {
-    let label = path.display().to_string();
-    let file = File::open(path).map_err(|error| SourceError::io(&label, error))?;
+fn archive(content: &Content) -> Result<zip::ZipArchive<BufReader<File>>, SourceError> {
+    let label = content.label();
+    let file = File::open(content.path()).map_err(|error| SourceError::io(label, error))?;
     zip::ZipArchive::new(BufReader::new(file)).map_err(|error| {
         SourceError::new(
             SourceErrorKind::Broken,
@@ -114,50 +177,21 @@ fn archive(path: &Path) -> Result<zip::ZipArchive<BufReader<File>>, SourceError>
     })
 }
 
-fn open_archive(
-    path: &Path,
-    files: &mut Vec<InputFile>,
-    skipped: &mut Vec<String>,
-) -> Result<(), SourceError> {
-    let mut archive = archive(path)?;
-    let before = files.len();
-    for index in 0..archive.len() {
-        let Some(content) = member(path, &mut archive, index)? else { continue };
-        match with_format(content) {
-            Ok(file) => files.push(file),
-            Err(error) if error.kind == SourceErrorKind::NotTheFormat => {
-                skipped.push(error.to_string());
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    if files.len() == before {
-        let label = path.display().to_string();
-        let message = "the archive holds no file that can be read";
-        let error = SourceError::new(SourceErrorKind::NotTheFormat, label, message);
-        let found = skipped.last().map(|last| format!("in it is {last}"));
-        return Err(
-            error.with_hint(found.unwrap_or_else(|| "it is empty; download it again".into()))
-        );
-    }
-    Ok(())
-}
-
 fn member(
-    path: &Path,
+    outer: &Content,
     archive: &mut zip::ZipArchive<BufReader<File>>,
     index: usize,
 ) -> Result<Option<Content>, SourceError> {
-    let label = path.display().to_string();
     let entry = archive.by_index_raw(index).map_err(|error| {
-        SourceError::new(SourceErrorKind::Broken, &label, format!("damaged zip entry: {error}"))
+        let message = format!("damaged zip entry: {error}");
+        SourceError::new(SourceErrorKind::Broken, outer.label(), message)
     })?;
     let full = String::from_utf8_lossy(entry.name_raw()).into_owned();
     let name = full.rsplit(['/', '\\']).next().unwrap_or(&full).to_owned();
     if entry.is_dir() || name.is_empty() || name.starts_with('.') || full.starts_with("__MACOSX") {
         return Ok(None);
     }
-    let label = format!("{label}/{full}");
+    let label = format!("{}/{full}", outer.label());
     if entry.encrypted() {
         return Err(SourceError::new(
             SourceErrorKind::Password,
@@ -178,15 +212,14 @@ fn member(
     let start = entry.data_start().ok_or_else(|| {
         SourceError::new(SourceErrorKind::Broken, &label, "the zip entry has no data")
     })?;
-    let packing = Packing::Zip(Member {
+    let place = Member {
         start,
         packed: entry.compressed_size(),
         unpacked: entry.size(),
         crc: entry.crc32(),
         deflated,
-    });
-    let outer = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Some(Content::new(path, label, name, Some(outer), packing)))
+    };
+    Ok(Some(outer.member(&full, name, place)))
 }
 
 fn with_format(content: Content) -> Result<InputFile, SourceError> {
@@ -207,7 +240,12 @@ fn unknown(content: &Content, head: &[u8]) -> SourceError {
     let text = String::from_utf8_lossy(&head[..head.len().min(512)]).to_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let (looks, hint) = if head.is_empty() {
-        ("it is empty".to_owned(), "download it again")
+        let hint = if content.label() == STDIN {
+            "look at what the command before the pipe says"
+        } else {
+            "download it again"
+        };
+        ("it is empty".to_owned(), hint)
     } else if text.starts_with("<!doctype html") || text.starts_with("<html") {
         (
             "it starts with \"<html\": a web page, not a table".to_owned(),
@@ -217,10 +255,10 @@ fn unknown(content: &Content, head: &[u8]) -> SourceError {
         ("it is XML".to_owned(), "open it in Excel and save it as .xlsx")
     } else if head.starts_with(b"%PDF") {
         ("it is a PDF".to_owned(), "ask for the file as CSV or XLSX")
-    } else if head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) {
+    } else if head.starts_with(b"PK\x03\x04") {
         (
-            "it is an old Excel file (.xls) or a password-protected workbook".to_owned(),
-            "open it in Excel, remove the password if there is one, and save it as .xlsx",
+            "it is a zip container that is no workbook (a document, perhaps)".to_owned(),
+            "give CSV, XLSX or Parquet",
         )
     } else {
         let bytes: Vec<_> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();

@@ -15,8 +15,10 @@ mod extra;
 mod feed;
 pub mod infer;
 mod input;
+pub mod legacy;
 mod number;
 pub mod parquet;
+mod zstd;
 
 pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
@@ -27,7 +29,8 @@ use polars::prelude::DataFrame;
 use std::sync::Arc;
 
 /// Every format, in the order in which they are asked.
-pub static FORMATS: &[&dyn Format] = &[&parquet::Parquet, &excel::Excel, &csv::Csv];
+pub static FORMATS: &[&dyn Format] =
+    &[&parquet::Parquet, &legacy::XLS, &legacy::XLSB, &legacy::ODS, &excel::Excel, &csv::Csv];
 
 /// How sure a format is that content is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +58,10 @@ pub struct SourceOptions {
     pub headers: Option<Vec<String>>,
     /// Where spill and spool files may be written.
     pub temp_dir: Option<std::path::PathBuf>,
+    /// The file that holds what came from standard input, for the argument `-`.
+    pub stdin: Option<std::path::PathBuf>,
+    /// The program that reads old workbooks, in a process of its own.
+    pub reader: Option<legacy::ReaderProgram>,
 }
 
 /// A kind of file.

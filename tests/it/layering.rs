@@ -33,7 +33,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["source", "run"]),
-    ("cli", &["chunk", "duck", "flow", "load", "run", "config"]),
+    ("cli", &["chunk", "duck", "source", "flow", "load", "run", "config"]),
 ];
 
 /// Lines of a file before its tests.

@@ -12,11 +12,13 @@ mod derived;
 mod file_rules;
 mod hostile;
 mod layering;
+mod legacy;
 mod loaded;
 mod modes;
 mod real_roll;
 mod reprocess;
 mod roll;
+mod stdin;
 mod support;
 
 /// A file that is not a module of this binary would never run.

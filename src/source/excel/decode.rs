@@ -14,10 +14,10 @@ use std::sync::Arc;
 
 /// Cells not yet typed.
 pub struct ExcelBlock {
-    pub(super) page: Page,
-    pub(super) layout: Arc<Layout>,
-    pub(super) schema: Arc<ReadSchema>,
-    pub(super) label: String,
+    pub(in crate::source) page: Page,
+    pub(in crate::source) layout: Arc<Layout>,
+    pub(in crate::source) schema: Arc<ReadSchema>,
+    pub(in crate::source) label: String,
 }
 
 /// The raw cells behind a decoded chunk.

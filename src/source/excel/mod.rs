@@ -4,16 +4,16 @@
 //! stores: numbers exact, dates by their number format, error values as errors. Known by content
 //! only; a hostile file costs an error, not the memory.
 
-mod decode;
+pub(in crate::source) mod decode;
 mod guard;
-mod layout;
-mod moment;
-mod page;
+pub(in crate::source) mod layout;
+pub(in crate::source) mod moment;
+pub(in crate::source) mod page;
 mod stream;
-mod survey;
+pub(in crate::source) mod survey;
 #[cfg(test)]
 mod tests;
-mod walk;
+pub(in crate::source) mod walk;
 
 use super::{Confidence, Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ impl Format for Excel {
 }
 
 /// First bytes of an OLE container: an old workbook, or a new one behind a password.
-const OLE: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+pub(in crate::source) const OLE: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
 
 /// Only a container that holds an encrypted package is a workbook of this format.
 fn sniff_ole(head: &[u8]) -> Confidence {
@@ -84,7 +84,7 @@ fn directory_offset(head: &[u8]) -> Option<u64> {
 }
 
 /// Names of the zip entries whose headers lie in `head`, in lower case with forward slashes.
-fn local_names(head: &[u8]) -> impl Iterator<Item = String> {
+pub(in crate::source) fn local_names(head: &[u8]) -> impl Iterator<Item = String> {
     memchr::memmem::find_iter(head, b"PK\x03\x04").filter_map(|at| {
         let length = head.get(at + 26..at + 28)?;
         let length = usize::from(u16::from_le_bytes([length[0], length[1]]));

@@ -14,9 +14,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Records kept as a sample.
-const SAMPLE: usize = 1_000;
+pub(in crate::source) const SAMPLE: usize = 1_000;
 /// Memory the first rows of a sheet may take before no more are looked at.
-const SAMPLE_BYTES: usize = 64 << 20;
+pub(in crate::source) const SAMPLE_BYTES: usize = 64 << 20;
 
 /// A sheet that holds rows.
 pub struct SheetTable {
@@ -93,7 +93,7 @@ fn refuse_ole(content: &Content) -> Result<(), SourceError> {
         .with_hint("open it in Excel and save it as .xlsx"))
 }
 
-fn listed(sheets: &[SheetInfo]) -> String {
+pub(in crate::source) fn listed(sheets: &[SheetInfo]) -> String {
     let name = |sheet: &SheetInfo| {
         let hidden = if sheet.visible { "" } else { " (hidden)" };
         format!("\"{}\"{hidden}", sheet.name)
@@ -102,7 +102,7 @@ fn listed(sheets: &[SheetInfo]) -> String {
 }
 
 /// The sheets asked for, or all that are visible, with notes on the others.
-fn choose<'a>(
+pub(in crate::source) fn choose<'a>(
     sheets: &'a [SheetInfo],
     options: &SourceOptions,
     label: &str,
@@ -146,7 +146,7 @@ fn find<'a>(sheets: &'a [SheetInfo], wanted: &str) -> Option<&'a SheetInfo> {
         .or_else(by_number)
 }
 
-fn empty(label: &str, sheet: &str) -> SourceError {
+pub(in crate::source) fn empty(label: &str, sheet: &str) -> SourceError {
     let label = format!("{label}, sheet \"{sheet}\"");
     SourceError::new(SourceErrorKind::Empty, label, "the sheet holds no rows")
 }
@@ -236,7 +236,7 @@ impl Visit for Head {
     }
 }
 
-fn sample(page: &Page, layout: &Layout) -> Vec<Vec<String>> {
+pub(in crate::source) fn sample(page: &Page, layout: &Layout) -> Vec<Vec<String>> {
     (0..page.len())
         .filter(|record| page.number(*record) >= layout.first_row)
         .filter(|record| !layout.is_header(page, *record))
@@ -248,7 +248,7 @@ fn sample(page: &Page, layout: &Layout) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn no_header(label: &str, sheet: &str, wanted: u64) -> SourceError {
+pub(in crate::source) fn no_header(label: &str, sheet: &str, wanted: u64) -> SourceError {
     let label = format!("{label}, sheet \"{sheet}\"");
     let message = format!("no header found at row {wanted}: the row is blank or behind the end");
     SourceError::new(SourceErrorKind::Header, label, message)

@@ -383,7 +383,8 @@ fn a_workbook_inside_a_zip_is_found_and_read() {
     let book = raw(&format!("{}<row r=\"2\">{}</row>", header(), text_cell("A2", "1")));
     let outer = zipped([("roll.xlsx", book)].into_iter());
     let path = saved(dir.path(), "outer.zip", &outer);
-    let (files, _) = resolve(&[path.to_string_lossy().into_owned()]).expect("resolved");
+    let (files, _) = resolve(&[path.to_string_lossy().into_owned()], &SourceOptions::default())
+        .expect("resolved");
     assert_eq!(files[0].format.name(), "xlsx");
     let options =
         SourceOptions { temp_dir: Some(dir.path().to_owned()), ..SourceOptions::default() };

@@ -34,10 +34,8 @@ impl ParquetSource {
         let fields: Vec<_> = bound.chain(extra).collect::<BTreeSet<_>>().into_iter().collect();
         let row = from.row.max(1);
         let label = table.label.clone();
-        let picks: Vec<_> = fields
-            .iter()
-            .map(|field| table.readings[*field].select.of(&format!("c{field}")))
-            .collect();
+        let picks: Vec<_> =
+            fields.iter().map(|field| table.readings[*field].of(&format!("c{field}"))).collect();
         let picks = if picks.is_empty() { "true".to_owned() } else { picks.join(", ") };
         let from = scan(table.file.path(), table.readings.len())
             .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, &label, message))?;

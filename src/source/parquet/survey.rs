@@ -1,7 +1,7 @@
 //! What a Parquet file says about itself: columns, types, rows; and a sample.
 
 use super::stream::ParquetSource;
-use super::types::{self, Reading};
+use super::types::{self, Reading, Select};
 use super::{connect, explain, scan};
 use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema, Role};
 use crate::duck::{Connection, DuckError, Value};
@@ -179,10 +179,21 @@ impl Table for ParquetTable {
             .filter(|(_, name)| *name == "TIMESTAMP_NS")
             .map(|(header, _)| format!("\"{header}\""))
             .collect();
-        if fine.is_empty() {
-            return Vec::new();
+        let nested = self.headers.iter().zip(&self.readings);
+        let nested: Vec<_> = nested
+            .filter(|(_, reading)| reading.select == Select::Json)
+            .map(|(header, _)| format!("\"{header}\""))
+            .collect();
+        let mut notes = Vec::new();
+        if !fine.is_empty() {
+            let names = fine.join(", ");
+            notes.push(format!("times in nanoseconds are kept to the microsecond: {names}"));
         }
-        vec![format!("times in nanoseconds are kept to the microsecond: {}", fine.join(", "))]
+        if !nested.is_empty() {
+            let names = nested.join(", ");
+            notes.push(format!("lists, structs and maps are loaded as JSON text: {names}"));
+        }
+        notes
     }
 
     fn declared(&self) -> Option<Vec<ColumnKind>> {

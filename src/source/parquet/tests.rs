@@ -232,3 +232,36 @@ fn a_packed_file_is_the_same_table() {
     let decoded = read(table.as_ref(), &declared(table.as_ref()), Mark::default(), 10);
     assert_eq!(rows(&decoded), [(1, vec!["1".to_owned()])]);
 }
+
+#[test]
+fn nested_columns_are_json_that_says_so() {
+    let dir = tempfile::tempdir().expect("a test folder");
+    let path = written(
+        dir.path(),
+        "SELECT 1 AS id, [{'a': 1, 'b': 'x\"y'}, NULL] AS sales, {'street': 'Été', 'no': 5} AS place, \
+         MAP {'k': 1.50::DECIMAL(9, 2)} AS rates, [12345678901234567890.12::DECIMAL(38, 2)] AS wide, \
+         [9223372036854775807] AS whole, [[DATE '2025-01-31']] AS days UNION ALL BY NAME \
+         SELECT 2 AS id, [] AS sales",
+    );
+    let table = survey(&path);
+    let notes = table.notes();
+    let [note] = notes.as_slice() else { panic!("{notes:?}") };
+    assert!(
+        note.contains("JSON text: \"sales\", \"place\", \"rates\", \"wide\", \"whole\", \"days\""),
+        "{note}"
+    );
+    let decoded = read(table.as_ref(), &declared(table.as_ref()), Mark::default(), 100);
+    assert_eq!(decoded[0].misfits, []);
+    let rows = rows(&decoded);
+    let expected = [
+        "1",
+        r#"[{"a":1,"b":"x\"y"},null]"#,
+        r#"{"street":"Été","no":5}"#,
+        r#"{"k":1.5}"#,
+        r#"["12345678901234567890.12"]"#,
+        "[9223372036854775807]",
+        r#"[["2025-01-31"]]"#,
+    ];
+    assert_eq!(rows[0].1, expected);
+    assert_eq!(rows[1].1, ["2", "[]", "-", "-", "-", "-", "-"]);
+}

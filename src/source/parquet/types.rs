@@ -11,6 +11,8 @@ pub struct Reading {
     pub select: Select,
     /// The largest magnitude that `kind` holds; the column is text where a value is larger.
     pub below: Option<String>,
+    /// A nested type in which numbers that JSON would round are text.
+    pub exact: Option<String>,
 }
 
 /// What to select of a column.
@@ -26,22 +28,25 @@ pub enum Select {
     Hex,
 }
 
-impl Select {
+impl Reading {
     /// The SQL expression for a column.
-    pub fn of(self, column: &str) -> String {
-        match self {
-            Self::Plain => column.to_owned(),
-            Self::Text => format!("CAST({column} AS VARCHAR)"),
-            Self::Json => format!("CAST(to_json({column}) AS VARCHAR)"),
-            Self::Hex => format!("hex({column})"),
+    pub fn of(&self, column: &str) -> String {
+        match (self.select, &self.exact) {
+            (Select::Plain, _) => column.to_owned(),
+            (Select::Text, _) => format!("CAST({column} AS VARCHAR)"),
+            (Select::Json, None) => format!("CAST(to_json({column}) AS VARCHAR)"),
+            (Select::Json, Some(exact)) => {
+                format!("CAST(to_json(CAST({column} AS {exact})) AS VARCHAR)")
+            }
+            (Select::Hex, _) => format!("hex({column})"),
         }
     }
 }
 
 /// How a column of the type that DuckDB calls `name` is read.
 pub fn reading(name: &str) -> Reading {
-    let plain = |kind| Reading { kind, select: Select::Plain, below: None };
-    let text = |select| Reading { kind: ColumnKind::Text, select, below: None };
+    let plain = |kind| Reading { kind, select: Select::Plain, below: None, exact: None };
+    let text = |select| Reading { kind: ColumnKind::Text, select, below: None, exact: None };
     match name {
         "BOOLEAN" => plain(ColumnKind::Bool),
         "TINYINT" | "SMALLINT" | "INTEGER" | "UTINYINT" | "USMALLINT" => plain(ColumnKind::Int),
@@ -58,7 +63,7 @@ pub fn reading(name: &str) -> Reading {
         | "TIMESTAMP_MS"
         | "TIMESTAMP_NS" => plain(ColumnKind::Timestamp),
         "BLOB" => text(Select::Hex),
-        _ if is_nested(name) => text(Select::Json),
+        _ if is_nested(name) => Reading { exact: exact(name), ..text(Select::Json) },
         _ => decimal(name).unwrap_or_else(|| text(Select::Text)),
     }
 }
@@ -67,15 +72,47 @@ fn is_nested(name: &str) -> bool {
     name.ends_with(']') || ["STRUCT(", "MAP(", "UNION("].iter().any(|start| name.starts_with(start))
 }
 
+/// JSON is written by way of 64-bit floats, which hold 15 digits of any decimal: in `name`, numbers
+/// with more become text. `None`: there are none.
+fn exact(name: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut changed = false;
+    // Every second piece stands in quotes: the name of a field.
+    for (at, piece) in name.split('"').enumerate() {
+        if at > 0 {
+            out.push('"');
+        }
+        if at % 2 == 1 {
+            out.push_str(piece);
+            continue;
+        }
+        let mut rest = piece;
+        while let Some(found) = rest.find("DECIMAL(") {
+            let (before, decimal) = rest.split_at(found);
+            let end = decimal.find(')').map_or(decimal.len(), |end| end + 1);
+            let (decimal, behind) = decimal.split_at(end);
+            let width = decimal["DECIMAL(".len()..].split(',').next().unwrap_or_default();
+            let wide = width.trim().parse::<u8>().is_ok_and(|width| width > 15);
+            out.push_str(before);
+            out.push_str(if wide { "VARCHAR" } else { decimal });
+            changed |= wide;
+            rest = behind;
+        }
+        out.push_str(rest);
+    }
+    changed.then_some(out)
+}
+
 /// Decimals of up to 18 digits, or whose values have no more.
 fn decimal(name: &str) -> Option<Reading> {
     let (width, scale) = name.strip_prefix("DECIMAL(")?.strip_suffix(')')?.split_once(',')?;
     let (width, scale) = (width.trim().parse::<u8>().ok()?, scale.trim().parse::<u8>().ok()?);
     if scale > 18 {
-        return Some(Reading { kind: ColumnKind::Text, select: Select::Plain, below: None });
+        let select = Select::Plain;
+        return Some(Reading { kind: ColumnKind::Text, select, below: None, exact: None });
     }
     let below = (width > 18).then(|| format!("1{}", "0".repeat(usize::from(18 - scale))));
-    Some(Reading { kind: ColumnKind::Decimal(scale), select: Select::Plain, below })
+    Some(Reading { kind: ColumnKind::Decimal(scale), select: Select::Plain, below, exact: None })
 }
 
 #[cfg(test)]
@@ -92,13 +129,24 @@ mod tests {
             ("UUID", ColumnKind::Text, Select::Text),
             ("HUGEINT", ColumnKind::Text, Select::Text),
             ("INTEGER[]", ColumnKind::Text, Select::Json),
-            ("DECIMAL(18,2)[3]", ColumnKind::Text, Select::Json),
+            ("DECIMAL(15,2)[3]", ColumnKind::Text, Select::Json),
             ("STRUCT(a INTEGER)", ColumnKind::Text, Select::Json),
+            ("STRUCT(\"a [b\" INTEGER, c VARCHAR[])", ColumnKind::Text, Select::Json),
+            ("MAP(VARCHAR, DECIMAL(9,2))", ColumnKind::Text, Select::Json),
             ("BLOB", ColumnKind::Text, Select::Hex),
         ];
         for (name, kind, select) in cases {
-            assert_eq!(reading(name), Reading { kind, select, below: None }, "{name}");
+            let expected = Reading { kind, select, below: None, exact: None };
+            assert_eq!(reading(name), expected, "{name}");
         }
         assert_eq!(reading("DECIMAL(38,4)").below.as_deref(), Some("100000000000000"));
+    }
+
+    #[test]
+    fn nested_numbers_are_exact_in_json() {
+        let type_name = "STRUCT(a DECIMAL(38,2), \"DECIMAL(38,2)\" DECIMAL(15,2)[])[]";
+        let expected = "STRUCT(a VARCHAR, \"DECIMAL(38,2)\" DECIMAL(15,2)[])[]";
+        assert_eq!(exact(type_name).as_deref(), Some(expected));
+        assert_eq!(exact("MAP(VARCHAR, BIGINT)"), None);
     }
 }
