@@ -122,7 +122,7 @@ fn schema(table: &dyn Table) -> ReadSchema {
 fn read_all(path: &Path) -> Result<u64, String> {
     let options = SourceOptions::default();
     let argument = path.display().to_string();
-    let (files, _) = resolve(&[argument]).map_err(|error| error.to_string())?;
+    let (files, _) = resolve(&[argument], &options).map_err(|error| error.to_string())?;
     let mut records = 0;
     for file in files {
         let tables = file.format.survey(&file.content, &options).map_err(|e| e.to_string())?;
