@@ -242,6 +242,9 @@ impl Settings {
             header_row: value(&self.header_row),
             encoding: value(&self.encoding),
             delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
+            quote: value(&self.quote),
+            escape: value(&self.escape),
+            csv: value(&self.csv).unwrap_or_default(),
             headers: value(&self.headers),
             temp_dir: value(&self.temp_dir),
         }
