@@ -12,6 +12,9 @@ const RECORDS: usize = 200;
 /// Delimiters in order of trust; those behind the first four need better evidence.
 const DELIMITERS: [u8; 10] = [b',', b'\t', b'|', b';', b':', b'~', b'^', 0x1f, 0x01, b' '];
 
+/// How many of them are usual.
+const USUAL: usize = 4;
+
 /// What the sample says.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Found {
@@ -49,29 +52,40 @@ pub fn one_end(sample: &[u8]) -> Vec<u8> {
 }
 
 fn with_end(sample: &[u8], options: &SourceOptions, end: u8) -> Found {
-    let delimiters = match options.delimiter {
-        Some(given) => vec![given as u8],
-        None => DELIMITERS.iter().copied().filter(|byte| sample.contains(byte)).collect(),
-    };
+    let (usual, rare) = DELIMITERS.split_at(USUAL);
+    if let Some(given) = options.delimiter {
+        return best_of(sample, options, end, &[given as u8]);
+    }
+    let found = best_of(sample, options, end, usual);
+    // Colons stand in times and blanks between words: they count only where nothing else does.
+    if found.score >= 40_000 {
+        return found;
+    }
+    let other = best_of(sample, options, end, rare);
+    if other.score > found.score.max(80_000) { other } else { found }
+}
+
+fn best_of(sample: &[u8], options: &SourceOptions, end: u8, delimiters: &[u8]) -> Found {
     let first = delimiters.first().copied().unwrap_or(b',');
-    let mut best: Option<Found> = None;
-    for (rank, delimiter) in (0..).zip(if delimiters.is_empty() { vec![first] } else { delimiters })
-    {
+    let plain = Grammar { delimiter: first, end, ..Grammar::PLAIN };
+    let mut best = Found { grammar: plain, mixed_ends: false, score: i64::MIN };
+    for delimiter in delimiters.iter().copied() {
+        // The first one stands for texts without any.
+        if delimiter != first && !sample.contains(&delimiter) {
+            continue;
+        }
         for quote in quotes(sample, options) {
             for escape in escapes(sample, options, quote) {
-                for padded in paddings(sample, delimiter) {
-                    let grammar = Grammar { delimiter, quote, escape, end, padded };
-                    let Some(score) = score(sample, &grammar, options) else { continue };
-                    let score = score - rank;
-                    if best.is_none_or(|best| score > best.score) {
-                        best = Some(Found { grammar, mixed_ends: false, score });
-                    }
+                let padded = is_padded(sample, delimiter);
+                let grammar = Grammar { delimiter, quote, escape, end, padded };
+                let score = score(sample, &grammar, options);
+                if let Some(score) = score.filter(|score| *score > best.score) {
+                    best = Found { grammar, mixed_ends: false, score };
                 }
             }
         }
     }
-    let plain = Grammar { delimiter: first, end, ..Grammar::PLAIN };
-    best.unwrap_or(Found { grammar: plain, mixed_ends: false, score: 0 })
+    best
 }
 
 fn quotes(sample: &[u8], options: &SourceOptions) -> Vec<Option<u8>> {
@@ -110,11 +124,10 @@ fn escapes(sample: &[u8], options: &SourceOptions, quote: Option<u8>) -> Vec<Esc
     escapes
 }
 
-/// Blanks behind delimiters are padding where nearly every delimiter has one and at least one of
-/// them stands before a quote, or the sample has many.
-fn paddings(sample: &[u8], delimiter: u8) -> Vec<bool> {
+/// Blanks behind delimiters are padding where most delimiters have one.
+fn is_padded(sample: &[u8], delimiter: u8) -> bool {
     if delimiter == b' ' {
-        return vec![false];
+        return false;
     }
     let mut all = 0;
     let mut padded = 0;
@@ -128,7 +141,7 @@ fn paddings(sample: &[u8], delimiter: u8) -> Vec<bool> {
             }
         }
     }
-    vec![all >= 4 && padded * 10 >= all * 7]
+    all >= 4 && padded * 10 >= all * 7
 }
 
 /// How well a grammar explains the sample; `None`: it cannot be meant.
@@ -158,17 +171,10 @@ fn score(sample: &[u8], grammar: &Grammar, options: &SourceOptions) -> Option<i6
         1 => seen.share / 10,
         width => seen.share * 100 + (width as i64).min(90),
     };
-    let rare = DELIMITERS.iter().position(|byte| *byte == grammar.delimiter).unwrap_or(0);
-    if options.delimiter.is_none() {
-        score -= match rare {
-            0..=3 => 0,
-            9 => 30_000,
-            _ => 15_000,
-        };
-        // Words are no fields: every row must agree.
-        if rare == 9 && (seen.share < 950 || seen.width < 3) {
-            return None;
-        }
+    // Words are no fields: every row must agree.
+    let words = options.delimiter.is_none() && grammar.delimiter == b' ';
+    if words && (seen.share < 950 || seen.width < 3) {
+        return None;
     }
     score -= match grammar.quote {
         Some(b'"') => 0,

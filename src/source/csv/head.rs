@@ -1,6 +1,7 @@
 //! The first records of a text: lines above the header, the header or none, the sample.
 
-use super::grammar::Grammar;
+use super::grammar::{CsvPolicy, Grammar};
+use super::repair;
 use super::split::{self, Ending, Span};
 use crate::chunk::Mark;
 use crate::source::SourceOptions;
@@ -26,6 +27,10 @@ pub struct Head {
     pub data: Mark,
     /// The first records of data.
     pub sample: Vec<Vec<String>>,
+    /// The header had quotes that close nothing: they were read as text.
+    pub stray_quotes: bool,
+    /// Names that stand for no column: the header has one delimiter too many.
+    pub surplus: usize,
 }
 
 /// A whole record of the head.
@@ -37,6 +42,8 @@ struct Record {
     /// Row of its first line, and of the line behind it.
     row: u64,
     next_row: u64,
+    /// Quotes that close nothing were read as text.
+    stray: bool,
 }
 
 /// The text to look at.
@@ -57,7 +64,7 @@ pub struct Text<'a> {
 impl Text<'_> {
     /// Finds the header. `None`: the row asked for is not in the text, or no record is whole.
     pub fn head(&self, options: &SourceOptions) -> Option<Head> {
-        let records = self.records();
+        let mut records = self.records();
         let wanted = options.header_row.filter(|_| options.headers.is_none());
         let at = match wanted {
             _ if options.headers.is_some() => None,
@@ -72,6 +79,7 @@ impl Text<'_> {
             (None, None, None) => titles(&records),
             _ => 0,
         };
+        let surplus = at.map_or(0, |at| surplus(&mut records, at, options));
         let header = at.map(|at| &records[at]);
         let preamble = records[..at.unwrap_or(first)].iter().map(|record| record.row).collect();
         let data = match (records.get(first), header) {
@@ -81,8 +89,12 @@ impl Text<'_> {
             }
             _ => Mark { record: 0, byte: self.from as u64, row: 1 },
         };
-        let sample: Vec<_> =
-            records[first..].iter().take(SAMPLE).map(|record| record.fields.clone()).collect();
+        let sample: Vec<_> = records[first..]
+            .iter()
+            .filter(|record| !record.stray)
+            .take(SAMPLE)
+            .map(|record| record.fields.clone())
+            .collect();
         let headers = match (header, &options.headers) {
             (_, Some(given)) => given.clone(),
             (Some(header), _) => header.fields.clone(),
@@ -98,6 +110,8 @@ impl Text<'_> {
             preamble,
             data,
             sample,
+            stray_quotes: header.is_some_and(|header| header.stray),
+            surplus,
         })
     }
 
@@ -124,9 +138,15 @@ impl Text<'_> {
             }
             let lines = split::count_lines(&self.bytes[at..next], self.grammar.end);
             let next_row = row + u64::from(lines);
-            if ending == Ending::Whole && !split::is_blank(&spans) {
+            let stray = ending != Ending::Whole;
+            if stray {
+                // It may be the header: it must not be passed over for the first row of data.
+                let width = common_width(&records);
+                repair::requote(self.bytes, (at, next), &self.grammar, width, &mut spans);
+            }
+            if !split::is_blank(&spans) {
                 let fields = spans.iter().map(|span| self.field(span)).collect();
-                records.push(Record { fields, start: at, next, row, next_row });
+                records.push(Record { fields, start: at, next, row, next_row, stray });
             }
             (at, row) = (next, next_row);
         }
@@ -138,6 +158,21 @@ impl Text<'_> {
         let text = if span.is_escaped() { self.grammar.unescape(text) } else { text };
         text.into_owned()
     }
+}
+
+/// Takes blank names out of a header that has more names than any row has fields, where that makes
+/// them fit and the policy allows repairs; says how many.
+fn surplus(records: &mut [Record], at: usize, options: &SourceOptions) -> usize {
+    let rows = &records[at + 1..];
+    let widest = rows.iter().map(|record| record.fields.len()).max().unwrap_or(0);
+    let (width, names) = (common_width(rows), &records[at].fields);
+    let blank = names.iter().filter(|name| name.trim().is_empty()).count();
+    let fits = widest == width && names.len() == width + blank;
+    if options.csv != CsvPolicy::Lenient || blank == 0 || !fits || rows.len() < 2 {
+        return 0;
+    }
+    records[at].fields.retain(|name| !name.trim().is_empty());
+    blank
 }
 
 fn clean_header(header: &str) -> String {

@@ -145,8 +145,8 @@ impl Reading<'_> {
         let width = self.headers.len();
         let lenient = self.dialect.policy == CsvPolicy::Lenient;
         if ending != Ending::Whole {
-            let line = trimmed(bytes, from, next);
-            if !(lenient && requote(bytes, (from, line), self.dialect, width, spans)) {
+            let line = (from, next);
+            if !(lenient && requote(bytes, line, &self.dialect.grammar, width, spans)) {
                 return Some(if ending == Ending::Stray { stray() } else { unclosed() });
             }
             repairs.push(Repair::Quote);
@@ -199,16 +199,17 @@ fn trimmed(bytes: &[u8], from: usize, next: usize) -> usize {
     from + line.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |at| at + 1)
 }
 
-/// Reads a line with stray quotes so that it has as many fields as the header, or close to it: first
-/// with quotes that close only before a delimiter, then with quotes that nothing closes as text.
-fn requote(
+/// Reads a line with stray quotes so that it has as many fields as the header: first with quotes
+/// that close only before a delimiter, then with quotes that nothing closes as text. Where nothing
+/// fits, `false`, and the fields of the last try.
+pub fn requote(
     bytes: &[u8],
-    (from, to): (usize, usize),
-    dialect: &Dialect,
+    (from, next): (usize, usize),
+    grammar: &Grammar,
     width: usize,
     spans: &mut Vec<Span>,
 ) -> bool {
-    let grammar = &dialect.grammar;
+    let to = trimmed(bytes, from, next);
     let undoubled = Grammar { escape: Escape::None, ..*grammar };
     let ways = [(grammar, false), (&undoubled, false), (grammar, true), (&undoubled, true)];
     ways.iter().any(|(grammar, literal)| {

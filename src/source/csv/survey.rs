@@ -45,6 +45,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<CsvTable, So
     let mut notes = Vec::new();
     let encoding = text::decide(label, options, transport.utf16, &scan.evidence, &mut notes)?;
     let head = find_head(content, options, transport, mark, found.grammar, encoding)?;
+    check_head(content, options, &head)?;
     let ends = line_ends(&sample, &found);
     let footer = find_footer(&scan, &head, &found.grammar, encoding);
     tell(&head, footer.as_ref(), &mut notes);
@@ -129,6 +130,19 @@ fn find_head(
     }
 }
 
+/// A header with stray quotes names the wrong columns unless someone has looked at it.
+fn check_head(content: &Content, options: &SourceOptions, head: &Head) -> Result<(), SourceError> {
+    if !head.stray_quotes || options.csv == CsvPolicy::Lenient {
+        return Ok(());
+    }
+    let row = head.header_row.unwrap_or(1);
+    let message = format!("the header at row {row} has a quote that closes nothing");
+    Err(SourceError::new(SourceErrorKind::Quote, content.label(), message).with_hint(
+        "mend the header, give its row with --header-row, or read its quotes as text with \
+         --csv lenient",
+    ))
+}
+
 fn no_header(content: &Content, wanted: Option<u64>) -> SourceError {
     let wanted = wanted.unwrap_or(1);
     SourceError::new(
@@ -173,6 +187,15 @@ fn tell(head: &Head, footer: Option<&(u64, Footer)>, notes: &mut Vec<String>) {
         let rows = head.preamble.len();
         notes.push(format!(
             "{rows} row(s) above the header (up to row {last}) are not read as data"
+        ));
+    }
+    if head.stray_quotes {
+        notes.push("E203: a quote in the header closes nothing; it is read as text".into());
+    }
+    if head.surplus > 0 {
+        let names = head.surplus;
+        notes.push(format!(
+            "E202: the header has {names} blank name(s) more than the rows have fields"
         ));
     }
     if let Some((row, footer)) = footer {

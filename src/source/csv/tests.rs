@@ -257,6 +257,19 @@ fn what_stands_around_the_table_is_left_out_and_told() {
 }
 
 #[test]
+fn a_broken_header_is_never_passed_over() {
+    let text = "id,\"name\"s,price\n1,a,5\n2,b,6\n";
+    let error = survey(text.as_bytes(), &SourceOptions::default()).err().expect("refused");
+    assert_eq!(error.kind, SourceErrorKind::Quote);
+    assert!(error.to_string().contains("row 1"), "{error}");
+    let found = lenient(text);
+    assert_eq!(found.headers, ["id", "\"name\"s", "price"]);
+    assert_eq!(found.rows.len(), 2);
+    let surplus = lenient("id,,name\n1,a\n2,b\n");
+    assert_eq!((surplus.headers, surplus.rows.len()), (vec!["id".into(), "name".into()], 2));
+}
+
+#[test]
 fn a_line_without_an_end_is_a_limit() {
     let long = "x".repeat((16 << 20) + 10);
     let error = survey(long.as_bytes(), &SourceOptions::default()).err().expect("too long");

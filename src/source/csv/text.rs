@@ -44,7 +44,13 @@ pub fn looks_like_text(head: &[u8]) -> bool {
             **byte < 0x20 && !known
         })
         .count();
-    control * 50 <= head.len()
+    // Bytes of a program or a picture are soon no UTF-8; a table may well hold odd characters.
+    control * 50 <= head.len() || (control * 5 <= head.len() && is_utf8(head))
+}
+
+/// A character that the end of the head has cut is no fault.
+fn is_utf8(head: &[u8]) -> bool {
+    std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// UTF-16 by its mark, or by every other byte of the head being NUL.
