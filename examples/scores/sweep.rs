@@ -36,6 +36,9 @@ pub struct Sweep {
 
 const WORKBOOKS: [&str; 5] = ["xlsx", "xlsm", "xls", "xlsb", "ods"];
 
+/// A name, and which files it is for.
+type Kind<'a> = (&'static str, &'a dyn Fn(&Path) -> bool);
+
 /// All kinds.
 pub fn all(corpora: &Path, etl: &Path) -> Outcome<Vec<Sweep>> {
     let mut files = Vec::new();
@@ -49,7 +52,7 @@ pub fn all(corpora: &Path, etl: &Path) -> Outcome<Vec<Sweep>> {
     let inside = |path: &Path, part: &str| path.components().any(|c| c.as_os_str() == part);
     let hostile = |path: &Path| inside(path, "bad_data") || inside(path, "arrow-testing");
     let fuzz = |path: &Path| inside(path, "fuzzing") || inside(path, "encoding-fuzzing");
-    let kinds: [(&'static str, &dyn Fn(&Path) -> bool); 6] = [
+    let kinds: [Kind<'_>; 6] = [
         ("workbooks", &|path| ends(path, &WORKBOOKS)),
         ("hostile zip containers, called .xlsx", &|path| {
             inside(path, "zip-hostile") && ends(path, &["zip"])

@@ -2,11 +2,10 @@
 
 use super::error::CliError;
 use crate::config::{
-    ByteSize, Call, ColorWhen, ConfigError, Delimiter, Partial, ProgressKind, Rate, RuleLevel,
-    Secret, Value,
+    ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
+    Quoting, Rate, RuleLevel, Secret, Value,
 };
 use crate::run::{Mode, OnAbort};
-use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;

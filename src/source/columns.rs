@@ -83,14 +83,11 @@ impl ColumnBuilder {
             Values::Double(values) => values.resize(len + count, 0.0),
             Values::Decimal(values) => values.resize(len + count, 0),
             Values::Bool(values) => values.extend_constant(count, false),
-            Values::Text(values) => {
-                (0..count).for_each(|_| values.push_value_ignore_validity(""));
-            }
+            Values::Text(values) => (0..count).for_each(|_| values.push_value_ignore_validity("")),
         }
-        let capacity = self.capacity;
         self.validity
             .get_or_insert_with(|| {
-                let mut bits = MutableBitmap::with_capacity(capacity);
+                let mut bits = MutableBitmap::with_capacity(self.capacity);
                 bits.extend_constant(len, true);
                 bits
             })

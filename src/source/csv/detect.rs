@@ -43,8 +43,8 @@ pub fn find(sample: &[u8], options: &SourceOptions) -> Found {
 /// The sample with every `\r` alone as `\n`.
 pub fn one_end(sample: &[u8]) -> Vec<u8> {
     let mut out = sample.to_vec();
-    for at in 0..out.len() {
-        if out[at] == b'\r' && sample.get(at + 1) != Some(&b'\n') {
+    for at in memchr::memchr_iter(b'\r', sample) {
+        if sample.get(at + 1) != Some(&b'\n') {
             out[at] = b'\n';
         }
     }

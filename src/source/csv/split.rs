@@ -152,13 +152,10 @@ fn quoted(bytes: &[u8], open: usize, grammar: &Grammar) -> Option<(Span, usize)>
                 from = close + 2;
                 continue;
             }
-            Escape::Doubled | Escape::Byte(_) if next == Some(quote) => {
-                // With an escape of its own, two quotes are an empty value or not this grammar.
-                if grammar.escape == Escape::Doubled {
-                    escaped = true;
-                    from = close + 2;
-                    continue;
-                }
+            Escape::Doubled if next == Some(quote) => {
+                escaped = true;
+                from = close + 2;
+                continue;
             }
             Escape::None if matches!(after(bytes, close + 1, grammar), After::Text) => {
                 from = close + 1;

@@ -127,7 +127,7 @@ pub fn decide(
         return Ok(UTF_8);
     }
     let (bad, first) = (evidence.bad, evidence.first_bad.unwrap_or(0));
-    if evidence.marked || evidence.leads.saturating_sub(bad) > 4 * bad {
+    if evidence.marked || evidence.leads.saturating_sub(bad) > 2 * bad {
         notes.push(format!(
             "E201: {bad} byte sequences are not UTF-8 (the first at byte {first}), the others are: the \
              file is read as utf-8. If names look wrong, give --encoding"
