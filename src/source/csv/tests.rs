@@ -3,6 +3,7 @@
 use super::{Csv, CsvPolicy, Escaping, Quoting};
 use crate::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
 use crate::source::{Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
+use proptest::prelude::*;
 use std::sync::Arc;
 
 /// Everything that came of a text.
@@ -18,14 +19,26 @@ struct Read {
     records: u64,
 }
 
-fn survey(text: &[u8], options: &SourceOptions) -> Result<Arc<dyn Table>, SourceError> {
-    let dir = tempfile::tempdir().expect("a folder");
-    let path = dir.path().join("x.csv");
+/// A table and the folder of its file.
+struct Surveyed {
+    table: Arc<dyn Table>,
+    _folder: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Surveyed {
+    type Target = dyn Table;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.table
+    }
+}
+
+fn survey(text: &[u8], options: &SourceOptions) -> Result<Surveyed, SourceError> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.csv");
     std::fs::write(&path, text).expect("written");
     let table = Csv.survey(&Content::plain(&path), options)?.remove(0);
-    // The file must outlive the table; a test leaves one folder behind on purpose.
-    let _ = dir.keep();
-    Ok(table)
+    Ok(Surveyed { table, _folder: folder })
 }
 
 fn schema(table: &dyn Table) -> Arc<ReadSchema> {
@@ -298,4 +311,26 @@ fn a_record_can_be_resumed_anywhere() {
     let block = source.next_block(1_000, 1 << 20).expect("read").expect("a block");
     let rest = block.body.decode().expect("decoded");
     assert_eq!((rest.records, rest.raw.place(0).row), (2, 4));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// No text breaks a reader, whatever its blocks: rows, refusals and notes are the same.
+    #[test]
+    fn any_text_reads_the_same_in_blocks_of_any_size(
+        text in "(a,b,c\n)?([a1é\",;\n\r\\' \u{feff}\0]|\"x\"|,\"|\",|\n){0,120}",
+        lenient: bool, spread in 0_usize..3,
+    ) {
+        let csv = if lenient { CsvPolicy::Lenient } else { CsvPolicy::Strict };
+        let options = SourceOptions { csv, ..SourceOptions::default() };
+        // Rows on both sides of the damage make blocks that begin and end near it.
+        let calm = "1,\"2, x\",3\n".repeat(spread * 700);
+        let text = format!("a,b,c\n{calm}{text}\n{calm}");
+        if let Ok(table) = survey(text.as_bytes(), &options) {
+            let whole = read_table(&*table, 100_000, 1 << 20).expect("readable");
+            prop_assert_eq!(&read_table(&*table, 1, 4 << 10).expect("readable"), &whole);
+            prop_assert_eq!(whole.records as usize, whole.rows.len() + whole.refused.len());
+        }
+    }
 }
