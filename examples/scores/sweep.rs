@@ -50,7 +50,9 @@ pub fn all(corpora: &Path, etl: &Path) -> Outcome<Vec<Sweep>> {
         endings.contains(&ending.as_str())
     };
     let inside = |path: &Path, part: &str| path.components().any(|c| c.as_os_str() == part);
-    let hostile = |path: &Path| inside(path, "bad_data") || inside(path, "arrow-testing");
+    let hostile = |path: &Path| {
+        ["bad_data", "arrow-testing", "synthetic"].iter().any(|part| inside(path, part))
+    };
     let fuzz = |path: &Path| inside(path, "fuzzing") || inside(path, "encoding-fuzzing");
     let kinds: [Kind<'_>; 6] = [
         ("workbooks", &|path| ends(path, &WORKBOOKS)),
@@ -105,10 +107,10 @@ fn fate(etl: &Path, path: &Path, spare: &Path, corpora: &Path) -> Outcome<Fate> 
     let mut file = path.to_owned();
     let mut copy = None;
     if path.extension().is_some_and(|ending| ending == "zip") {
-        let renamed = tempfile::Builder::new().suffix(".xlsx").tempfile_in(spare)?;
-        std::fs::copy(path, renamed.path())?;
-        file = renamed.path().to_owned();
-        copy = Some(renamed);
+        let folder = tempfile::tempdir_in(spare)?;
+        file = folder.path().join(path.file_name().unwrap_or_default()).with_extension("xlsx");
+        std::fs::copy(path, &file)?;
+        copy = Some(folder);
     }
     let mut child = Command::new(etl)
         .arg("check")
