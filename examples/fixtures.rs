@@ -88,6 +88,11 @@ fn encodings(folder: &Path) -> Outcome {
     let utf16: Vec<u8> =
         std::iter::once(0xfeff).chain(owners.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     fs::write(folder.join("utf_16.csv"), utf16)?;
+    let unmarked: Vec<u8> = owners.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    fs::write(folder.join("utf_16_no_mark.csv"), unmarked)?;
+    let mut damaged = owners.as_bytes().to_vec();
+    damaged.extend_from_slice(b"9,NU\xd1EZ\n");
+    fs::write(folder.join("damaged_utf_8.csv"), damaged)?;
     let mut bytes = csv(1..=4).into_bytes();
     let at = bytes.windows(9).position(|text| text == b"000000003").ok_or("the third sale")?;
     bytes[at + 10] = 0; // The V of its vacant-or-improved code.

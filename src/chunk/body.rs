@@ -16,8 +16,8 @@ pub trait RawRows: Send + Sync + fmt::Debug {
     fn fields(&self, record: u32) -> Vec<(String, String)>;
     /// The text of one field.
     fn field(&self, record: u32, field: usize) -> Option<String>;
-    /// The delimiter that would split a record whose only field is `_line`.
-    fn delimiter(&self) -> Option<char> {
+    /// What would split a record whose only field is `_line`.
+    fn grammar(&self) -> Option<LineGrammar> {
         None
     }
     /// What a replayed record was when it failed before; `None` for a record read from its source.
@@ -33,6 +33,17 @@ pub trait RawRows: Send + Sync + fmt::Debug {
         let _ = (record, field);
         None
     }
+}
+
+/// How a line of delimited text is split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineGrammar {
+    /// Between fields.
+    pub delimiter: char,
+    /// Around fields; `None`: quotes are text.
+    pub quote: Option<char>,
+    /// Before a quote inside quotes; `None`: it is doubled.
+    pub escape: Option<char>,
 }
 
 /// Where a replayed record came from in the first place, and how often it has failed.

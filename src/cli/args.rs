@@ -4,8 +4,8 @@ use super::context::Context;
 use super::error::CliError;
 use super::stdin;
 use crate::config::{
-    ByteSize, Call, ColorWhen, ConfigError, Delimiter, Partial, ProgressKind, Rate, RuleLevel,
-    Secret, Settings, Value,
+    ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
+    Quoting, Rate, RuleLevel, Secret, Settings, Value,
 };
 use crate::run::{Mode, OnAbort, Request};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -28,6 +28,7 @@ const PROGRESS: &[&str] = &["auto", "bar", "log", "json", "none"];
 const COLOR: &[&str] = &["auto", "always", "never"];
 const MODES: &[&str] = &["merge", "append", "replace"];
 const ON_ABORT: &[&str] = &["keep", "rollback"];
+const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
 
 /// Flags of every command.
@@ -146,6 +147,16 @@ struct InputArgs {
     /// Character between fields; tab, comma, semicolon, pipe
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<Delimiter>,
+    /// Character around values of text files, or none
+    #[arg(long, value_name = "CHAR")]
+    quote: Option<Quoting>,
+    /// A quote inside quotes: doubled, backslash, none or a character
+    #[arg(long, value_name = "HOW")]
+    escape: Option<Escaping>,
+    /// Rows that break the grammar: refuse them, or repair what can be repaired in one way only
+    #[arg(long, value_name = "POLICY",
+        value_parser = words::<CsvPolicy>(CSV))]
+    csv: Option<CsvPolicy>,
     /// florida, or the folder of a pack
     #[arg(long, value_name = "PACK")]
     pack: Option<String>,
@@ -237,6 +248,9 @@ impl LoadArgs {
             headers: input.headers.clone(),
             encoding: input.encoding.clone(),
             delimiter: input.delimiter,
+            quote: input.quote,
+            escape: input.escape,
+            csv: input.csv,
             pack: input.pack.clone(),
             agents: self.agents.agents.clone(),
             rules: self.agents.rule.iter().cloned().collect(),

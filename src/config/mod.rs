@@ -12,6 +12,7 @@ mod schema;
 mod settings;
 mod value;
 
+pub use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 pub use error::{ConfigError, ConfigPlace, nearest};
 pub use resolve::{Call, LEAST_MEMORY, Loaded, Machine, Sources, Ui, load};
 pub use schema::schema;

@@ -3,6 +3,7 @@
 
 use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, Value};
 use crate::run::{Mode, OnAbort};
+use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -176,6 +177,9 @@ settings! {
     "header_row" header_row: u64 = "Row of the header as an editor shows it; 0: the file has none.",
     "encoding" encoding: String = "Encoding of text files; else found out.",
     "delimiter" delimiter: Delimiter = "Character between fields of text files; else found out.",
+    "quote" quote: Quoting = "Character around values of text files, or none; else found out.",
+    "escape" escape: Escaping = "How a quote stands inside quotes: doubled, backslash, none or a character; else found out.",
+    "csv" csv: CsvPolicy = "Broken rows of text files: strict refuses them, lenient repairs them where only one repair is possible.",
     "headers" headers: Vec<String> = "Names of the columns of a file without a header.",
     "agents" agents: Vec<String> = "Agents that a chunk passes, in order; load is always last.",
     "fuse" fuse: bool = "All agents of a chunk on one core; false: threads and a queue for each.",

@@ -3,6 +3,7 @@
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
 use crate::run::{Mode, OnAbort};
+use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::json;
 use std::fmt;
@@ -241,6 +242,7 @@ macro_rules! words {
 }
 
 words!(Mode { "merge" => Mode::Merge, "append" => Mode::Append, "replace" => Mode::Replace });
+words!(CsvPolicy { "strict" => CsvPolicy::Strict, "lenient" => CsvPolicy::Lenient });
 words!(OnAbort { "keep" => OnAbort::Keep, "rollback" => OnAbort::Rollback });
 words!(RuleLevel {
     "critical" => RuleLevel::Critical,
@@ -290,6 +292,8 @@ textual! {
     ByteSize => json!({ "type": ["string", "integer"], "examples": ["512MiB", "2GB"] }),
     Rate => json!({ "type": ["string", "number"], "examples": ["1%", 0.01] }),
     Delimiter => json!({ "type": "string", "examples": [",", ";", "tab"] }),
+    Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
+    Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
     Secret => json!({ "type": "string", "examples": ["duckdb:rolls.duckdb", "env:DATABASE_URL"] }),
 }
 

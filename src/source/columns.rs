@@ -18,7 +18,10 @@ pub struct ColumnBuilder {
     spec: ReadColumn,
     values: Values,
     validity: Option<MutableBitmap>,
+    /// Rows that are in `values`.
     len: usize,
+    /// Blanks behind them that are only counted so far.
+    pending: usize,
     capacity: usize,
     scratch: Vec<u8>,
 }
@@ -45,6 +48,7 @@ impl ColumnBuilder {
             values: Values::Blank,
             validity: None,
             len: 0,
+            pending: 0,
             capacity,
             scratch: Vec::new(),
         }
@@ -56,32 +60,38 @@ impl ColumnBuilder {
     }
 
     /// Pushes a blank.
-    #[inline]
+    #[inline(always)]
     pub fn push_null(&mut self) {
-        if !matches!(self.values, Values::Blank) {
-            self.push_filler();
-        }
-        self.len += 1;
+        self.pending += 1;
     }
 
-    fn push_filler(&mut self) {
-        match &mut self.values {
-            Values::Blank => {}
-            Values::Int(values) => values.push(0),
-            Values::BigInt(values) => values.push(0),
-            Values::Double(values) => values.push(0.0),
-            Values::Decimal(values) => values.push(0),
-            Values::Bool(values) => values.push(false),
-            Values::Text(values) => values.push_value_ignore_validity(""),
+    /// Puts the counted blanks in before a value.
+    #[inline(always)]
+    fn settle(&mut self) {
+        if self.pending > 0 {
+            self.fill_pending();
         }
-        let (len, capacity) = (self.len, self.capacity);
+    }
+
+    fn fill_pending(&mut self) {
+        let (len, count) = (self.len, std::mem::take(&mut self.pending));
+        self.len += count;
+        match &mut self.values {
+            Values::Blank => return,
+            Values::Int(values) => values.resize(len + count, 0),
+            Values::BigInt(values) => values.resize(len + count, 0),
+            Values::Double(values) => values.resize(len + count, 0.0),
+            Values::Decimal(values) => values.resize(len + count, 0),
+            Values::Bool(values) => values.extend_constant(count, false),
+            Values::Text(values) => (0..count).for_each(|_| values.push_value_ignore_validity("")),
+        }
         self.validity
             .get_or_insert_with(|| {
-                let mut bits = MutableBitmap::with_capacity(capacity);
+                let mut bits = MutableBitmap::with_capacity(self.capacity);
                 bits.extend_constant(len, true);
                 bits
             })
-            .push(false);
+            .extend_constant(count, false);
     }
 
     /// Pushes the text of a cell. On `Err` the cell is null, except for the repairs
@@ -160,6 +170,7 @@ impl ColumnBuilder {
     }
 
     fn push_value(&mut self, text: &str) {
+        self.settle();
         if matches!(self.values, Values::Blank) {
             let mut values = MutableBinaryViewArray::with_capacity(self.capacity);
             (0..self.len).for_each(|_| values.push_value_ignore_validity(""));
@@ -190,6 +201,7 @@ impl ColumnBuilder {
     }
 
     fn push_int(&mut self, value: i32) {
+        self.settle();
         if matches!(self.values, Values::Blank) {
             self.begin(Values::Int(filled(self.len, self.capacity, 0)));
         }
@@ -201,6 +213,7 @@ impl ColumnBuilder {
 
     #[inline]
     fn push_bigint(&mut self, value: i64) {
+        self.settle();
         if matches!(self.values, Values::Blank) {
             self.begin(Values::BigInt(filled(self.len, self.capacity, 0)));
         }
@@ -211,6 +224,7 @@ impl ColumnBuilder {
     }
 
     fn push_double(&mut self, value: f64) {
+        self.settle();
         if matches!(self.values, Values::Blank) {
             self.begin(Values::Double(filled(self.len, self.capacity, 0.0)));
         }
@@ -221,6 +235,7 @@ impl ColumnBuilder {
     }
 
     fn push_decimal(&mut self, value: i128) {
+        self.settle();
         if matches!(self.values, Values::Blank) {
             self.begin(Values::Decimal(filled(self.len, self.capacity, 0)));
         }
@@ -231,6 +246,7 @@ impl ColumnBuilder {
     }
 
     fn push_bool(&mut self, value: bool) {
+        self.settle();
         if matches!(self.values, Values::Blank) {
             let mut bits = MutableBitmap::with_capacity(self.capacity);
             bits.extend_constant(self.len, false);
@@ -330,7 +346,8 @@ impl ColumnBuilder {
     }
 
     /// The finished column.
-    pub fn finish(self) -> Column {
+    pub fn finish(mut self) -> Column {
+        self.settle();
         let name: PlSmallStr = self.spec.name.as_str().into();
         let validity = self.validity.map(Into::into);
         let series = match self.values {

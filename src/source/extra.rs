@@ -15,15 +15,17 @@ pub struct ExtraBuilder {
 impl ExtraBuilder {
     /// A builder for about `capacity` rows; `None` where the schema carries no extra field.
     pub fn new(schema: &ReadSchema, capacity: usize) -> Option<Self> {
-        if schema.extra.is_empty() {
-            return None;
-        }
+        (!schema.extra.is_empty()).then(|| Self::always(schema, capacity))
+    }
+
+    /// A builder where rows may hold more than the header names.
+    pub fn always(schema: &ReadSchema, capacity: usize) -> Self {
         let quote = |name: &String| serde_json::Value::from(name.as_str()).to_string();
-        Some(Self {
+        Self {
             builder: ColumnBuilder::new(&spec(), capacity),
             names: schema.extra.iter().map(|(_, name)| quote(name)).collect(),
             json: String::new(),
-        })
+        }
     }
 
     /// Adds a field of the current record; blank text is left out.
@@ -33,6 +35,20 @@ impl ExtraBuilder {
         }
         self.json.push(if self.json.is_empty() { '{' } else { ',' });
         self.json.push_str(&self.names[usize::from(extra)]);
+        self.value(text);
+    }
+
+    /// Adds a field behind the last one that the header names, called by its position.
+    pub fn add_beyond(&mut self, field: usize, text: &str) {
+        if text.trim().is_empty() {
+            return;
+        }
+        self.json.push(if self.json.is_empty() { '{' } else { ',' });
+        self.json.push_str(&format!("\"column_{}\"", field + 1));
+        self.value(text);
+    }
+
+    fn value(&mut self, text: &str) {
         self.json.push(':');
         self.json.push_str(&serde_json::Value::from(text).to_string());
     }

@@ -54,6 +54,12 @@ pub struct SourceOptions {
     pub encoding: Option<String>,
     /// Field delimiter.
     pub delimiter: Option<char>,
+    /// Quote of delimited text.
+    pub quote: Option<csv::Quoting>,
+    /// How a quote stands inside a quoted value of delimited text.
+    pub escape: Option<csv::Escaping>,
+    /// What becomes of rows that break the grammar of delimited text.
+    pub csv: csv::CsvPolicy,
     /// Names for the fields of a file without a header.
     pub headers: Option<Vec<String>>,
     /// Where spill and spool files may be written.

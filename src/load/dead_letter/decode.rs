@@ -9,8 +9,8 @@ use super::lines::without_bom;
 use super::record::{LINE, Record};
 use super::table::{Inner, changed, file_of};
 use crate::chunk::{
-    Code, ColumnKind, Earlier, Mark, Misfit, MisfitKind, Notes, Place, Problem, RawRows,
-    ReadColumn, ReadSchema, Reject, Role, quotable,
+    Code, ColumnKind, Earlier, LineGrammar, Mark, Misfit, MisfitKind, Notes, Place, Problem,
+    RawRows, ReadColumn, ReadSchema, Reject, Role, quotable,
 };
 use crate::source::columns::ColumnBuilder;
 use crate::source::csv::split_line;
@@ -49,7 +49,7 @@ enum Values {
     /// Still not to be split.
     Line {
         text: String,
-        delimiter: char,
+        grammar: LineGrammar,
     },
 }
 
@@ -74,10 +74,10 @@ impl RawRows for ReplayRows {
         }
     }
 
-    fn delimiter(&self) -> Option<char> {
-        // All records of a table come from one file, so they share its delimiter.
+    fn grammar(&self) -> Option<LineGrammar> {
+        // All records of a table come from one file, so they share its grammar.
         self.rows.iter().find_map(|row| match &row.values {
-            Values::Line { delimiter, .. } => Some(*delimiter),
+            Values::Line { grammar, .. } => Some(*grammar),
             Values::Fields(_) => None,
         })
     }
@@ -230,18 +230,18 @@ impl<'a> Decoder<'a> {
 
 /// The values of a record with its correction, and why a line still cannot be split.
 fn values_of(record: &Record, content: &Content, headers: &[String]) -> (Values, Option<Problem>) {
-    let (text, delimiter) = match (content, record.line()) {
+    let (text, grammar) = match (content, record.line()) {
         (Content::Fields(fields), _) => return (Values::Fields(fields.clone()), None),
-        (Content::Line(text), Some((_, split))) => (text.as_str(), split.delimiter),
-        (_, Some((text, split))) => (text, split.delimiter),
+        (Content::Line(text), Some((_, split))) => (text.as_str(), split.grammar()),
+        (_, Some((text, split))) => (text, split.grammar()),
         (_, None) => {
             let values = record.raw.iter().map(|(_, value)| value.clone()).collect();
             return (Values::Fields(values), None);
         }
     };
-    match split_line(text, delimiter, headers) {
+    match split_line(text, grammar, headers) {
         Ok(fields) => (Values::Fields(fields), None),
-        Err(problem) => (Values::Line { text: text.to_owned(), delimiter }, Some(*problem)),
+        Err(problem) => (Values::Line { text: text.to_owned(), grammar }, Some(*problem)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One refused row as it is stored.
 
-use crate::chunk::{Earlier, Fingerprint, Origin, Part, Problem, RawRows, Reject};
+use crate::chunk::{Earlier, Fingerprint, LineGrammar, Origin, Part, Problem, RawRows, Reject};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
@@ -64,8 +64,29 @@ impl<'de> Deserialize<'de> for RecordId {
 pub struct Split {
     /// Between fields.
     pub delimiter: char,
+    /// Around fields; null where quotes are text.
+    #[serde(default = "double", skip_serializing_if = "is_double")]
+    pub quote: Option<char>,
+    /// Before a quote inside quotes, where it is not doubled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escape: Option<char>,
     /// The header of the file.
     pub headers: Vec<String>,
+}
+
+fn double() -> Option<char> {
+    Some('"')
+}
+
+fn is_double(quote: &Option<char>) -> bool {
+    *quote == double()
+}
+
+impl Split {
+    /// How the line is split.
+    pub fn grammar(&self) -> LineGrammar {
+        LineGrammar { delimiter: self.delimiter, quote: self.quote, escape: self.escape }
+    }
 }
 
 /// One refused row. Fields are written in this order.
@@ -150,10 +171,10 @@ impl Record {
         let id = RecordId::of(&origin.fingerprint, origin.sheet(), row);
         let is_line = matches!(reject.raw.as_slice(), [(name, _)] if name == LINE)
             && !matches!(context.headers, [only] if only == LINE);
-        let split = raw
-            .delimiter()
-            .filter(|_| is_line)
-            .map(|delimiter| Split { delimiter, headers: context.headers.to_vec() });
+        let split =
+            raw.grammar().filter(|_| is_line).map(|LineGrammar { delimiter, quote, escape }| {
+                Split { delimiter, quote, escape, headers: context.headers.to_vec() }
+            });
         Self {
             id: earlier.as_ref().map_or(id, |earlier| RecordId(earlier.id)),
             run: context.run.to_owned(),

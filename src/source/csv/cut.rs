@@ -1,22 +1,23 @@
 //! Cuts the text into blocks that end at true record ends, at memory speed.
 
 use super::decode::CsvBlock;
-use super::dialect::Dialect;
-use super::split;
-use super::survey::{CsvTable, text_reader};
+use super::grammar::{Dialect, Escape};
+use super::split::{self, Ending, LONGEST_QUOTED};
+use super::survey::CsvTable;
+use super::text;
 use crate::chunk::{Mark, ReadSchema};
-use crate::source::input::read_full;
 use crate::source::{Block, Source, SourceError, SourceErrorKind};
-use memchr::{memchr_iter, memrchr};
-use std::io::Read;
+use memchr::{memchr, memchr_iter, memrchr};
+use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Longest record; a longer one is a limit error rather than all of memory.
-const LONGEST_RECORD: usize = 64 << 20;
+pub const LONGEST_RECORD: usize = 16 << 20;
 
 /// Reads one text file in order.
 pub struct CsvSource {
-    reader: Box<dyn Read + Send>,
+    reader: io::Take<Box<dyn Read + Send>>,
     dialect: Arc<Dialect>,
     schema: Arc<ReadSchema>,
     regular: bool,
@@ -38,9 +39,12 @@ impl CsvSource {
         schema: Arc<ReadSchema>,
         from: Mark,
     ) -> Result<Self, SourceError> {
+        // Broken UTF-16 was counted in the survey.
+        let replaced = Arc::new(AtomicU64::new(0));
+        let reader = text::reader(&table.content, table.transport, from.byte, &replaced)?;
         Ok(Self {
-            reader: text_reader(&table.content, table.utf16, from.byte)?,
-            dialect: Arc::new(table.dialect.clone()),
+            reader: reader.take(table.data_end.saturating_sub(from.byte)),
+            dialect: Arc::clone(&table.dialect),
             schema,
             regular: table.regular,
             label: table.content.label().to_owned(),
@@ -58,10 +62,13 @@ impl CsvSource {
         if self.ended || have >= bytes {
             return Ok(());
         }
-        self.rest.resize(bytes, 0);
-        let read = read_full(&mut self.reader, &mut self.rest[have..])
+        self.rest.reserve_exact(bytes - have);
+        let read = self
+            .reader
+            .by_ref()
+            .take((bytes - have) as u64)
+            .read_to_end(&mut self.rest)
             .map_err(|error| SourceError::io(&self.label, error))?;
-        self.rest.truncate(have + read);
         self.ended = have + read < bytes;
         Ok(())
     }
@@ -71,17 +78,21 @@ impl CsvSource {
         if self.ended {
             return Some(self.rest.len());
         }
-        if self.regular { self.last_even_line_end() } else { self.last_walked_end() }
+        match self.dialect.grammar.quote {
+            Some(quote) if self.regular => self.last_even_line_end(quote),
+            Some(quote) => self.last_walked_end(quote),
+            None => memrchr(self.dialect.grammar.end, &self.rest).map(|at| at + 1),
+        }
     }
 
     /// The last line end with an even number of quotes before it. Correct because the survey found
     /// that every quote opens, closes or doubles, and a block starts outside quotes.
-    fn last_even_line_end(&self) -> Option<usize> {
-        let mut outside = memchr_iter(b'"', &self.rest).count().is_multiple_of(2);
+    fn last_even_line_end(&self, quote: u8) -> Option<usize> {
+        let mut outside = memchr_iter(quote, &self.rest).count().is_multiple_of(2);
         let mut until = self.rest.len();
         loop {
-            let at = memrchr(self.dialect.end, &self.rest[..until])?;
-            outside ^= memchr_iter(b'"', &self.rest[at..until]).count() % 2 == 1;
+            let at = memrchr(self.dialect.grammar.end, &self.rest[..until])?;
+            outside ^= memchr_iter(quote, &self.rest[at..until]).count() % 2 == 1;
             if outside {
                 return Some(at + 1);
             }
@@ -89,16 +100,30 @@ impl CsvSource {
         }
     }
 
-    fn last_walked_end(&self) -> Option<usize> {
+    /// Goes from quote to quote: lines without one end where they end.
+    fn last_walked_end(&self, quote: u8) -> Option<usize> {
+        let grammar = &self.dialect.grammar;
+        let text = &self.rest[..];
         let mut spans = Vec::new();
-        let mut at = 0;
-        let mut whole = None;
-        while at < self.rest.len() {
-            let Dialect { delimiter, end, .. } = *self.dialect;
-            let (next, ending) = split::split(&self.rest, at, delimiter, end, &mut spans);
+        let (mut at, mut whole) = (0, None);
+        while at < text.len() {
+            // A quote behind the escape opens nothing, but the record is split with care anyway.
+            let next = match grammar.escape {
+                Escape::Byte(escape) => memchr::memchr2(quote, escape, &text[at..]),
+                _ => memchr(quote, &text[at..]),
+            };
+            let Some(next) = next else {
+                return memrchr(grammar.end, &text[at..]).map(|end| at + end + 1).or(whole);
+            };
+            if let Some(end) = memrchr(grammar.end, &text[at..at + next]) {
+                at += end + 1;
+                whole = Some(at);
+            }
+            let (next, ending) = split::split(text, at, grammar, &mut spans);
+            let opens = spans.last().map_or(at, |span| span.start as usize);
             // What runs into the end of the buffer may go on behind it.
-            let open = ending == split::Ending::Unclosed && self.rest.len() - at < LONGEST_QUOTED;
-            if open || (next == self.rest.len() && self.rest.last() != Some(&end)) {
+            let open = ending == Ending::Unclosed && text.len() < opens + LONGEST_QUOTED;
+            if open || (next == text.len() && text.last() != Some(&grammar.end)) {
                 break;
             }
             whole = Some(next);
@@ -107,9 +132,6 @@ impl CsvSource {
         whole
     }
 }
-
-/// How far an opening quote may look for its end before its line is given up as broken.
-const LONGEST_QUOTED: usize = 1 << 20;
 
 impl Source for CsvSource {
     fn next_block(&mut self, rows: usize, bytes: usize) -> Result<Option<Block>, SourceError> {
@@ -125,20 +147,18 @@ impl Source for CsvSource {
             if self.rest.is_empty() {
                 return Ok(None);
             }
-            if let Some(cut) = self.last_record_end() {
-                break cut;
+            match self.last_record_end() {
+                Some(cut) => break cut,
+                None if size >= LONGEST_RECORD => return Err(too_long(&self.label, self.row)),
+                None => size *= 2,
             }
-            if size >= LONGEST_RECORD {
-                return Err(too_long(&self.label, self.row));
-            }
-            size *= 2;
         };
         // Only what was carried over is copied; the block keeps the buffer it was read into.
         let carried = self.rest[cut..].to_vec();
         let mut block = std::mem::replace(&mut self.rest, carried);
         block.truncate(cut);
         block.shrink_to_fit();
-        let lines = memchr_iter(self.dialect.end, &block).count();
+        let lines = memchr_iter(self.dialect.grammar.end, &block).count();
         self.record_bytes = cut as f64 / lines.max(1) as f64;
         let (byte, row) = (self.byte, self.row);
         self.byte += cut as u64;
@@ -150,6 +170,7 @@ impl Source for CsvSource {
                 bytes: block,
                 byte,
                 row,
+                regular: self.regular,
                 dialect: Arc::clone(&self.dialect),
                 schema: Arc::clone(&self.schema),
                 label: self.label.clone(),
@@ -158,11 +179,12 @@ impl Source for CsvSource {
     }
 }
 
-fn too_long(label: &str, row: u64) -> SourceError {
+/// A record that is longer than any record.
+pub fn too_long(label: &str, row: u64) -> SourceError {
     SourceError::new(
         SourceErrorKind::Limit,
         label,
-        format!("the record at row {row} is longer than 64 MiB"),
+        format!("the record at row {row} is longer than {} MiB", LONGEST_RECORD >> 20),
     )
-    .with_hint("look for a quote that is never closed near that row")
+    .with_hint("look for a quote that is never closed near that row, or for missing line ends")
 }

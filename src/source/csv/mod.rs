@@ -1,21 +1,36 @@
 //! CSV and other delimited text, cut at true record ends and typed in place.
 //!
-//! A first pass over the whole file (it must be read for the fingerprint anyway) settles the
-//! encoding, the dialect and whether quotes are regular. Where they are, a record end is a line end
-//! behind an even number of quotes, which costs one vectorised count a block; where they are not,
-//! the cutter walks record by record. Workers then split and type the blocks in parallel. A record
-//! that cannot be split (ragged, text behind a closing quote) is a reject with its raw line.
+//! A first look at the head finds the grammar (delimiter, quote, escape, line ends); a pass over the
+//! whole file (it must be read for the fingerprint anyway) settles the encoding, whether quotes are
+//! regular, and what stands behind the data. Where quotes are regular, a record end is a line end
+//! behind an even number of them, which costs one vectorised count a block; where they are not, the
+//! cutter goes from quote to quote. Workers then split and type the blocks in parallel. A record out
+//! of the ordinary (ragged, stray quotes, the header again) is refused with its raw line, or under
+//! `--csv lenient` repaired where only one repair is possible, and counted.
 
+mod batch;
 mod cut;
 mod decode;
-mod dialect;
+mod detect;
+mod footer;
+mod grammar;
+mod head;
+mod index;
+mod repair;
+mod rows;
+mod scan;
 mod split;
 mod survey;
+mod text;
+
+#[cfg(test)]
+mod tests;
 
 pub use decode::split_line;
-pub use dialect::Dialect;
+pub use grammar::{CsvPolicy, Escaping, Quoting};
 
 use super::{Confidence, Content, Format, SourceError, SourceOptions, Table};
+use grammar::Escape;
 use std::sync::Arc;
 
 /// Delimited text.
@@ -27,7 +42,7 @@ impl Format for Csv {
     }
 
     fn sniff(&self, head: &[u8], _name: &str) -> Confidence {
-        if dialect::looks_like_text(head) { Confidence::Fallback } else { Confidence::No }
+        if text::looks_like_text(head) { Confidence::Fallback } else { Confidence::No }
     }
 
     fn survey(

@@ -1,16 +1,52 @@
 //! One record into fields: the CSV grammar, without I/O and without copying.
 
-use memchr::memchr;
+use super::grammar::{Escape, Grammar};
+use memchr::{memchr, memchr2};
 
 /// A field within its block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// First byte of the value (behind an opening quote).
     pub start: u32,
-    /// Behind the last byte of the value.
-    pub end: u32,
-    /// The value holds doubled quotes that must be halved.
-    pub doubled: bool,
+    /// Behind the last byte of the value; the top bit says that it holds escapes.
+    end: u32,
+}
+
+const ESCAPED: u32 = 1 << 31;
+
+impl Span {
+    /// Most bytes of a block: offsets must leave the top bit free.
+    pub const MOST: usize = (1 << 31) - 1;
+
+    /// A field as it stands.
+    #[inline]
+    pub fn plain(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 }
+    }
+
+    /// A field whose escapes must be taken out.
+    #[inline]
+    pub fn escaped(start: usize, end: usize) -> Self {
+        Self { start: start as u32, end: end as u32 | ESCAPED }
+    }
+
+    /// Where it lies.
+    #[inline]
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start as usize..(self.end & !ESCAPED) as usize
+    }
+
+    /// Holds nothing.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end & !ESCAPED
+    }
+
+    /// Holds escapes.
+    #[inline]
+    pub fn is_escaped(&self) -> bool {
+        self.end & ESCAPED != 0
+    }
 }
 
 /// How a record ended.
@@ -24,71 +60,140 @@ pub enum Ending {
     Unclosed,
 }
 
+/// The byte-order mark of UTF-8.
+pub const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// How far an opening quote may look for its end before its line is given up as broken. A fixed
+/// number, so that it does not depend on how the text is cut into blocks.
+pub const LONGEST_QUOTED: usize = 1 << 20;
+
 /// Splits the record at `pos`, puts its fields into `spans` and returns where the next record
 /// begins and how this one ended. A broken record ends at its first line end, so that one stray
 /// quote cannot swallow the rest of the file.
 pub fn split(
     bytes: &[u8],
     pos: usize,
-    delimiter: u8,
-    end: u8,
+    grammar: &Grammar,
     spans: &mut Vec<Span>,
 ) -> (usize, Ending) {
     spans.clear();
-    let mut at = pos;
+    // A byte-order mark is no text, wherever files were pasted together.
+    let mut at = if bytes[pos..].starts_with(MARK) { pos + MARK.len() } else { pos };
     loop {
-        let (span, stop) = if bytes.get(at) == Some(&b'"') {
-            match quoted(bytes, at) {
-                Some(quoted) => quoted,
-                None => return (line_end(bytes, pos, end), Ending::Unclosed),
+        at = skip_padding(bytes, at, grammar);
+        let (span, stop) = if grammar.quote.is_some() && bytes.get(at).copied() == grammar.quote {
+            match quoted(bytes, at, grammar) {
+                Some((span, stop)) => (span, skip_padding(bytes, stop, grammar)),
+                None => {
+                    // Where the quote opens, for those who may have more text to look at.
+                    spans.push(Span::plain(at, at));
+                    return (line_end(bytes, pos, grammar.end), Ending::Unclosed);
+                }
             }
         } else {
-            plain(bytes, at, delimiter, end)
+            plain(bytes, at, grammar)
         };
         spans.push(span);
-        match bytes.get(stop) {
-            None => return (bytes.len(), Ending::Whole),
-            Some(byte) if *byte == delimiter => at = stop + 1,
-            Some(byte) if *byte == end => return (stop + 1, Ending::Whole),
-            Some(b'\r') if matches!(bytes.get(stop + 1), None | Some(b'\n')) => {
-                return ((stop + 2).min(bytes.len()), Ending::Whole);
-            }
-            Some(_) => return (line_end(bytes, pos, end), Ending::Stray),
+        match after(bytes, stop, grammar) {
+            After::Delimiter => at = stop + 1,
+            After::End(next) => return (next, Ending::Whole),
+            After::Text => return (line_end(bytes, pos, grammar.end), Ending::Stray),
         }
     }
 }
 
+/// What stands behind a field.
+enum After {
+    Delimiter,
+    /// The record ends; the next one begins there.
+    End(usize),
+    Text,
+}
+
+#[inline]
+fn after(bytes: &[u8], stop: usize, grammar: &Grammar) -> After {
+    match bytes.get(stop) {
+        None => After::End(bytes.len()),
+        Some(byte) if *byte == grammar.delimiter => After::Delimiter,
+        Some(byte) if *byte == grammar.end => After::End(stop + 1),
+        Some(b'\r') if matches!(bytes.get(stop + 1), None | Some(b'\n')) => {
+            After::End((stop + 2).min(bytes.len()))
+        }
+        Some(_) => After::Text,
+    }
+}
+
+#[inline]
+fn skip_padding(bytes: &[u8], at: usize, grammar: &Grammar) -> usize {
+    if !grammar.padded {
+        return at;
+    }
+    at + bytes[at.min(bytes.len())..].iter().take_while(|byte| **byte == b' ').count()
+}
+
 /// A quoted field: its span and the byte behind its closing quote.
-fn quoted(bytes: &[u8], open: usize) -> Option<(Span, usize)> {
+fn quoted(bytes: &[u8], open: usize, grammar: &Grammar) -> Option<(Span, usize)> {
+    let bytes = &bytes[..bytes.len().min(open + LONGEST_QUOTED)];
+    let quote = grammar.quote?;
     let start = open + 1;
     let mut from = start;
-    let mut doubled = false;
+    let mut escaped = false;
     loop {
-        let close = from + memchr(b'"', bytes.get(from..)?)?;
-        if bytes.get(close + 1) == Some(&b'"') {
-            doubled = true;
-            from = close + 2;
-            continue;
+        let rest = bytes.get(from..)?;
+        let close = from
+            + match grammar.escape {
+                Escape::Byte(escape) => memchr2(quote, escape, rest)?,
+                _ => memchr(quote, rest)?,
+            };
+        let next = bytes.get(close + 1).copied();
+        match grammar.escape {
+            Escape::Byte(escape) if bytes[close] == escape && escape != quote => {
+                escaped = true;
+                from = close + 2;
+                continue;
+            }
+            Escape::Doubled if next == Some(quote) => {
+                escaped = true;
+                from = close + 2;
+                continue;
+            }
+            Escape::None if matches!(after(bytes, close + 1, grammar), After::Text) => {
+                from = close + 1;
+                continue;
+            }
+            _ => {}
         }
-        let span = Span { start: start as u32, end: close as u32, doubled };
+        let span = if escaped { Span::escaped(start, close) } else { Span::plain(start, close) };
         return Some((span, close + 1));
     }
 }
 
 /// An unquoted field; quotes inside it are part of the value.
 #[inline]
-fn plain(bytes: &[u8], start: usize, delimiter: u8, end: u8) -> (Span, usize) {
+pub fn plain(bytes: &[u8], start: usize, grammar: &Grammar) -> (Span, usize) {
+    let escape = match grammar.escape {
+        Escape::Byte(escape) => Some(escape),
+        _ => None,
+    };
     let mut stop = start;
+    let mut escaped = false;
     while let Some(byte) = bytes.get(stop) {
-        if *byte == delimiter || *byte == end {
+        if *byte == grammar.delimiter || *byte == grammar.end {
             break;
+        }
+        // A line end stands for itself: a path that ends in a backslash must not swallow a row.
+        let next = bytes.get(stop + 1).copied();
+        if Some(*byte) == escape && next.is_some_and(|b| b != grammar.end && b != b'\r') {
+            escaped = true;
+            stop += 1;
         }
         stop += 1;
     }
-    let at_line_end = bytes.get(stop).is_none_or(|byte| *byte == end);
+    let at_line_end = bytes.get(stop).is_none_or(|byte| *byte == grammar.end);
     let trimmed =
         if at_line_end && stop > start && bytes[stop - 1] == b'\r' { stop - 1 } else { stop };
-    (Span { start: start as u32, end: trimmed as u32, doubled: false }, stop)
+    let span = if escaped { Span::escaped(start, trimmed) } else { Span::plain(start, trimmed) };
+    (span, stop)
 }
 
 /// Behind the line end at or after `pos`.
@@ -96,15 +201,33 @@ pub fn line_end(bytes: &[u8], pos: usize, end: u8) -> usize {
     memchr(end, &bytes[pos..]).map_or(bytes.len(), |at| pos + at + 1)
 }
 
+/// A line with nothing on it.
+pub fn is_blank(spans: &[Span]) -> bool {
+    matches!(spans, [only] if only.is_empty())
+}
+
+/// Lines that a record covers.
+#[inline]
+pub fn count_lines(bytes: &[u8], end: u8) -> u32 {
+    memchr::memchr_iter(end, bytes).count().max(1) as u32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fields(record: &str) -> (Vec<String>, usize, Ending) {
+    fn fields_by(record: &str, grammar: &Grammar) -> (Vec<String>, usize, Ending) {
         let mut spans = Vec::new();
-        let (next, ending) = split(record.as_bytes(), 0, b',', b'\n', &mut spans);
-        let text = |span: &Span| record[span.start as usize..span.end as usize].to_owned();
+        let (next, ending) = split(record.as_bytes(), 0, grammar, &mut spans);
+        let text = |span: &Span| {
+            let raw = record[span.range()].into();
+            if span.is_escaped() { grammar.unescape(raw).into_owned() } else { raw.into_owned() }
+        };
         (spans.iter().map(text).collect(), next, ending)
+    }
+
+    fn fields(record: &str) -> (Vec<String>, usize, Ending) {
+        fields_by(record, &Grammar::PLAIN)
     }
 
     #[test]
@@ -118,12 +241,13 @@ mod tests {
             ("\"x\"\r\n", &["x"], Ending::Whole),
             ("5\" pipe,b\n", &["5\" pipe", "b"], Ending::Whole),
             ("a,\"\"\n", &["a", ""], Ending::Whole),
+            ("\"a\"\"b\",c\n", &["a\"b", "c"], Ending::Whole),
         ];
         for (record, expected, ending) in cases {
             let (found, next, how) = fields(record);
             assert_eq!(
-                (found.as_slice(), how),
-                (expected.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>().as_slice(), *ending)
+                (found.iter().map(String::as_str).collect(), how),
+                (expected.to_vec(), *ending)
             );
             assert_eq!(next, record.len(), "{record:?}");
         }
@@ -138,9 +262,27 @@ mod tests {
     }
 
     #[test]
-    fn doubled_quotes_are_marked() {
-        let mut spans = Vec::new();
-        split(b"\"a\"\"b\",c\n", 0, b',', b'\n', &mut spans);
-        assert!(spans[0].doubled && !spans[1].doubled);
+    fn other_grammars_split_by_their_own_bytes() {
+        let single = Grammar { quote: Some(b'\''), delimiter: b';', ..Grammar::PLAIN };
+        assert_eq!(fields_by("'a;b';\"c\";d''e\n", &single).0, ["a;b", "\"c\"", "d''e"]);
+        let backslash = Grammar { escape: Escape::Byte(b'\\'), ..Grammar::PLAIN };
+        let found = fields_by("\"a\\\"b,c\",d\\,e,\"\"\n", &backslash);
+        assert_eq!(
+            (found.0, found.2),
+            (vec!["a\"b,c".into(), "d,e".into(), "".into()], Ending::Whole)
+        );
+        let none = Grammar { escape: Escape::None, ..Grammar::PLAIN };
+        assert_eq!(fields_by("\"48\"\",\"5\" in\"\n", &none).0, ["48\"", "5\" in"]);
+        let unquoted = Grammar { quote: None, ..Grammar::PLAIN };
+        assert_eq!(fields_by("\"a,b\n", &unquoted).0, ["\"a", "b"]);
+        let padded = Grammar { padded: true, ..Grammar::PLAIN };
+        assert_eq!(fields_by("a, \"b, c\" , d\r\n", &padded).0, ["a", "b, c", "d"]);
+    }
+
+    #[test]
+    fn a_quote_looks_only_so_far_for_its_end() {
+        let long = format!("\"{}\",x\nb,c\n", "y\n".repeat(LONGEST_QUOTED));
+        let (_, next, ending) = fields(&long);
+        assert_eq!((next, ending), (3, Ending::Unclosed));
     }
 }

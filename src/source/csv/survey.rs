@@ -1,347 +1,150 @@
-//! The first pass: fingerprint, encoding, dialect, regularity of the quotes, header, sample.
+//! What is known of a text file before its rows are read: fingerprint, dialect, header, footer.
 
-use super::cut::CsvSource;
-use super::dialect::{self, Dialect};
-use super::split::{self, Ending, Span};
+use super::cut::{CsvSource, LONGEST_RECORD, too_long};
+use super::detect;
+use super::footer::{self, Footer};
+use super::grammar::{CsvPolicy, Dialect, Escape, Escaping, Grammar, Quoting};
+use super::head::{Head, Text};
+use super::scan::{Scan, scan};
+use super::text::{self, Transport};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
 use crate::source::input::{SNIFF, read_full};
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
-use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use std::io::Read;
+use encoding_rs::Encoding;
 use std::sync::Arc;
-
-/// Records kept as a sample.
-const SAMPLE: usize = 1_000;
-/// Bytes read at a time; large enough that hashing uses wide vectors.
-const BUFFER: usize = 4 << 20;
+use std::sync::atomic::AtomicU64;
 
 /// A surveyed text file.
 pub struct CsvTable {
     pub(super) content: Content,
-    pub(super) dialect: Dialect,
-    /// Transcoded from UTF-16 while reading.
-    pub(super) utf16: Option<&'static Encoding>,
+    pub(super) dialect: Arc<Dialect>,
+    pub(super) transport: Transport,
     /// Every quote opens, closes or doubles: record ends can be found by counting.
     pub(super) regular: bool,
-    /// First data record.
-    pub(super) data: Mark,
+    /// Where the data ends.
+    pub(super) data_end: u64,
+    head: Head,
+    ends: &'static str,
     fingerprint: Fingerprint,
-    headers: Vec<String>,
-    sample: Vec<Vec<String>>,
     bytes: u64,
+    footer: Option<(u64, Footer)>,
     notes: Vec<String>,
-}
-
-/// What one pass over all bytes finds out.
-struct Scan {
-    fingerprint: Fingerprint,
-    bytes: u64,
-    utf8: bool,
-    high_bytes: u64,
-    first_bad: Option<u64>,
-    regular: bool,
 }
 
 /// Reads the whole content once.
 pub fn survey(content: &Content, options: &SourceOptions) -> Result<CsvTable, SourceError> {
-    let head = content.head(SNIFF)?;
-    let utf16 = utf16(&head, options);
-    let text_head = match utf16 {
-        Some(encoding) => encoding.decode(&head).0.into_owned().into_bytes(),
-        None => head,
-    };
-    let bom = if text_head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let end = dialect::find_end(&text_head);
-    let delimiter = match options.delimiter {
-        Some(c) => u8::try_from(c).map_err(|_| bad_delimiter(content, c))?,
-        None => dialect::find_delimiter(&text_head[bom..], end),
-    };
-    let scan = scan(content, utf16, delimiter, end)?;
+    check_options(content, options)?;
+    let raw = content.head(SNIFF)?;
+    let mut transport = Transport { utf16: text::utf16(&raw, options), mixed_ends: false };
+    let (sample, _) = text_head(content, transport, SNIFF)?;
+    let mark = if sample.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    let found = detect::find(&sample[mark..], options);
+    transport.mixed_ends = found.mixed_ends;
+    let scan = scan(content, transport, &found.grammar)?;
+    let label = content.label();
     let mut notes = Vec::new();
-    let encoding = encoding(content, options, utf16, &scan, &mut notes)?;
-    let mut dialect = Dialect { delimiter, end, encoding, header_row: Some(1) };
-    if options.headers.is_some() || options.header_row == Some(0) {
-        dialect.header_row = None;
-    } else if let Some(row) = options.header_row {
-        dialect.header_row = Some(row);
-    }
-    let found = Head::read(content, &text_head, bom, &dialect, options)?;
-    dialect.header_row = found.header_row;
+    let encoding = text::decide(label, options, transport.utf16, &scan.evidence, &mut notes)?;
+    let head = find_head(content, options, transport, mark, found.grammar, encoding)?;
+    check_head(content, options, &head)?;
+    let ends = line_ends(&sample, &found);
+    let footer = find_footer(&scan, &head, &found.grammar, encoding);
+    tell(&head, footer.as_ref(), &mut notes);
+    let dialect = Dialect {
+        grammar: found.grammar,
+        encoding,
+        policy: options.csv,
+        header_line: head.header_line.clone(),
+    };
     Ok(CsvTable {
         content: content.clone(),
-        dialect,
-        utf16,
+        dialect: Arc::new(dialect),
+        transport,
         regular: scan.regular,
-        data: found.data,
+        data_end: scan.bytes - footer.as_ref().map_or(0, |(_, footer)| footer.bytes),
+        head,
+        ends,
         fingerprint: scan.fingerprint,
-        headers: found.headers,
-        sample: found.sample,
         bytes: scan.bytes,
+        footer,
         notes,
     })
 }
 
-fn bad_delimiter(content: &Content, c: char) -> SourceError {
-    SourceError::new(
-        SourceErrorKind::Header,
-        content.label(),
-        format!("the delimiter {c:?} is not a single byte"),
-    )
-}
-
-fn utf16(head: &[u8], options: &SourceOptions) -> Option<&'static Encoding> {
-    let named = options.encoding.as_deref().and_then(|label| Encoding::for_label(label.as_bytes()));
-    match (head, named) {
-        ([0xff, 0xfe, ..], _) => Some(encoding_rs::UTF_16LE),
-        ([0xfe, 0xff, ..], _) => Some(encoding_rs::UTF_16BE),
-        (_, Some(named)) if named == encoding_rs::UTF_16LE || named == encoding_rs::UTF_16BE => {
-            Some(named)
-        }
-        _ => None,
-    }
-}
-
-fn scan(
-    content: &Content,
-    utf16: Option<&'static Encoding>,
-    delimiter: u8,
-    end: u8,
-) -> Result<Scan, SourceError> {
-    let mut reader = text_reader(content, utf16, 0)?;
-    let mut hasher = blake3::Hasher::new();
-    let mut quotes = QuoteCheck { delimiter, end, state: QuoteState::FieldStart, regular: true };
-    let mut scan = Scan {
-        fingerprint: Fingerprint([0; 32]),
-        bytes: 0,
-        utf8: true,
-        high_bytes: 0,
-        first_bad: None,
-        regular: true,
+fn check_options(content: &Content, options: &SourceOptions) -> Result<(), SourceError> {
+    let refuse = |what: &str, c: char| {
+        let message = format!("the {what} {c:?} is not a single byte");
+        Err(SourceError::new(SourceErrorKind::Header, content.label(), message))
     };
-    let mut buffer = vec![0; BUFFER];
-    let mut carry = 0;
-    loop {
-        let read = read_full(&mut reader, &mut buffer[carry..])
-            .map_err(|error| SourceError::io(content.label(), error))?;
-        let fresh = &buffer[carry..carry + read];
-        rayon::join(|| hasher.update(fresh), || quotes.feed(fresh));
-        carry = check_utf8(&mut scan, &mut buffer, carry + read, read == 0);
-        scan.bytes += read as u64;
-        if read == 0 {
-            break;
+    match (options.delimiter, options.quote, options.escape) {
+        (Some(c), ..) if !c.is_ascii() => refuse("delimiter", c),
+        (_, Some(Quoting::Char(c)), _) if !c.is_ascii() => refuse("quote", c),
+        (.., Some(Escaping::Char(c))) if !c.is_ascii() => refuse("escape", c),
+        (Some(d), Some(Quoting::Char(q)), _) if d == q => {
+            let message = format!("{d:?} cannot be delimiter and quote at once");
+            Err(SourceError::new(SourceErrorKind::Header, content.label(), message))
         }
-    }
-    scan.fingerprint = Fingerprint(*hasher.finalize().as_bytes());
-    scan.regular = quotes.regular && !matches!(quotes.state, QuoteState::Inside);
-    Ok(scan)
-}
-
-/// Checks `buffer[..filled]` and moves an unfinished character to the front; returns its length.
-fn check_utf8(scan: &mut Scan, buffer: &mut [u8], filled: usize, last: bool) -> usize {
-    let mut from = 0;
-    loop {
-        match std::str::from_utf8(&buffer[from..filled]) {
-            Ok(_) => return 0,
-            Err(error) => {
-                let at = from + error.valid_up_to();
-                match error.error_len() {
-                    None if !last => {
-                        buffer.copy_within(at..filled, 0);
-                        return filled - at;
-                    }
-                    length => {
-                        scan.utf8 = false;
-                        scan.high_bytes += 1;
-                        scan.first_bad.get_or_insert(scan.bytes + at as u64);
-                        from = at + length.unwrap_or(filled - at);
-                    }
-                }
-            }
-        }
+        _ => Ok(()),
     }
 }
 
-/// UTF-8 where the bytes are, Windows-1252 where they are not, unless the user decided.
-fn encoding(
+/// The first `bytes` of the text, and whether there are more.
+fn text_head(
+    content: &Content,
+    transport: Transport,
+    bytes: usize,
+) -> Result<(Vec<u8>, bool), SourceError> {
+    let mut reader = text::reader(content, transport, 0, &Arc::new(AtomicU64::new(0)))?;
+    let mut head = vec![0; bytes + 1];
+    let read = read_full(&mut reader, &mut head)
+        .map_err(|error| SourceError::io(content.label(), error))?;
+    head.truncate(read.min(bytes));
+    Ok((head, read > bytes))
+}
+
+/// Reads as much of the text as the header needs.
+fn find_head(
     content: &Content,
     options: &SourceOptions,
-    utf16: Option<&'static Encoding>,
-    scan: &Scan,
-    notes: &mut Vec<String>,
-) -> Result<&'static Encoding, SourceError> {
-    if utf16.is_some() {
-        return Ok(UTF_8);
-    }
-    if let Some(label) = &options.encoding {
-        return Encoding::for_label(label.as_bytes()).ok_or_else(|| {
-            SourceError::new(
-                SourceErrorKind::Encoding,
-                content.label(),
-                format!("unknown encoding `{label}`"),
-            )
-            .with_hint("use utf-8, windows-1252, latin1 or utf-16")
-        });
-    }
-    if scan.utf8 {
-        return Ok(UTF_8);
-    }
-    notes.push(format!(
-        "E201: {} byte sequences are not UTF-8 (the first at byte {}); the whole file is read as \
-         windows-1252. If names look wrong, give --encoding",
-        scan.high_bytes,
-        scan.first_bad.unwrap_or(0)
-    ));
-    Ok(WINDOWS_1252)
-}
-
-/// A reader of the text from a byte offset of the (transcoded) content.
-pub(super) fn text_reader(
-    content: &Content,
-    utf16: Option<&'static Encoding>,
-    offset: u64,
-) -> Result<Box<dyn Read + Send>, SourceError> {
-    let Some(encoding) = utf16 else { return content.open_at(offset) };
-    let mut reader = Transcoder::new(content.open()?, encoding);
-    std::io::copy(&mut reader.by_ref().take(offset), &mut std::io::sink())
-        .map_err(|error| SourceError::io(content.label(), error))?;
-    Ok(Box::new(reader))
-}
-
-/// UTF-16 to UTF-8 while reading.
-struct Transcoder {
-    inner: Box<dyn Read + Send>,
-    decoder: encoding_rs::Decoder,
-    text: Vec<u8>,
-    at: usize,
-    done: bool,
-}
-
-impl Transcoder {
-    fn new(inner: Box<dyn Read + Send>, encoding: &'static Encoding) -> Self {
-        let decoder = encoding.new_decoder_with_bom_removal();
-        Self { inner, decoder, text: Vec::new(), at: 0, done: false }
-    }
-}
-
-impl Read for Transcoder {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        while self.at == self.text.len() && !self.done {
-            let mut raw = vec![0; 64 * 1024];
-            let read = read_full(&mut self.inner, &mut raw)?;
-            self.done = read < raw.len();
-            let room = self.decoder.max_utf8_buffer_length(read).unwrap_or(read * 3 + 16);
-            self.text.resize(room, 0);
-            let (_, _, written, _) =
-                self.decoder.decode_to_utf8(&raw[..read], &mut self.text, self.done);
-            self.text.truncate(written);
-            self.at = 0;
-        }
-        let count = buf.len().min(self.text.len() - self.at);
-        buf[..count].copy_from_slice(&self.text[self.at..self.at + count]);
-        self.at += count;
-        Ok(count)
-    }
-}
-
-/// Follows quotes through the whole text to learn whether counting them is enough to cut records.
-struct QuoteCheck {
-    delimiter: u8,
-    end: u8,
-    state: QuoteState,
-    regular: bool,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum QuoteState {
-    FieldStart,
-    Plain,
-    Inside,
-    Closing,
-}
-
-impl QuoteCheck {
-    fn feed(&mut self, bytes: &[u8]) {
-        let mut at = 0;
-        while at < bytes.len() && self.regular {
-            let byte = bytes[at];
-            self.state = match self.state {
-                QuoteState::Inside => match memchr::memchr(b'"', &bytes[at..]) {
-                    Some(close) => {
-                        at += close + 1;
-                        self.state = QuoteState::Closing;
-                        continue;
-                    }
-                    None => return,
-                },
-                QuoteState::Closing if byte == b'"' => QuoteState::Inside,
-                QuoteState::FieldStart if byte == b'"' => QuoteState::Inside,
-                _ if byte == self.delimiter || byte == self.end => QuoteState::FieldStart,
-                QuoteState::Closing if byte == b'\r' => QuoteState::Closing,
-                QuoteState::Closing => {
-                    self.regular = false;
-                    QuoteState::Plain
-                }
-                _ => {
-                    self.regular = byte != b'"' || self.ignorable_bom(at);
-                    QuoteState::Plain
-                }
-            };
-            at += 1;
+    transport: Transport,
+    from: usize,
+    grammar: Grammar,
+    encoding: &'static Encoding,
+) -> Result<Head, SourceError> {
+    let mut size = SNIFF;
+    loop {
+        let (bytes, more) = text_head(content, transport, size)?;
+        let text = Text { bytes: &bytes, from, more, grammar, encoding };
+        match text.head(options) {
+            // Names of the columns of a file without a header come from its first record.
+            Some(head) if !more || !(head.sample.is_empty() || head.headers.is_empty()) => {
+                return Ok(head);
+            }
+            found if size >= LONGEST_RECORD => {
+                return found
+                    .filter(|head| !head.headers.is_empty())
+                    .ok_or_else(|| too_long(content.label(), 1));
+            }
+            None if !more => return Err(no_header(content, options.header_row)),
+            _ => size = (size * 8).min(LONGEST_RECORD),
         }
     }
+}
 
-    /// A quoted first header behind a byte-order mark is regular; it costs exact cutting, no more.
-    fn ignorable_bom(&self, _at: usize) -> bool {
-        false
+/// A header with stray quotes names the wrong columns unless someone has looked at it.
+fn check_head(content: &Content, options: &SourceOptions, head: &Head) -> Result<(), SourceError> {
+    if !head.stray_quotes || options.csv == CsvPolicy::Lenient {
+        return Ok(());
     }
+    let row = head.header_row.unwrap_or(1);
+    let message = format!("the header at row {row} has a quote that closes nothing");
+    Err(SourceError::new(SourceErrorKind::Quote, content.label(), message).with_hint(
+        "mend the header, give its row with --header-row, or read its quotes as text with \
+         --csv lenient",
+    ))
 }
 
-/// Header, first data record and sample, read from the head of the text.
-struct Head {
-    headers: Vec<String>,
-    header_row: Option<u64>,
-    data: Mark,
-    sample: Vec<Vec<String>>,
-}
-
-impl Head {
-    fn read(
-        content: &Content,
-        head: &[u8],
-        bom: usize,
-        dialect: &Dialect,
-        options: &SourceOptions,
-    ) -> Result<Self, SourceError> {
-        let mut records = Records { bytes: head, dialect, at: bom, row: 1, spans: Vec::new() };
-        let headers = match (&options.headers, dialect.header_row) {
-            (Some(given), _) => given.clone(),
-            (None, None) => Vec::new(),
-            (None, Some(wanted)) => loop {
-                let before = records.row;
-                let Some(fields) = records.next() else { return Err(no_header(content, wanted)) };
-                if before >= wanted {
-                    break fields;
-                }
-            },
-        };
-        let data = Mark { record: 0, byte: records.at as u64, row: records.row };
-        let header_row = dialect.header_row.map(|_| data.row.saturating_sub(1).max(1));
-        let sample: Vec<_> = std::iter::from_fn(|| records.next()).take(SAMPLE).collect();
-        let headers = if headers.is_empty() {
-            let width = sample.first().map_or(0, Vec::len);
-            (1..=width).map(|n| format!("column_{n}")).collect()
-        } else {
-            headers.iter().map(|header| clean_header(header)).collect()
-        };
-        Ok(Self { headers, header_row, data, sample })
-    }
-}
-
-fn clean_header(header: &str) -> String {
-    header.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_owned()
-}
-
-fn no_header(content: &Content, wanted: u64) -> SourceError {
+fn no_header(content: &Content, wanted: Option<u64>) -> SourceError {
+    let wanted = wanted.unwrap_or(1);
     SourceError::new(
         SourceErrorKind::Header,
         content.label(),
@@ -350,41 +153,54 @@ fn no_header(content: &Content, wanted: u64) -> SourceError {
     .with_hint("give the row of the header with --header-row, or 0 where there is none")
 }
 
-/// Walks the records of a text in memory, as strings.
-struct Records<'a> {
-    bytes: &'a [u8],
-    dialect: &'a Dialect,
-    at: usize,
-    row: u64,
-    spans: Vec<Span>,
+fn line_ends(sample: &[u8], found: &detect::Found) -> &'static str {
+    let all = memchr::memchr_iter(b'\n', sample).count();
+    let windows = memchr::memmem::find_iter(sample, b"\r\n").count();
+    match (found.mixed_ends, found.grammar.end, windows) {
+        (true, ..) => "mixed, \\r alone included",
+        (_, b'\r', _) => "\\r",
+        (.., 0) => "\\n",
+        _ if windows == all => "\\r\\n",
+        _ => "mixed \\n and \\r\\n",
+    }
 }
 
-impl Records<'_> {
-    fn next(&mut self) -> Option<Vec<String>> {
-        while self.at < self.bytes.len() {
-            let Dialect { delimiter, end, encoding, .. } = *self.dialect;
-            let (next, ending) = split::split(self.bytes, self.at, delimiter, end, &mut self.spans);
-            // The head may end inside a record: what is cut off is no sample.
-            let cut_off = next == self.bytes.len()
-                && self.bytes.len() >= SNIFF
-                && self.bytes.last() != Some(&end);
-            if cut_off {
-                return None;
-            }
-            let lines = memchr::memchr_iter(end, &self.bytes[self.at..next]).count();
-            self.row += lines.max(1) as u64;
-            self.at = next;
-            if dialect::is_blank(&self.spans) || ending != Ending::Whole {
-                continue;
-            }
-            let field = |span: &Span| {
-                let raw = &self.bytes[span.start as usize..span.end as usize];
-                let text = encoding.decode_without_bom_handling(raw).0;
-                if span.doubled { text.replace("\"\"", "\"") } else { text.into_owned() }
-            };
-            return Some(self.spans.iter().map(field).collect());
-        }
-        None
+fn find_footer(
+    scan: &Scan,
+    head: &Head,
+    grammar: &Grammar,
+    encoding: &'static Encoding,
+) -> Option<(u64, Footer)> {
+    let behind = scan.bytes.saturating_sub(head.data.byte);
+    let whole = behind <= scan.tail.len() as u64;
+    let from = if whole { scan.tail.len() - behind as usize } else { 0 };
+    let tail = &scan.tail[from..];
+    let found = footer::find(tail, whole, grammar, encoding, head.headers.len())?;
+    let last_line = u64::from(!scan.tail.ends_with(&[grammar.end]));
+    let row = (scan.lines + last_line + 1).saturating_sub(found.rows);
+    Some((row, found))
+}
+
+/// What is left out is said.
+fn tell(head: &Head, footer: Option<&(u64, Footer)>, notes: &mut Vec<String>) {
+    if let Some(last) = head.preamble.last() {
+        let rows = head.preamble.len();
+        notes.push(format!(
+            "{rows} row(s) above the header (up to row {last}) are not read as data"
+        ));
+    }
+    if head.stray_quotes {
+        notes.push("E203: a quote in the header closes nothing; it is read as text".into());
+    }
+    if head.surplus > 0 {
+        let names = head.surplus;
+        notes.push(format!(
+            "E202: the header has {names} blank name(s) more than the rows have fields"
+        ));
+    }
+    if let Some((row, footer)) = footer {
+        let said = crate::chunk::quotable(&footer.lines.join(" / "));
+        notes.push(format!("what stands behind the data is not loaded (from row {row}): {said}"));
     }
 }
 
@@ -398,11 +214,11 @@ impl Table for CsvTable {
     }
 
     fn headers(&self) -> &[String] {
-        &self.headers
+        &self.head.headers
     }
 
     fn sample(&self) -> &[Vec<String>] {
-        &self.sample
+        &self.head.sample
     }
 
     fn extent(&self) -> Extent {
@@ -410,19 +226,44 @@ impl Table for CsvTable {
     }
 
     fn facts(&self) -> Vec<(String, String)> {
-        let delimiter = match self.dialect.delimiter {
+        let grammar = &self.dialect.grammar;
+        let shown = |byte: u8| match byte {
             b'\t' => "tab".to_owned(),
-            other => format!("`{}`", char::from(other)),
+            b' ' => "blank".to_owned(),
+            byte if byte.is_ascii_control() => format!("0x{byte:02x}"),
+            byte => format!("`{}`", char::from(byte)),
         };
-        let encoding = self.utf16.unwrap_or(self.dialect.encoding);
-        let header = self.dialect.header_row.map_or("none".into(), |row| format!("row {row}"));
-        let quotes = if self.regular { "regular" } else { "irregular: cut record by record" };
-        vec![
+        let mut delimiter = shown(grammar.delimiter);
+        if grammar.padded {
+            delimiter.push_str(" and blanks");
+        }
+        let inside = match grammar.escape {
+            Escape::Doubled => "doubled inside".to_owned(),
+            Escape::Byte(escape) => format!("{} before it inside", shown(escape)),
+            Escape::None => "not escaped inside".to_owned(),
+        };
+        let regular = if self.regular { "regular" } else { "irregular: cut record by record" };
+        let quotes = grammar.quote.map_or_else(
+            || "none".to_owned(),
+            |quote| format!("{}, {inside}, {regular}", shown(quote)),
+        );
+        let encoding = self.transport.utf16.unwrap_or(self.dialect.encoding);
+        let header = self.head.header_row.map_or("none".into(), |row| format!("row {row}"));
+        let mut facts = vec![
             ("delimiter".into(), delimiter),
             ("encoding".into(), encoding.name().to_lowercase()),
             ("header".into(), header),
-            ("quotes".into(), quotes.into()),
-        ]
+            ("quotes".into(), quotes),
+            ("line ends".into(), self.ends.into()),
+        ];
+        if let Some((row, footer)) = &self.footer {
+            let lines = if footer.rows == 1 { "1 line" } else { &format!("{} lines", footer.rows) };
+            facts.push(("footer".into(), format!("{lines} from row {row}")));
+        }
+        if self.dialect.policy == CsvPolicy::Lenient {
+            facts.push(("broken rows".into(), "repaired where only one repair is possible".into()));
+        }
+        facts
     }
 
     fn notes(&self) -> Vec<String> {
@@ -430,7 +271,7 @@ impl Table for CsvTable {
     }
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
-        let from = if from.byte == 0 { self.data } else { from };
+        let from = if from.byte == 0 { self.head.data } else { from };
         Ok(Box::new(CsvSource::open(self, schema, from)?))
     }
 }

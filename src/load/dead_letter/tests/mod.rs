@@ -5,7 +5,9 @@ mod replaying;
 mod sheets;
 
 use super::{Context, Record};
-use crate::chunk::{Code, Fingerprint, Mark, Origin, Part, Place, Problem, RawRows, Reject};
+use crate::chunk::{
+    Code, Fingerprint, LineGrammar, Mark, Origin, Part, Place, Problem, RawRows, Reject,
+};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
@@ -23,8 +25,8 @@ impl RawRows for NoRows {
     fn field(&self, _: u32, _: usize) -> Option<String> {
         None
     }
-    fn delimiter(&self) -> Option<char> {
-        Some(',')
+    fn grammar(&self) -> Option<LineGrammar> {
+        Some(LineGrammar { delimiter: ',', quote: Some('"'), escape: None })
     }
     fn after(&self, _: u32) -> Mark {
         Mark::default()

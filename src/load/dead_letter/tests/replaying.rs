@@ -212,7 +212,7 @@ fn a_line_is_split_again_by_the_delimiter_of_its_file() {
     let codes: Vec<_> = decoded.rejects.iter().map(|r| (r.place.row, r.problems[0].code)).collect();
     assert_eq!(codes, [(3, Code::E202), (4, Code::E203), (5, Code::E202)]);
     assert_eq!(decoded.rejects[0].raw, [("_line".to_owned(), "1;5".to_owned())]);
-    assert_eq!(decoded.raw.delimiter(), Some(';'));
+    assert_eq!(decoded.raw.grammar().map(|grammar| grammar.delimiter), Some(';'));
 }
 
 #[test]

@@ -1,0 +1,228 @@
+//! Records that are split but not yet typed, and the columns they go to.
+
+use super::grammar::{CsvPolicy, Dialect};
+use super::split::{self, Span};
+use crate::chunk::{Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
+use crate::source::columns::ColumnBuilder;
+use crate::source::extra::ExtraBuilder;
+use encoding_rs::UTF_8;
+use memchr::memchr;
+use polars::prelude::Column;
+use std::borrow::Cow;
+
+/// Fields of a batch, about: they and the text behind them should stay in a core's cache.
+const FIELDS: usize = 16_384;
+
+/// A batch, and what has become of those before it.
+pub struct Batch<'a> {
+    cells: Cells<'a>,
+    width: usize,
+    most: usize,
+    /// `width` fields for each record of the batch, then those of the record being split.
+    spans: Vec<Span>,
+    /// The records of the batch.
+    records: Vec<u32>,
+    builders: Vec<ColumnBuilder>,
+    /// Field of each builder.
+    fields: Vec<usize>,
+    extra: Option<ExtraBuilder>,
+    extra_fields: Vec<usize>,
+    /// Fields behind the last column: record of the batch, position, text.
+    overflow: Vec<(usize, usize, Span)>,
+    misfits: Vec<Misfit>,
+    fresh_misfits: Vec<Misfit>,
+    /// Trim NULs, which pad fields in files of old machines.
+    nuls: bool,
+    trimmed: Vec<(u16, u32)>,
+}
+
+/// From spans to text.
+#[derive(Clone, Copy)]
+struct Cells<'a> {
+    bytes: &'a [u8],
+    /// The same where it is valid UTF-8 and meant as that.
+    text: Option<&'a str>,
+    dialect: &'a Dialect,
+}
+
+impl<'a> Cells<'a> {
+    #[inline]
+    fn text(&self, span: Span) -> Cow<'a, str> {
+        let text = match self.text.and_then(|text| text.get(span.range())) {
+            Some(text) => Cow::Borrowed(text),
+            None => self.decode(span),
+        };
+        if span.is_escaped() { self.dialect.grammar.unescape(text) } else { text }
+    }
+
+    #[cold]
+    fn decode(&self, span: Span) -> Cow<'a, str> {
+        self.dialect.encoding.decode_without_bom_handling(&self.bytes[span.range()]).0
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// A batch of a block.
+    pub fn new(
+        bytes: &'a [u8],
+        text: Option<&'a str>,
+        schema: &ReadSchema,
+        dialect: &'a Dialect,
+        capacity: usize,
+    ) -> Self {
+        let width = schema.headers.len();
+        let text = text.filter(|_| dialect.encoding == UTF_8);
+        let lenient = dialect.policy == CsvPolicy::Lenient;
+        let extra = if lenient {
+            Some(ExtraBuilder::always(schema, capacity))
+        } else {
+            ExtraBuilder::new(schema, capacity)
+        };
+        let most = (FIELDS / width.max(1)).clamp(16, 1_024);
+        Self {
+            cells: Cells { bytes, text, dialect },
+            width,
+            most,
+            spans: Vec::with_capacity((most + 1) * width),
+            records: Vec::with_capacity(most),
+            builders: schema.columns.iter().map(|c| ColumnBuilder::new(c, capacity)).collect(),
+            fields: schema.columns.iter().map(|column| column.field).collect(),
+            extra,
+            extra_fields: schema.extra.iter().map(|(field, _)| *field).collect(),
+            overflow: Vec::new(),
+            misfits: Vec::new(),
+            fresh_misfits: Vec::new(),
+            nuls: lenient && memchr(0, bytes).is_some(),
+            trimmed: Vec::new(),
+        }
+    }
+
+    /// Adds a field to the record being split.
+    #[inline(always)]
+    pub fn field(&mut self, span: Span) {
+        self.spans.push(span);
+    }
+
+    fn open(&self) -> &[Span] {
+        &self.spans[self.records.len() * self.width..]
+    }
+
+    /// Whether the record being split has as many fields as the header, and is no blank line.
+    #[inline(always)]
+    pub fn fits(&self) -> bool {
+        let open = self.spans.len() - self.records.len() * self.width;
+        open == self.width && (self.width > 1 || !split::is_blank(self.open()))
+    }
+
+    /// Whether the record being split is a line with nothing on it.
+    pub fn is_blank(&self) -> bool {
+        split::is_blank(self.open())
+    }
+
+    /// Forgets the record being split.
+    pub fn discard(&mut self) {
+        self.spans.truncate(self.records.len() * self.width);
+    }
+
+    /// Ends the record being split.
+    #[inline(always)]
+    pub fn close(&mut self, record: u32) {
+        self.records.push(record);
+        if self.records.len() == self.most {
+            self.flush();
+        }
+    }
+
+    /// Adds a record that was split elsewhere; it has at least as many fields as the header.
+    pub fn push(&mut self, record: u32, spans: &[Span]) {
+        let (known, more) = spans.split_at(self.width.min(spans.len()));
+        self.spans.extend_from_slice(known);
+        let row = self.records.len();
+        let more = more.iter().enumerate().filter(|(_, span)| !span.is_empty());
+        self.overflow.extend(more.map(|(at, span)| (row, self.width + at, *span)));
+        self.close(record);
+    }
+
+    /// Types the records of the batch.
+    pub fn flush(&mut self) {
+        for column in 0..self.builders.len() {
+            if self.nuls { self.padded_column(column) } else { self.column(column) }
+        }
+        self.extra();
+        // Columns were taken one after the other; misfits are told record by record.
+        self.fresh_misfits.sort_by_key(|misfit| misfit.record);
+        self.misfits.append(&mut self.fresh_misfits);
+        self.spans.clear();
+        self.records.clear();
+        self.overflow.clear();
+    }
+
+    fn column(&mut self, column: usize) {
+        let Self { builders, fields, spans, records, cells, width, fresh_misfits, .. } = self;
+        let (builder, field) = (&mut builders[column], fields[column]);
+        for (row, record) in spans.chunks_exact((*width).max(1)).zip(records.iter()) {
+            let span = row[field];
+            if span.is_empty() {
+                builder.push_null();
+                continue;
+            }
+            if let Err(kind) = builder.push_text(&cells.text(span)) {
+                fresh_misfits.push(Misfit { record: *record, column: column as u16, kind });
+            }
+        }
+    }
+
+    /// The same where NULs may stand around values.
+    fn padded_column(&mut self, column: usize) {
+        let Self { builders, fields, spans, records, cells, width, fresh_misfits, trimmed, .. } =
+            self;
+        let (builder, field) = (&mut builders[column], fields[column]);
+        for (row, record) in spans.chunks_exact((*width).max(1)).zip(records.iter()) {
+            let text = cells.text(row[field]);
+            let kept = text.trim_matches('\0');
+            if kept.len() < text.len() {
+                trimmed.push((column as u16, *record));
+            }
+            if let Err(kind) = builder.push_text(kept) {
+                fresh_misfits.push(Misfit { record: *record, column: column as u16, kind });
+            }
+        }
+    }
+
+    fn extra(&mut self) {
+        let Some(extra) = &mut self.extra else { return };
+        let mut overflow = self.overflow.iter().peekable();
+        for (at, row) in self.spans.chunks_exact(self.width.max(1)).enumerate() {
+            for (position, field) in self.extra_fields.iter().enumerate() {
+                let span = row[*field];
+                if !span.is_empty() {
+                    extra.add(position as u16, &self.cells.text(span));
+                }
+            }
+            while let Some((_, field, span)) = overflow.next_if(|(row, ..)| *row == at) {
+                extra.add_beyond(*field, &self.cells.text(*span));
+            }
+            extra.end_record();
+        }
+    }
+
+    /// Tells of the repairs made while typing.
+    pub fn notes(&mut self, notes: &mut Notes, place: impl Fn(u32) -> Place) {
+        let mut trimmed = std::mem::take(&mut self.trimmed);
+        trimmed.sort_unstable();
+        for (column, record) in trimmed {
+            let column = self.builders[usize::from(column)].spec().header.clone();
+            let key = NoteKey { code: Code::E303, rule: "nul_padding".into(), column };
+            let message = || "NUL characters around the value are left out".into();
+            let example = || Example { place: place(record), cell: None, value: None };
+            notes.add_at(record, key, Severity::Warning, message, example);
+        }
+    }
+
+    /// The columns, and the cells that did not fit.
+    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>) {
+        let mut columns: Vec<_> = self.builders.into_iter().map(ColumnBuilder::finish).collect();
+        columns.extend(self.extra.map(ExtraBuilder::finish));
+        (columns, self.misfits)
+    }
+}
