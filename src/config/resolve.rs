@@ -244,6 +244,7 @@ impl Settings {
             delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
             headers: value(&self.headers),
             temp_dir: value(&self.temp_dir),
+            strings_in_memory: None,
         }
     }
 

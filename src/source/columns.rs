@@ -64,6 +64,41 @@ impl ColumnBuilder {
         self.len += 1;
     }
 
+    /// Pushes blanks until there are `len` cells.
+    #[inline]
+    pub fn pad(&mut self, len: usize) {
+        if self.len < len {
+            self.push_nulls(len - self.len);
+        }
+    }
+
+    fn push_nulls(&mut self, count: usize) {
+        let len = self.len + count;
+        match &mut self.values {
+            Values::Blank => {
+                self.len = len;
+                return;
+            }
+            Values::Int(values) => values.resize(len, 0),
+            Values::BigInt(values) => values.resize(len, 0),
+            Values::Double(values) => values.resize(len, 0.0),
+            Values::Decimal(values) => values.resize(len, 0),
+            Values::Bool(values) => values.extend_constant(count, false),
+            Values::Text(values) => {
+                (0..count).for_each(|_| values.push_value_ignore_validity(""));
+            }
+        }
+        let (before, capacity) = (self.len, self.capacity);
+        self.validity
+            .get_or_insert_with(|| {
+                let mut bits = MutableBitmap::with_capacity(capacity.max(len));
+                bits.extend_constant(before, true);
+                bits
+            })
+            .extend_constant(count, false);
+        self.len = len;
+    }
+
     fn push_filler(&mut self) {
         match &mut self.values {
             Values::Blank => {}

@@ -55,6 +55,10 @@ pub struct SourceOptions {
     pub headers: Option<Vec<String>>,
     /// Where spill and spool files may be written.
     pub temp_dir: Option<std::path::PathBuf>,
+    /// Bytes of a workbook's shared strings kept in memory; more go to a temporary file. Changes no
+    /// row, so it is no part of a run's identity.
+    #[serde(skip)]
+    pub strings_in_memory: Option<u64>,
 }
 
 /// A kind of file.
