@@ -279,15 +279,23 @@ impl ColumnBuilder {
 
     /// Pushes a workbook cell: numbers stay exact or are refused, ids become text only where the
     /// number is exact.
+    #[inline]
     pub fn push_cell(&mut self, cell: Cell<'_>) -> Pushed {
-        let result = match cell {
+        match cell {
             Cell::Blank => {
                 self.push_null();
-                return Ok(());
+                Ok(())
             }
-            Cell::Text(text) => return self.push_text(text),
+            Cell::Text(text) => self.push_text(text),
+            Cell::Number(number) => self.push_number(number),
+            rare => self.push_rare(rare),
+        }
+    }
+
+    fn push_rare(&mut self, cell: Cell<'_>) -> Pushed {
+        let result = match cell {
+            Cell::Blank | Cell::Text(_) | Cell::Number(_) => return self.push_cell(cell),
             Cell::Error(_) => Err(MisfitKind::CellError),
-            Cell::Number(number) => return self.push_number(number),
             Cell::Bool(value) => match self.spec.kind {
                 ColumnKind::Bool => {
                     self.push_bool(value);
@@ -330,20 +338,27 @@ impl ColumnBuilder {
     }
 
     fn push_number(&mut self, value: f64) -> Pushed {
-        let whole = value.fract() == 0.0;
+        let integer = value as i64;
+        let whole = integer as f64 == value;
         match self.spec.kind {
             ColumnKind::Text if self.spec.role == Role::Id && value.abs() >= EXACT => {
                 self.push_null();
                 Err(MisfitKind::IdInexact)
             }
             ColumnKind::Text if whole && value.abs() < EXACT => {
-                let mut digits = itoa::Buffer::new();
-                self.push_text(digits.format(value as i64))
+                self.push_text(itoa::Buffer::new().format(integer))
             }
             ColumnKind::Text => self.push_text(&number_text(value)),
-            ColumnKind::Int | ColumnKind::BigInt if whole && value.abs() < EXACT => {
-                let mut digits = itoa::Buffer::new();
-                self.push_parsed(self.spec.kind, digits.format(value as i64).as_bytes())
+            ColumnKind::BigInt if whole && value.abs() < EXACT => {
+                self.push_bigint(integer);
+                Ok(())
+            }
+            ColumnKind::Int if whole && value.abs() < EXACT => {
+                let fitted = i32::try_from(integer).map(|value| self.push_int(value));
+                fitted.map_err(|_| {
+                    self.push_null();
+                    MisfitKind::Overflow
+                })
             }
             ColumnKind::Double => {
                 self.push_double(value);
@@ -356,7 +371,9 @@ impl ColumnBuilder {
             kind => {
                 self.push_null();
                 Err(match kind {
-                    ColumnKind::Int | ColumnKind::BigInt if !whole => MisfitKind::Fraction,
+                    ColumnKind::Int | ColumnKind::BigInt if value.fract() != 0.0 => {
+                        MisfitKind::Fraction
+                    }
                     ColumnKind::Int | ColumnKind::BigInt => MisfitKind::Overflow,
                     _ => MisfitKind::Type,
                 })

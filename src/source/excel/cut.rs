@@ -7,6 +7,7 @@
 //! item may be [`LONGEST`] bytes long. The part is read to its end, behind the list too, so that
 //! its length and CRC are checked.
 
+use super::buffer::{Buffer, Pool};
 use super::fault::Fault;
 use super::tags::{Edge, Tags};
 use super::xml::{Cursor, Tag, Token};
@@ -14,6 +15,7 @@ use crate::source::input::read_full;
 use memchr::memchr2_iter;
 use memchr::memmem::{Finder, FinderRev};
 use std::io::Read;
+use std::sync::Arc;
 
 /// Longest item; a longer one is a limit error rather than all of memory.
 const LONGEST: usize = 64 << 20;
@@ -31,6 +33,7 @@ pub struct Cutter {
     names: Names,
     done: bool,
     consumed: u64,
+    pool: Arc<Pool>,
 }
 
 /// The tags that matter, as bytes.
@@ -49,7 +52,7 @@ struct Names {
 #[derive(Debug)]
 pub struct Items {
     /// Their XML, perhaps with blanks and comments between them.
-    pub bytes: Vec<u8>,
+    pub bytes: Buffer,
     /// Offset of the last item, where that was seen in passing.
     pub last: Option<usize>,
 }
@@ -94,7 +97,8 @@ impl Cutter {
             }
         };
         let (reader, bytes, ended) = tags.into_rest();
-        Ok(Some(Self { reader, bytes, at: 0, ended, names, done, consumed: 0 }))
+        let pool = Arc::default();
+        Ok(Some(Self { reader, bytes, at: 0, ended, names, done, consumed: 0, pool }))
     }
 
     /// Bytes of the list handed out so far.
@@ -155,21 +159,18 @@ impl Cutter {
 
     /// Takes the next `end` bytes. The buffer itself goes where nearly all of it is taken.
     fn take(&mut self, end: usize, simple: bool) -> Items {
-        let whole = &self.bytes[self.at..];
-        let bytes = if self.at == 0 && end > whole.len() / 2 {
-            let rest = whole[end..].to_vec();
-            let mut taken = std::mem::replace(&mut self.bytes, rest);
-            taken.truncate(end);
-            taken.shrink_to_fit();
-            taken
+        let mut bytes = self.pool.take();
+        if self.at == 0 && end > self.bytes.len() / 2 {
+            bytes.extend_from_slice(&self.bytes[end..]);
+            std::mem::swap(&mut bytes, &mut self.bytes);
+            bytes.truncate(end);
         } else {
-            let taken = whole[..end].to_vec();
+            bytes.extend_from_slice(&self.bytes[self.at..self.at + end]);
             self.at += end;
-            taken
-        };
+        }
         self.consumed += end as u64;
         let last = if simple { self.names.last_open(&bytes) } else { None };
-        Items { bytes, last }
+        Items { bytes: Buffer::new(bytes, &self.pool), last }
     }
 
     /// Reads what is behind the list, so that the part is checked to its end.
@@ -253,7 +254,7 @@ mod tests {
         let mut cutter = cutter.expect("the list is there");
         let mut all = Vec::new();
         while let Some(items) = cutter.next(wanted)? {
-            all.push(String::from_utf8(items.bytes).expect("text"));
+            all.push(String::from_utf8(items.bytes.to_vec()).expect("text"));
         }
         Ok(all)
     }

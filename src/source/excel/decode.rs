@@ -1,6 +1,7 @@
 //! A block of rows → typed columns, with the block kept for what must be refused.
 
-use super::cells::{RowAt, Scanner, letters};
+use super::buffer::Buffer;
+use super::cells::{Kind, RowAt, Scanner, letters};
 use super::fault::Fault;
 use super::layout::Layout;
 use super::strings::{Lookup, Strings};
@@ -33,7 +34,7 @@ pub struct SheetParts {
 
 /// Rows not yet scanned.
 pub struct ExcelBlock {
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Buffer,
     /// The last row before the block.
     pub(super) before: u32,
     pub(super) sheet: Arc<SheetParts>,
@@ -43,7 +44,7 @@ pub struct ExcelBlock {
 /// The raw rows behind a decoded chunk.
 #[derive(Debug)]
 struct ExcelRows {
-    bytes: Vec<u8>,
+    bytes: Buffer,
     /// Where each record begins, and its row.
     records: Vec<(u32, u32)>,
     sheet: Arc<SheetParts>,
@@ -273,7 +274,12 @@ impl<'a> Decoder<'a> {
             if matches!(slot, Slot::Skip) {
                 continue;
             }
-            let cell = self.scanner.resolve(raw, &mut self.strings)?;
+            let cell = match raw.kind {
+                // By far the most, on a path without detours.
+                Kind::Shared => Cell::Text(self.strings.get(raw.bits())?),
+                Kind::Number => Cell::Number(f64::from_bits(raw.bits())),
+                _ => self.scanner.resolve(raw, &mut self.strings)?,
+            };
             if let Cell::Text(text) = cell {
                 self.text += text.len();
             }

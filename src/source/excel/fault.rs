@@ -59,6 +59,12 @@ pub enum Fault {
     Io(#[from] io::Error),
 }
 
+impl From<Box<Self>> for Fault {
+    fn from(fault: Box<Self>) -> Self {
+        *fault
+    }
+}
+
 impl Fault {
     /// The error of `label` (a file, a sheet, a part).
     pub fn into_error(self, label: &str) -> SourceError {

@@ -84,7 +84,7 @@ impl Reader<'_> {
         while scanner.next_row().map_err(|fault| fault.behind(self.label, scanner.row()))?.is_some()
         {
             let shared = scanner.cells().iter().filter(|cell| cell.kind == Kind::Shared);
-            needed = needed.max(shared.map(|cell| cell.shared()).max());
+            needed = needed.max(shared.map(|cell| cell.bits()).max());
         }
         if let Some(index) = needed {
             let loaded = self.strings.load_to(index);

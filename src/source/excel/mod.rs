@@ -6,7 +6,7 @@
 //! container   the zip directory; a part as a checked stream of UTF-8      encoding
 //! book        workbook → sheets, styles, shared strings                   rels tags styles
 //! strings     shared strings in one arena, or in a file                   spill
-//! cut         a sheet's part → blocks of whole rows       (one thread)    stream
+//! cut         a sheet's part → blocks of whole rows       (one thread)    stream buffer
 //! cells       a block → cells with their places           (all workers)   xml text
 //! decode      cells → typed columns, misfits, refusals
 //! survey      which sheets are tables; header, sample                     head page layout
@@ -19,6 +19,7 @@
 //! its content only, and a hostile one costs an error, not the memory.
 
 mod book;
+mod buffer;
 mod cells;
 mod container;
 mod cut;

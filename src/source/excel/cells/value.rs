@@ -21,8 +21,9 @@ pub struct Raw {
 }
 
 impl Raw {
-    /// The number of a shared string.
-    pub fn shared(&self) -> u64 {
+    /// The number of a shared string, or the bits of a number.
+    #[inline]
+    pub fn bits(&self) -> u64 {
         self.value
     }
 }
