@@ -159,6 +159,7 @@ impl ColumnBuilder {
         parsed
     }
 
+    #[inline]
     fn push_string(&mut self, text: &str) -> Pushed {
         let text = match self.spec.role {
             Role::Id if number::is_scientific(text.as_bytes()) => {
@@ -194,6 +195,7 @@ impl ColumnBuilder {
         Err(MisfitKind::Padded)
     }
 
+    #[inline]
     fn push_value(&mut self, text: &str) {
         if matches!(self.values, Values::Blank) {
             let mut values = MutableBinaryViewArray::with_capacity(self.capacity);
@@ -224,6 +226,7 @@ impl ColumnBuilder {
         self.len += 1;
     }
 
+    #[inline]
     fn push_int(&mut self, value: i32) {
         if matches!(self.values, Values::Blank) {
             self.begin(Values::Int(filled(self.len, self.capacity, 0)));
@@ -245,6 +248,7 @@ impl ColumnBuilder {
         self.mark_valid();
     }
 
+    #[inline]
     fn push_double(&mut self, value: f64) {
         if matches!(self.values, Values::Blank) {
             self.begin(Values::Double(filled(self.len, self.capacity, 0.0)));
@@ -337,6 +341,7 @@ impl ColumnBuilder {
         Ok(())
     }
 
+    #[inline]
     fn push_number(&mut self, value: f64) -> Pushed {
         let integer = value as i64;
         let whole = integer as f64 == value;

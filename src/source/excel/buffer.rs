@@ -19,9 +19,15 @@ pub struct Buffer {
 }
 
 impl Pool {
-    /// An empty buffer, perhaps with room.
-    pub fn take(&self) -> Vec<u8> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    /// A buffer that holds whatever it held before, and has at least `size` bytes.
+    pub fn take(&self, size: usize) -> Vec<u8> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bytes = kept.pop().unwrap_or_default();
+        drop(kept);
+        if bytes.len() < size {
+            bytes.resize(size, 0);
+        }
+        bytes
     }
 }
 
@@ -42,8 +48,7 @@ impl Deref for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
+        let bytes = std::mem::take(&mut self.bytes);
         let mut kept = self.pool.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT {
             kept.push(bytes);
@@ -61,8 +66,8 @@ mod tests {
         let buffers: Vec<_> = (1..=9).map(|n| Buffer::new(vec![7; n * 100], &pool)).collect();
         assert_eq!(buffers[1][..], [7; 200]);
         drop(buffers);
-        let kept: Vec<_> = (0..9).map(|_| pool.take()).collect();
-        assert!(kept.iter().all(Vec::is_empty));
-        assert_eq!(kept.iter().filter(|bytes| bytes.capacity() > 0).count(), KEPT);
+        let kept: Vec<_> = (0..9).map(|_| pool.take(0)).collect();
+        assert_eq!(kept.iter().filter(|bytes| !bytes.is_empty()).count(), KEPT);
+        assert_eq!(pool.take(50).len(), 50);
     }
 }

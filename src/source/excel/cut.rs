@@ -25,9 +25,10 @@ const HEAD: usize = 64 << 10;
 /// Cuts one part.
 pub struct Cutter {
     reader: Box<dyn Read + Send>,
-    /// Read but not cut off: from `at` on.
+    /// Read but not cut off: `at..filled`. What is behind that was used before.
     bytes: Vec<u8>,
     at: usize,
+    filled: usize,
     /// Nothing comes behind `bytes`.
     ended: bool,
     names: Names,
@@ -98,7 +99,8 @@ impl Cutter {
         };
         let (reader, bytes, ended) = tags.into_rest();
         let pool = Arc::default();
-        Ok(Some(Self { reader, bytes, at: 0, ended, names, done, consumed: 0, pool }))
+        let filled = bytes.len();
+        Ok(Some(Self { reader, bytes, at: 0, filled, ended, names, done, consumed: 0, pool }))
     }
 
     /// Bytes of the list handed out so far.
@@ -109,7 +111,7 @@ impl Cutter {
     /// Mean length of the first items.
     pub fn item_bytes(&mut self) -> Result<f64, Fault> {
         self.fill(HEAD)?;
-        let head = &self.bytes[self.at..];
+        let head = &self.bytes[self.at..self.filled];
         let head = &head[..head.len().min(HEAD)];
         let items = self.names.open.rfind_iter(head).count();
         Ok(head.len() as f64 / items.max(1) as f64)
@@ -120,7 +122,7 @@ impl Cutter {
         let mut size = wanted.max(1);
         while !self.done {
             self.fill(size)?;
-            let window = &self.bytes[self.at..];
+            let window = &self.bytes[self.at..self.filled];
             let window = &window[..window.len().min(size)];
             let simple = is_simple(window);
             let cut = if simple { self.names.cut(window)? } else { self.names.walk(window)? };
@@ -144,30 +146,35 @@ impl Cutter {
 
     /// Makes `size` bytes available, if there are so many.
     fn fill(&mut self, size: usize) -> Result<(), Fault> {
-        if self.ended || self.bytes.len() - self.at >= size {
+        if self.ended || self.filled - self.at >= size {
             return Ok(());
         }
-        self.bytes.drain(..self.at);
+        self.bytes.copy_within(self.at..self.filled, 0);
+        self.filled -= self.at;
         self.at = 0;
-        let have = self.bytes.len();
-        self.bytes.resize(size, 0);
-        let read = read_full(&mut self.reader, &mut self.bytes[have..])?;
-        self.bytes.truncate(have + read);
-        self.ended = have + read < size;
+        if self.bytes.len() < size {
+            self.bytes.resize(size, 0);
+        }
+        self.filled += read_full(&mut self.reader, &mut self.bytes[self.filled..size])?;
+        self.ended = self.filled < size;
         Ok(())
     }
 
     /// Takes the next `end` bytes. The buffer itself goes where nearly all of it is taken.
     fn take(&mut self, end: usize, simple: bool) -> Items {
-        let mut bytes = self.pool.take();
-        if self.at == 0 && end > self.bytes.len() / 2 {
-            bytes.extend_from_slice(&self.bytes[end..]);
+        let rest = self.filled - self.at - end;
+        let mut bytes;
+        if self.at == 0 && end > rest {
+            bytes = self.pool.take(rest);
+            bytes[..rest].copy_from_slice(&self.bytes[end..self.filled]);
             std::mem::swap(&mut bytes, &mut self.bytes);
-            bytes.truncate(end);
+            self.filled = rest;
         } else {
-            bytes.extend_from_slice(&self.bytes[self.at..self.at + end]);
+            bytes = self.pool.take(end);
+            bytes[..end].copy_from_slice(&self.bytes[self.at..self.at + end]);
             self.at += end;
         }
+        bytes.truncate(end);
         self.consumed += end as u64;
         let last = if simple { self.names.last_open(&bytes) } else { None };
         Items { bytes: Buffer::new(bytes, &self.pool), last }
@@ -176,7 +183,7 @@ impl Cutter {
     /// Reads what is behind the list, so that the part is checked to its end.
     fn drain(&mut self) -> Result<(), Fault> {
         self.bytes = Vec::new();
-        self.at = 0;
+        (self.at, self.filled) = (0, 0);
         if !self.ended {
             std::io::copy(&mut self.reader, &mut std::io::sink())?;
             self.ended = true;

@@ -37,6 +37,8 @@ pub struct ExcelBlock {
     pub(super) bytes: Buffer,
     /// The last row before the block.
     pub(super) before: u32,
+    /// Its own last row.
+    pub(super) last: u32,
     pub(super) sheet: Arc<SheetParts>,
     pub(super) schema: Arc<ReadSchema>,
 }
@@ -185,8 +187,8 @@ impl<'a> Decoder<'a> {
         for (i, (field, _)) in schema.extra.iter().enumerate() {
             slots[*field] = Slot::Extra(i as u16);
         }
-        // A row number is worth nothing for sizing: rows may be far apart.
-        let capacity = 1_024;
+        // Rows may be far apart, but not closer than their shortest form.
+        let capacity = ((block.last - block.before) as usize).min(block.bytes.len() / 64);
         Self {
             scanner: Scanner::new(&block.bytes, &sheet.styles, block.before),
             strings: sheet.strings.lookup(),

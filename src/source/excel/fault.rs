@@ -91,7 +91,9 @@ impl Fault {
     /// The error of a sheet, with the last row that was read before it.
     pub fn behind(self, label: &str, row: u32) -> SourceError {
         let mut error = self.into_error(label);
-        error.message.push_str(&format!(" (behind row {row})"));
+        if row > 0 {
+            error.message.push_str(&format!(" (behind row {row})"));
+        }
         error
     }
 }

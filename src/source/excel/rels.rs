@@ -23,7 +23,8 @@ impl Relationships {
     /// Those of the part `of` (empty: of the whole package); none where nothing is said.
     pub fn read(container: &Container, of: &str) -> Result<Self, SourceError> {
         let (folder, name) = of.rsplit_once('/').map_or(("", of), |(folder, name)| (folder, name));
-        let part = format!("{folder}/_rels/{name}.rels");
+        let slash = if folder.is_empty() { "" } else { "/" };
+        let part = format!("{folder}{slash}_rels/{name}.rels");
         if !container.has(&part) {
             return Ok(Self::default());
         }

@@ -147,9 +147,10 @@ pub struct Pages<'a> {
 
 impl Pages<'_> {
     /// The string with this number.
-    pub fn get(&mut self, index: u64) -> Result<&str, Fault> {
+    pub fn get(&mut self, index: u64) -> Result<&str, Box<Fault>> {
+        let missing = || Box::new(Fault::NoString(index));
         if index >= self.spill.index.strings {
-            return Err(Fault::NoString(index));
+            return Err(missing());
         }
         let number = self.spill.index.firsts.partition_point(|first| *first <= index) - 1;
         let slot = &mut self.own[number % OWN];
@@ -158,14 +159,14 @@ impl Pages<'_> {
             (true, _) => slot,
             (_, true) => &mut self.large,
             _ => {
-                let page = self.spill.page(number)?;
+                let page = self.spill.page(number).map_err(Box::new)?;
                 let slot = if page.arena.text.len() > KEPT { &mut self.large } else { slot };
                 *slot = Some(page);
                 slot
             }
         };
-        let page = slot.as_ref().ok_or(Fault::NoString(index))?;
-        page.arena.get((index - page.first) as usize).ok_or(Fault::NoString(index))
+        let page = slot.as_ref().ok_or_else(missing)?;
+        page.arena.get((index - page.first) as usize).ok_or_else(missing)
     }
 }
 

@@ -78,6 +78,7 @@ impl Source for ExcelSource {
                 body: Box::new(ExcelBlock {
                     bytes: items.bytes,
                     before,
+                    last: self.before,
                     sheet: Arc::clone(&self.sheet),
                     schema: Arc::clone(&self.schema),
                 }),

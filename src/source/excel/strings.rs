@@ -68,14 +68,14 @@ enum Kind<'a> {
 
 impl Lookup<'_> {
     /// The string with this number.
-    #[inline]
+    #[inline(always)]
     pub fn get(&mut self, index: u64) -> Result<&str, Box<Fault>> {
         match &mut self.0 {
             Kind::Memory(arena) => {
                 let found = usize::try_from(index).ok().and_then(|index| arena.get(index));
                 found.ok_or_else(|| missing(index))
             }
-            Kind::Spilled(pages) => pages.get(index).map_err(Box::new),
+            Kind::Spilled(pages) => pages.get(index),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Workbooks made in memory, read through the format's front door.
 
+mod package;
+
 use super::Excel;
 use crate::chunk::{ColumnKind, Mark, MisfitKind, ReadColumn, ReadSchema, Role};
 use crate::source::{

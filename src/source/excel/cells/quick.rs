@@ -173,7 +173,7 @@ const T: Around = (b"<is><t>", b"</t></is></c>", true);
 const T_PRESERVE: Around = (b"<is><t xml:space=\"preserve\">", b"</t></is></c>", false);
 
 /// The digits at the start of `bytes`: their number, and how many there are.
-#[inline]
+#[inline(always)]
 fn whole(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut number = 0;
     for (length, byte) in bytes.iter().enumerate() {
