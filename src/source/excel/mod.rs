@@ -29,8 +29,6 @@ mod fault;
 mod head;
 mod layout;
 mod moment;
-#[cfg(test)]
-mod oracle;
 mod page;
 mod rels;
 mod spill;

@@ -1,5 +1,6 @@
 //! Workbooks made in memory, read through the format's front door.
 
+mod oracle;
 mod package;
 
 use super::Excel;

@@ -203,3 +203,21 @@ fn rows_without_numbers_can_be_resumed() {
     assert_eq!(rows(&rest), expected[1_500..]);
     assert_eq!(rest[0].raw.address(0, 1).as_deref(), Some("B1502"));
 }
+
+#[test]
+fn no_change_of_a_byte_in_any_part_is_a_panic() {
+    let parts = odd_parts();
+    for (changed, (_, text)) in parts.iter().enumerate() {
+        for (at, by) in (0..text.len()).step_by(3).zip(b"<>/\"'&= x9\0".iter().cycle()) {
+            let damaged = |(part, (name, text)): (usize, &(&'static str, String))| {
+                let mut bytes = text.clone().into_bytes();
+                if part == changed {
+                    bytes[at] = *by;
+                }
+                (*name, bytes)
+            };
+            // It is read or refused; what it must not do is panic.
+            let _ = read_all(&zipped(parts.iter().enumerate().map(damaged)));
+        }
+    }
+}

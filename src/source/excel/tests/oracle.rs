@@ -3,11 +3,13 @@
 //! Always over the fixtures; over a folder of other workbooks too where `ETL_CORPORA` names one.
 //! A difference is a failure unless it is listed with its reason.
 
-use super::book::{Book, Sheet};
-use super::cells::Scanner;
-use super::cut::Cutter;
-use super::moment;
 use crate::source::cell::Cell;
+use crate::source::excel::book::{Book, Sheet};
+use crate::source::excel::cells::{Scanner, last_row};
+use crate::source::excel::cut::Cutter;
+use crate::source::excel::fault::Fault;
+use crate::source::excel::moment;
+use crate::source::excel::strings::Strings;
 use crate::source::{Content, SourceError, SourceOptions};
 use calamine::{DataRef, Reader, SheetType, SheetVisible, Xlsx, open_workbook};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -51,9 +53,9 @@ fn ours(path: &Path) -> Result<Found, SourceError> {
 fn our_cells(
     book: &Book,
     sheet: &Sheet,
-    strings: &super::strings::Strings,
+    strings: &Strings,
 ) -> Result<Vec<(u32, u32, String)>, SourceError> {
-    let fault = |fault: super::fault::Fault| fault.into_error(&sheet.name);
+    let fault = |fault: Fault| fault.into_error(&sheet.name);
     let cutter = Cutter::open(book.sheet(sheet)?, b"sheetData", b"row", |_| Ok(()));
     let Some(mut cutter) = cutter.map_err(fault)? else { return Ok(Vec::new()) };
     let (mut found, mut before) = (Vec::new(), 0);
@@ -68,7 +70,7 @@ fn our_cells(
                 }
             }
         }
-        let last = super::cells::last_row(&items.bytes, items.last, before);
+        let last = last_row(&items.bytes, items.last, before);
         before = last.map_err(|(it, _)| fault(it))?;
         assert_eq!(before, scanner.row(), "the row in force");
     }
