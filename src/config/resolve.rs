@@ -264,6 +264,7 @@ impl Settings {
             csv: value(&self.csv).unwrap_or_default(),
             headers: value(&self.headers),
             temp_dir: value(&self.temp_dir),
+            strings_in_memory: None,
             stdin: None,
             reader: program.map(reader),
         })

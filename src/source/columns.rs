@@ -65,6 +65,12 @@ impl ColumnBuilder {
         self.pending += 1;
     }
 
+    /// Pushes blanks until there are `len` cells.
+    #[inline]
+    pub fn pad(&mut self, len: usize) {
+        self.pending += len.saturating_sub(self.len + self.pending);
+    }
+
     /// Puts the counted blanks in before a value.
     #[inline(always)]
     fn settle(&mut self) {
@@ -134,6 +140,7 @@ impl ColumnBuilder {
         parsed
     }
 
+    #[inline]
     fn push_string(&mut self, text: &str) -> Pushed {
         let text = match self.spec.role {
             Role::Id if number::is_scientific(text.as_bytes()) => {
@@ -169,6 +176,7 @@ impl ColumnBuilder {
         Err(MisfitKind::Padded)
     }
 
+    #[inline]
     fn push_value(&mut self, text: &str) {
         self.settle();
         if matches!(self.values, Values::Blank) {
@@ -200,6 +208,7 @@ impl ColumnBuilder {
         self.len += 1;
     }
 
+    #[inline]
     fn push_int(&mut self, value: i32) {
         self.settle();
         if matches!(self.values, Values::Blank) {
@@ -223,6 +232,7 @@ impl ColumnBuilder {
         self.mark_valid();
     }
 
+    #[inline]
     fn push_double(&mut self, value: f64) {
         self.settle();
         if matches!(self.values, Values::Blank) {
@@ -260,15 +270,23 @@ impl ColumnBuilder {
 
     /// Pushes a workbook cell: numbers stay exact or are refused, ids become text only where the
     /// number is exact.
+    #[inline]
     pub fn push_cell(&mut self, cell: Cell<'_>) -> Pushed {
-        let result = match cell {
+        match cell {
             Cell::Blank => {
                 self.push_null();
-                return Ok(());
+                Ok(())
             }
-            Cell::Text(text) => return self.push_text(text),
+            Cell::Text(text) => self.push_text(text),
+            Cell::Number(number) => self.push_number(number),
+            rare => self.push_rare(rare),
+        }
+    }
+
+    fn push_rare(&mut self, cell: Cell<'_>) -> Pushed {
+        let result = match cell {
+            Cell::Blank | Cell::Text(_) | Cell::Number(_) => return self.push_cell(cell),
             Cell::Error(_) => Err(MisfitKind::CellError),
-            Cell::Number(number) => return self.push_number(number),
             Cell::Bool(value) => match self.spec.kind {
                 ColumnKind::Bool => {
                     self.push_bool(value);
@@ -310,21 +328,29 @@ impl ColumnBuilder {
         Ok(())
     }
 
+    #[inline]
     fn push_number(&mut self, value: f64) -> Pushed {
-        let whole = value.fract() == 0.0;
+        let integer = value as i64;
+        let whole = integer as f64 == value;
         match self.spec.kind {
             ColumnKind::Text if self.spec.role == Role::Id && value.abs() >= EXACT => {
                 self.push_null();
                 Err(MisfitKind::IdInexact)
             }
             ColumnKind::Text if whole && value.abs() < EXACT => {
-                let mut digits = itoa::Buffer::new();
-                self.push_text(digits.format(value as i64))
+                self.push_text(itoa::Buffer::new().format(integer))
             }
             ColumnKind::Text => self.push_text(&number_text(value)),
-            ColumnKind::Int | ColumnKind::BigInt if whole && value.abs() < EXACT => {
-                let mut digits = itoa::Buffer::new();
-                self.push_parsed(self.spec.kind, digits.format(value as i64).as_bytes())
+            ColumnKind::BigInt if whole && value.abs() < EXACT => {
+                self.push_bigint(integer);
+                Ok(())
+            }
+            ColumnKind::Int if whole && value.abs() < EXACT => {
+                let fitted = i32::try_from(integer).map(|value| self.push_int(value));
+                fitted.map_err(|_| {
+                    self.push_null();
+                    MisfitKind::Overflow
+                })
             }
             ColumnKind::Double => {
                 self.push_double(value);
@@ -337,7 +363,9 @@ impl ColumnBuilder {
             kind => {
                 self.push_null();
                 Err(match kind {
-                    ColumnKind::Int | ColumnKind::BigInt if !whole => MisfitKind::Fraction,
+                    ColumnKind::Int | ColumnKind::BigInt if value.fract() != 0.0 => {
+                        MisfitKind::Fraction
+                    }
                     ColumnKind::Int | ColumnKind::BigInt => MisfitKind::Overflow,
                     _ => MisfitKind::Type,
                 })
@@ -429,72 +457,4 @@ fn trim(text: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
-        ReadColumn {
-            name: "c".into(),
-            header: "C".into(),
-            field: 0,
-            kind,
-            role,
-            width: None,
-            max_len: None,
-            nulls: vec!["NULL".into()],
-            key: false,
-            clean: true,
-        }
-    }
-
-    #[test]
-    fn a_column_of_blanks_is_all_null_whatever_its_type() {
-        for kind in [ColumnKind::Text, ColumnKind::BigInt, ColumnKind::Date, ColumnKind::Decimal(2)]
-        {
-            let mut builder = ColumnBuilder::new(&spec(kind, Role::Plain), 4);
-            builder.push_text("").expect("blank fits");
-            builder.push_text(" NULL ").expect("null token fits");
-            let column = builder.finish();
-            assert_eq!((column.len(), column.null_count()), (2, 2), "{kind:?}");
-        }
-    }
-
-    #[test]
-    fn nulls_before_and_after_values_keep_their_rows() {
-        let mut builder = ColumnBuilder::new(&spec(ColumnKind::BigInt, Role::Plain), 4);
-        for text in ["", "5", "", "x", "-7"] {
-            let fits = builder.push_text(text).is_ok();
-            assert_eq!(fits, text != "x");
-        }
-        let column = builder.finish();
-        let values: Vec<_> = column.i64().expect("bigint").iter().collect();
-        assert_eq!(values, [None, Some(5), None, None, Some(-7)]);
-    }
-
-    #[test]
-    fn codes_are_padded_and_ids_never() {
-        let mut code = spec(ColumnKind::Text, Role::Code);
-        code.width = Some(3);
-        let mut builder = ColumnBuilder::new(&code, 2);
-        assert_eq!(builder.push_text("1"), Err(MisfitKind::Padded));
-        assert_eq!(builder.push_cell(Cell::Number(12.0)), Err(MisfitKind::Padded));
-        let column = builder.finish();
-        let values: Vec<_> = column.str().expect("text").iter().collect();
-        assert_eq!(values, [Some("001"), Some("012")]);
-
-        let mut builder = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Id), 2);
-        assert_eq!(builder.push_cell(Cell::Number(474_119_030_010.0)), Ok(()));
-        assert_eq!(builder.push_cell(Cell::Number(4.940_252e16)), Err(MisfitKind::IdInexact));
-        assert_eq!(builder.push_text("4.74119E+11"), Err(MisfitKind::IdScientific));
-        let column = builder.finish();
-        let values: Vec<_> = column.str().expect("text").iter().collect();
-        assert_eq!(values, [Some("474119030010"), None, None]);
-    }
-
-    #[test]
-    fn a_nul_in_text_is_refused_not_stored() {
-        let mut builder = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Plain), 1);
-        assert_eq!(builder.push_text("a\0b"), Err(MisfitKind::Unstorable));
-        assert_eq!(builder.finish().null_count(), 1);
-    }
-}
+mod tests;

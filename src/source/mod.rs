@@ -68,6 +68,10 @@ pub struct SourceOptions {
     pub stdin: Option<std::path::PathBuf>,
     /// The program that reads old workbooks, in a process of its own.
     pub reader: Option<legacy::ReaderProgram>,
+    /// Bytes of a workbook's shared strings kept in memory; more go to a temporary file. Changes no
+    /// row, so it is no part of a run's identity.
+    #[serde(skip)]
+    pub strings_in_memory: Option<u64>,
 }
 
 /// A kind of file.

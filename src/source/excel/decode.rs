@@ -1,9 +1,14 @@
-//! A page of cells → typed columns, with the page kept for what must be refused.
+//! A block of rows → typed columns, with the block kept for what must be refused.
 
-use super::layout::{Layout, letters};
-use super::page::Page;
+use super::buffer::Buffer;
+use super::cells::{Kind, RowAt, Scanner, letters};
+use super::fault::Fault;
+use super::layout::Layout;
+use super::strings::{Lookup, Strings};
+use super::styles::Styles;
 use crate::chunk::{
-    Code, Mark, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject, Severity,
+    Code, Example, Mark, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject,
+    Severity,
 };
 use crate::source::cell::Cell;
 use crate::source::columns::ColumnBuilder;
@@ -12,55 +17,106 @@ use crate::source::{Decoded, SourceError, SourceErrorKind, Undecoded};
 use polars::prelude::DataFrame;
 use std::sync::Arc;
 
-/// Cells not yet typed.
-pub struct ExcelBlock {
-    pub(in crate::source) page: Page,
-    pub(in crate::source) layout: Arc<Layout>,
-    pub(in crate::source) schema: Arc<ReadSchema>,
-    pub(in crate::source) label: String,
+/// Most text of one block: few bytes of XML may name a long shared string again and again.
+const MOST_TEXT: usize = 256 << 20;
+
+/// What all blocks of a sheet share.
+#[derive(Debug)]
+pub struct SheetParts {
+    pub(super) layout: Arc<Layout>,
+    pub(super) strings: Arc<Strings>,
+    pub(super) styles: Arc<Styles>,
+    /// How messages name the sheet.
+    pub(super) label: String,
+    /// First row that is wanted.
+    pub(super) from: u32,
 }
 
-/// The raw cells behind a decoded chunk.
+/// Rows not yet scanned.
+pub struct ExcelBlock {
+    pub(super) bytes: Buffer,
+    /// The last row before the block.
+    pub(super) before: u32,
+    /// Its own last row.
+    pub(super) last: u32,
+    pub(super) sheet: Arc<SheetParts>,
+    pub(super) schema: Arc<ReadSchema>,
+}
+
+/// The raw rows behind a decoded chunk.
 #[derive(Debug)]
 struct ExcelRows {
-    page: Page,
-    layout: Arc<Layout>,
+    bytes: Buffer,
+    /// Where each record begins, and its row.
+    records: Vec<(u32, u32)>,
+    sheet: Arc<SheetParts>,
+}
+
+impl ExcelRows {
+    fn row(&self, record: u32) -> u32 {
+        self.records[record as usize].1
+    }
+
+    /// Scans a record once more. It was scanned before, so only the temporary file of the shared
+    /// strings can fail; the text then says so.
+    fn scan<T: Default>(
+        &self,
+        record: u32,
+        take: impl FnOnce(&Scanner<'_>, &mut Lookup<'_>) -> T,
+    ) -> T {
+        let (start, row) = self.records[record as usize];
+        let next = self.records.get(record as usize + 1);
+        let end = next.map_or(self.bytes.len(), |(start, _)| *start as usize);
+        let bytes = &self.bytes[start as usize..end];
+        let mut scanner = Scanner::new(bytes, &self.sheet.styles, row - 1);
+        match scanner.next_row() {
+            Ok(Some(_)) => take(&scanner, &mut self.sheet.strings.lookup()),
+            _ => T::default(),
+        }
+    }
+}
+
+/// The text of a cell, or why it has none.
+fn text_of(cell: Result<Cell<'_>, Fault>) -> String {
+    cell.map_or_else(|fault| format!("({fault})"), |cell| cell.text().into_owned())
 }
 
 impl RawRows for ExcelRows {
     fn place(&self, record: u32) -> Place {
-        Place { row: u64::from(self.page.number(record as usize)), byte: None }
+        Place { row: u64::from(self.row(record)), byte: None }
     }
 
     fn fields(&self, record: u32) -> Vec<(String, String)> {
-        let record = record as usize;
-        let named = self.layout.headers.iter().enumerate().map(|(field, header)| {
-            let cell = self.page.at(record, self.layout.column(field));
-            (header.clone(), cell.text().into_owned())
-        });
-        let cells = self.page.cells(record).iter();
-        let beside = cells.filter(|cell| self.layout.field(cell.column).is_none()).map(|cell| {
-            let name = format!("_column_{}", letters(cell.column));
-            (name, self.page.value(cell).text().into_owned())
-        });
-        named.chain(beside).collect()
+        let layout = &self.sheet.layout;
+        self.scan(record, |scanner, strings| {
+            let mut fields = Vec::new();
+            for (field, header) in layout.headers.iter().enumerate() {
+                let cell = scanner.at_column(layout.column(field), strings);
+                fields.push((header.clone(), text_of(cell)));
+            }
+            for cell in scanner.cells().iter().filter(|cell| layout.field(cell.column).is_none()) {
+                let name = format!("_column_{}", letters(cell.column));
+                fields.push((name, text_of(scanner.resolve(cell, strings))));
+            }
+            fields
+        })
     }
 
     fn field(&self, record: u32, field: usize) -> Option<String> {
-        if field >= self.layout.headers.len() {
+        if field >= self.sheet.layout.headers.len() {
             return None;
         }
-        let cell = self.page.at(record as usize, self.layout.column(field));
-        Some(cell.text().into_owned())
+        let column = self.sheet.layout.column(field);
+        Some(self.scan(record, |scanner, strings| text_of(scanner.at_column(column, strings))))
     }
 
     fn after(&self, record: u32) -> Mark {
-        Mark { record: 0, byte: 0, row: u64::from(self.page.number(record as usize)) + 1 }
+        Mark { record: 0, byte: 0, row: u64::from(self.row(record)) + 1 }
     }
 
     fn address(&self, record: u32, field: usize) -> Option<String> {
-        let column = letters(self.layout.column(field));
-        Some(format!("{column}{}", self.page.number(record as usize)))
+        let column = letters(self.sheet.layout.column(field));
+        Some(format!("{column}{}", self.row(record)))
     }
 }
 
@@ -73,29 +129,40 @@ enum Slot {
 }
 
 struct Decoder<'a> {
-    page: &'a Page,
-    layout: &'a Layout,
+    scanner: Scanner<'a>,
+    strings: Lookup<'a>,
+    sheet: &'a SheetParts,
     slots: Vec<Slot>,
     builders: Vec<ColumnBuilder>,
     extra: Option<ExtraBuilder>,
+    records: Vec<(u32, u32)>,
     index: Vec<u32>,
     misfits: Vec<Misfit>,
     broken: Vec<(u32, Problem)>,
+    /// Rows that repeat the header, with the record that follows.
+    repeated: Vec<(u32, u32)>,
+    text: usize,
 }
 
 impl Undecoded for ExcelBlock {
     fn decode(self: Box<Self>) -> Result<Decoded, SourceError> {
+        let label = &self.sheet.label;
         let mut decoder = Decoder::new(&self);
-        (0..self.page.len()).for_each(|record| decoder.record(record as u32));
-        let Decoder { builders, extra, index, misfits, broken, .. } = decoder;
+        if let Err(fault) = decoder.run() {
+            return Err(fault.behind(label, decoder.scanner.row()));
+        }
+        let Decoder { mut builders, extra, records, index, misfits, broken, repeated, .. } =
+            decoder;
+        builders.iter_mut().for_each(|builder| builder.pad(index.len()));
         let mut columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
         columns.extend(extra.map(ExtraBuilder::finish));
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
-            SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
+            SourceError::new(SourceErrorKind::Header, label, error.to_string())
                 .with_hint("two columns have one name")
         })?;
-        let notes = repeated(&self.page);
-        let raw = Arc::new(ExcelRows { page: self.page, layout: self.layout });
+        let notes = repeated_notes(&repeated, records.len());
+        let count = records.len() as u32;
+        let raw = Arc::new(ExcelRows { bytes: self.bytes, records, sheet: self.sheet });
         let rejects = broken
             .into_iter()
             .map(|(record, problem)| Reject {
@@ -106,56 +173,124 @@ impl Undecoded for ExcelBlock {
                 raw: raw.fields(record),
             })
             .collect();
-        let records = raw.page.len() as u32;
-        Ok(Decoded { records, frame, index, raw, misfits, rejects, notes })
+        Ok(Decoded { records: count, frame, index, raw, misfits, rejects, notes })
     }
 }
 
 impl<'a> Decoder<'a> {
     fn new(block: &'a ExcelBlock) -> Self {
-        let (schema, capacity) = (&block.schema, block.page.len());
-        let mut slots = vec![Slot::Skip; block.layout.headers.len()];
+        let (schema, sheet) = (&block.schema, &*block.sheet);
+        let mut slots = vec![Slot::Skip; sheet.layout.headers.len()];
         for (i, column) in schema.columns.iter().enumerate() {
             slots[column.field] = Slot::Column(i as u16);
         }
         for (i, (field, _)) in schema.extra.iter().enumerate() {
             slots[*field] = Slot::Extra(i as u16);
         }
+        // Rows may be far apart, but not closer than their shortest form.
+        let capacity = ((block.last - block.before) as usize).min(block.bytes.len() / 64);
         Self {
-            page: &block.page,
-            layout: &block.layout,
+            scanner: Scanner::new(&block.bytes, &sheet.styles, block.before),
+            strings: sheet.strings.lookup(),
+            sheet,
             slots,
             builders: schema.columns.iter().map(|c| ColumnBuilder::new(c, capacity)).collect(),
             extra: ExtraBuilder::new(schema, capacity),
-            index: Vec::with_capacity(capacity),
+            records: Vec::new(),
+            index: Vec::new(),
             misfits: Vec::new(),
             broken: Vec::new(),
+            repeated: Vec::new(),
+            text: 0,
         }
     }
 
-    fn record(&mut self, record: u32) {
-        let (page, layout) = (self.page, self.layout);
-        let cells = page.cells(record as usize);
-        let beside = |column| layout.field(column).is_none();
-        let stray = cells.iter().find(|c| beside(c.column) && !page.value(c).is_blank());
-        if let Some(stray) = stray {
-            let cell = format!("{}{}", letters(stray.column), page.number(record as usize));
-            let problem = stray_problem(stray.column, page.value(stray), layout).with_cell(cell);
-            self.broken.push((record, problem));
-            return;
+    fn run(&mut self) -> Result<(), Fault> {
+        while let Some(row) = self.scanner.next_row()? {
+            if row.number >= self.sheet.from {
+                self.row(row)?;
+            }
         }
+        Ok(())
+    }
+
+    fn row(&mut self, row: RowAt) -> Result<(), Fault> {
+        if !self.has_value()? {
+            return Ok(());
+        }
+        let record = self.records.len() as u32;
+        if self.repeats_header() {
+            self.repeated.push((record, row.number));
+            return Ok(());
+        }
+        self.records.push((row.start as u32, row.number));
+        match self.stray(row.number)? {
+            Some(problem) => self.broken.push((record, problem)),
+            None => self.push_cells(record)?,
+        }
+        Ok(())
+    }
+
+    fn has_value(&mut self) -> Result<bool, Fault> {
+        for cell in self.scanner.cells() {
+            if !self.scanner.resolve(cell, &mut self.strings)?.is_blank() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn repeats_header(&mut self) -> bool {
+        let (scanner, strings) = (&self.scanner, &mut self.strings);
+        self.sheet.layout.is_header(|column, header| {
+            let cell = scanner.at_column(column, strings);
+            cell.is_ok_and(|cell| cell.text().trim() == header)
+        })
+    }
+
+    /// A value beside the columns of the table.
+    fn stray(&mut self, row: u32) -> Result<Option<Problem>, Fault> {
+        let layout = &self.sheet.layout;
+        let beside = |column| layout.field(column).is_none();
+        let cells = self.scanner.cells();
+        let ends = [cells.first(), cells.last()];
+        if ends.iter().flatten().all(|cell| !beside(cell.column)) {
+            return Ok(None);
+        }
+        for cell in cells.iter().filter(|cell| beside(cell.column)) {
+            let value = self.scanner.resolve(cell, &mut self.strings)?;
+            if !value.is_blank() {
+                let address = format!("{}{row}", letters(cell.column));
+                return Ok(Some(stray_problem(cell.column, value, layout).with_cell(address)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn push_cells(&mut self, record: u32) -> Result<(), Fault> {
+        let at = self.index.len();
         self.index.push(record);
-        let mut cells = cells.iter().filter(|cell| !beside(cell.column)).peekable();
-        for field in 0..self.slots.len() {
-            let column = layout.column(field);
-            let cell = match cells.next_if(|cell| cell.column == column) {
-                Some(cell) => page.value(cell),
-                None => Cell::Blank,
+        for raw in self.scanner.cells() {
+            let Some(field) = self.sheet.layout.field(raw.column) else { continue };
+            let slot = self.slots[field];
+            if matches!(slot, Slot::Skip) {
+                continue;
+            }
+            let cell = match raw.kind {
+                // By far the most, on a path without detours.
+                Kind::Shared => Cell::Text(self.strings.get(raw.bits())?),
+                Kind::Number => Cell::Number(f64::from_bits(raw.bits())),
+                _ => self.scanner.resolve(raw, &mut self.strings)?,
             };
-            match self.slots[field] {
+            if let Cell::Text(text) = cell {
+                self.text += text.len();
+            }
+            match slot {
                 Slot::Skip => {}
                 Slot::Column(column) => {
-                    if let Err(kind) = self.builders[usize::from(column)].push_cell(cell) {
+                    let builder = &mut self.builders[usize::from(column)];
+                    builder.pad(at);
+                    if let Err(kind) = builder.push_cell(cell) {
                         self.misfits.push(Misfit { record, column, kind });
                     }
                 }
@@ -166,9 +301,14 @@ impl<'a> Decoder<'a> {
                 }
             }
         }
+        if self.text > MOST_TEXT {
+            let message = "its cells repeat long texts: some rows hold more than 256 MiB";
+            return Err(Fault::TooLarge(message.into()));
+        }
         if let Some(extra) = &mut self.extra {
             extra.end_record();
         }
+        Ok(())
     }
 }
 
@@ -184,17 +324,14 @@ fn stray_problem(column: u16, cell: Cell<'_>, layout: &Layout) -> Problem {
 
 /// Rows that repeat the header (sheets pasted together) are no records; they are told with the record
 /// behind them.
-fn repeated(page: &Page) -> Notes {
+fn repeated_notes(repeated: &[(u32, u32)], records: usize) -> Notes {
     let mut notes = Notes::default();
-    let mut record = 0;
-    for row in &page.repeated {
-        while record + 1 < page.len() && page.number(record) < *row {
-            record += 1;
-        }
+    let last = records.saturating_sub(1) as u32;
+    for (record, row) in repeated {
         let key =
             NoteKey { code: Code::E202, rule: "repeated_header".into(), column: String::new() };
         let message = || "the header is repeated among the rows; these rows are not loaded".into();
-        notes.add_at(record as u32, key, Severity::Info, message, || crate::chunk::Example {
+        notes.add_at((*record).min(last), key, Severity::Info, message, || Example {
             place: Place { row: u64::from(*row), byte: None },
             cell: None,
             value: None,

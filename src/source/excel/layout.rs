@@ -81,12 +81,10 @@ impl Layout {
         self.first_column + field as u16
     }
 
-    /// Whether a record repeats the header, cell by cell.
-    pub fn is_header(&self, page: &Page, record: usize) -> bool {
-        let same = |(field, header): (usize, &String)| {
-            page.at(record, self.column(field)).text().trim() == header
-        };
-        self.header_row.is_some() && self.headers.iter().enumerate().all(same)
+    /// Whether a record repeats the header: whether the text at each column is the `same`.
+    pub fn is_header(&self, mut same: impl FnMut(u16, &str) -> bool) -> bool {
+        let mut headers = self.headers.iter().enumerate();
+        self.header_row.is_some() && headers.all(|(field, header)| same(self.column(field), header))
     }
 }
 
@@ -134,35 +132,22 @@ fn find_header(page: &Page) -> usize {
         .unwrap_or(found)
 }
 
-/// `0` → `A`, `26` → `AA`.
-pub fn letters(column: u16) -> String {
-    let mut rest = u32::from(column) + 1;
-    let mut letters = Vec::new();
-    while rest > 0 {
-        letters.push(char::from(b'A' + ((rest - 1) % 26) as u8));
-        rest = (rest - 1) / 26;
-    }
-    letters.iter().rev().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::page::Packer;
     use super::*;
 
     fn page(rows: &[&[&str]]) -> Page {
-        let mut packer = Packer::new(None);
+        let mut packer = Packer::default();
         for (number, row) in (1..).zip(rows) {
             packer.begin_row(number);
             for (column, text) in (0..).zip(*row) {
-                match text.parse() {
-                    Ok(number) => packer.push(column, Cell::Number(number)),
-                    Err(_) => packer.push(column, Cell::Text(text)),
-                }
+                let cell = text.parse().map_or(Cell::Text(text), Cell::Number);
+                assert!(packer.push(column, cell));
             }
             packer.end_row();
         }
-        packer.take()
+        packer.page
     }
 
     fn found(rows: &[&[&str]]) -> (Option<u32>, u16, Vec<String>) {
@@ -186,14 +171,5 @@ mod tests {
         let rows: &[&[&str]] =
             &[&["", "", "a", "b"], &["", "0", "x", "y", "note"], &["", "1", "x", "y"], &["", "2"]];
         assert_eq!(found(rows), (Some(1), 1, vec!["".into(), "a".into(), "b".into()]));
-    }
-
-    #[test]
-    fn columns_have_letters() {
-        let expected =
-            [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA"), (16_383, "XFD")];
-        for (column, text) in expected {
-            assert_eq!(letters(column), text);
-        }
     }
 }

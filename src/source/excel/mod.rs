@@ -1,19 +1,46 @@
 //! Excel workbooks (XLSX, XLSM): each sheet with rows is a table.
 //!
-//! Cells are read in a stream by one thread and packed; workers type them. Values stay what Excel
-//! stores: numbers exact, dates by their number format, error values as errors. Known by content
-//! only; a hostile file costs an error, not the memory.
+//! Our own reader, because a workbook must be read in a stream, by many threads, and without trust:
+//!
+//! ```text
+//! container   the zip directory; a part as a checked stream of UTF-8      encoding
+//! book        workbook → sheets, styles, shared strings                   rels tags styles
+//! strings     shared strings in one arena, or in a file                   spill
+//! cut         a sheet's part → blocks of whole rows       (one thread)    stream buffer
+//! cells       a block → cells with their places           (all workers)   xml text
+//! decode      cells → typed columns, misfits, refusals
+//! survey      which sheets are tables; header, sample                     head page layout
+//! ```
+//!
+//! One thread inflates a sheet and cuts the XML at the ends of rows; everything else is done by the
+//! workers, straight from the XML into column builders. Memory follows the blocks, and the shared
+//! strings up to their limit; no count that a file claims sizes anything. Values stay what Excel
+//! stores: numbers exact, dates by their number format, error values as errors. A file is known by
+//! its content only, and a hostile one costs an error, not the memory.
 
-pub(in crate::source) mod decode;
-mod guard;
+pub(in crate::source) mod book;
+mod buffer;
+pub(in crate::source) mod cells;
+mod container;
+mod cut;
+mod decode;
+mod encoding;
+mod fault;
+mod head;
 pub(in crate::source) mod layout;
 pub(in crate::source) mod moment;
 pub(in crate::source) mod page;
+mod rels;
+mod spill;
 mod stream;
+mod strings;
+mod styles;
 pub(in crate::source) mod survey;
+mod tags;
 #[cfg(test)]
 mod tests;
-pub(in crate::source) mod walk;
+mod text;
+mod xml;
 
 use super::{Confidence, Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;

@@ -1,8 +1,9 @@
-//! Consecutive records of a sheet as they came, packed: one arena of text and 16 bytes a cell.
+//! The first records of a sheet, in which its table is found: one arena of text and 16 bytes a cell.
 
-use super::layout::Layout;
 use crate::source::cell::Cell;
-use std::sync::Arc;
+
+/// Most text of a page.
+const MOST_TEXT: usize = 256 << 20;
 
 /// Records of a sheet in order.
 #[derive(Debug, Default)]
@@ -10,8 +11,6 @@ pub struct Page {
     text: String,
     cells: Vec<Packed>,
     rows: Vec<Row>,
-    /// Rows that repeat the header; they are no records.
-    pub repeated: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -102,55 +101,35 @@ impl Page {
 }
 
 /// Packs cells into a page; decides which rows are records.
+#[derive(Debug, Default)]
 pub struct Packer {
     /// What has been packed.
     pub page: Page,
-    /// Row being packed, 0 before the first.
+    /// Row being packed.
     row: u32,
     /// Where the cells and the text of that row begin.
     begin: (usize, usize),
-    in_order: bool,
     has_value: bool,
-    /// The table whose header may come again.
-    layout: Option<Arc<Layout>>,
 }
 
 impl Packer {
-    /// An empty page for the table of `layout`, where that is known.
-    pub fn new(layout: Option<Arc<Layout>>) -> Self {
-        Self {
-            page: Page::default(),
-            row: 0,
-            begin: (0, 0),
-            in_order: true,
-            has_value: false,
-            layout,
-        }
-    }
-
-    /// The row being packed.
-    pub fn row(&self) -> u32 {
-        self.row
-    }
-
-    /// Whether the text arena can take so many bytes more (its offsets have 32 bits).
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.page.text.len() + bytes <= u32::MAX as usize
-    }
-
     /// Begins a row; the one before must have been ended.
     pub fn begin_row(&mut self, row: u32) {
         self.row = row;
         self.begin = (self.page.cells.len(), self.page.text.len());
-        self.in_order = true;
         self.has_value = false;
     }
 
-    /// Adds a cell to the row begun.
-    pub fn push(&mut self, column: u16, cell: Cell<'_>) {
+    /// Adds a cell to the row begun, behind those before it. `false`: the text is more than a page
+    /// can hold.
+    pub fn push(&mut self, column: u16, cell: Cell<'_>) -> bool {
+        if let Cell::Text(text) | Cell::Error(text) = cell
+            && self.page.text.len() + text.len() > MOST_TEXT
+        {
+            return false;
+        }
         let (kind, value) = match cell {
-            Cell::Blank => return,
-            Cell::Text("") => return,
+            Cell::Blank | Cell::Text("") => return true,
             Cell::Text(text) => (Kind::Text, self.page.store(text)),
             Cell::Error(text) => (Kind::Error, self.page.store(text)),
             Cell::Number(value) => (Kind::Number, value.to_bits()),
@@ -158,44 +137,28 @@ impl Packer {
             Cell::Moment(micros) => (Kind::Moment, micros.cast_unsigned()),
         };
         self.has_value |= !cell.is_blank();
-        let cells = &mut self.page.cells;
-        let last = cells[self.begin.0..].last();
-        self.in_order &= last.is_none_or(|last| last.column < column);
-        cells.push(Packed { value, column, kind });
+        self.page.cells.push(Packed { value, column, kind });
+        true
     }
 
-    /// Ends the row, if one was begun: it becomes a record unless it is blank or repeats the header.
+    /// Ends the row: it becomes a record unless it is blank.
     pub fn end_row(&mut self) {
-        if self.row == 0 {
-            return;
-        }
-        if !self.in_order {
-            self.sort_row();
-        }
         let (first_cell, text) = self.begin;
-        let row = Row { number: self.row, first_cell: first_cell as u32 };
-        self.page.rows.push(row);
-        let record = self.page.rows.len() - 1;
-        let layout = self.layout.as_ref();
-        let repeats = layout.is_some_and(|layout| layout.is_header(&self.page, record));
-        if repeats || !self.has_value {
-            self.page.rows.pop();
+        if self.has_value {
+            self.page.rows.push(Row { number: self.row, first_cell: first_cell as u32 });
+        } else {
             self.page.cells.truncate(first_cell);
             self.page.text.truncate(text);
         }
-        if repeats {
-            self.page.repeated.push(self.row);
-        }
-        self.row = 0;
     }
 
-    /// Of two cells at one place the later one counts, as in Excel.
-    fn sort_row(&mut self) {
-        let mut row = self.page.cells.split_off(self.begin.0);
-        row.reverse();
-        row.sort_by_key(|cell| cell.column);
-        row.dedup_by_key(|cell| cell.column);
-        self.page.cells.append(&mut row);
+    /// Takes the record that has just been ended off again.
+    pub fn drop_last(&mut self) {
+        if self.page.rows.pop().is_some() {
+            let (first_cell, text) = self.begin;
+            self.page.cells.truncate(first_cell);
+            self.page.text.truncate(text);
+        }
     }
 
     /// The page so far; packing goes on with an empty one.
@@ -209,23 +172,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_come_back_as_they_were_in_column_order() {
-        let mut packer = Packer::new(None);
+    fn cells_come_back_as_they_were() {
+        let mut packer = Packer::default();
         packer.begin_row(7);
-        packer.push(3, Cell::Text("é"));
-        packer.push(0, Cell::Number(0.5));
-        packer.push(3, Cell::Error("#N/A"));
-        packer.push(2, Cell::Moment(-5));
-        packer.push(1, Cell::Bool(true));
+        let cells = [
+            Cell::Number(0.5),
+            Cell::Bool(true),
+            Cell::Moment(-5),
+            Cell::Error("#N/A"),
+            Cell::Text("é"),
+        ];
+        for (column, cell) in (0..).zip(cells) {
+            assert!(packer.push(column, cell));
+        }
         packer.end_row();
         packer.begin_row(8);
         packer.push(0, Cell::Text("  "));
         packer.end_row();
-        let page = packer.take();
+        let page = packer.page;
         assert_eq!((page.len(), page.number(0)), (1, 7), "a row of blanks is no record");
         let values: Vec<_> = page.cells(0).iter().map(|cell| page.value(cell)).collect();
-        let expected = [Cell::Number(0.5), Cell::Bool(true), Cell::Moment(-5), Cell::Error("#N/A")];
-        assert_eq!(values, expected);
+        assert_eq!(values, cells);
         assert_eq!(page.at(0, 9), Cell::Blank);
     }
 }

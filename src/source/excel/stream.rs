@@ -1,27 +1,26 @@
-//! The loop that walks the cells of a sheet, and the source that asks it for pages.
-//!
-//! The library's reader borrows its workbook, so both live on the stack of one thread.
+//! Reads one sheet: inflates its part and cuts it into blocks of rows; workers do the rest.
 
-use super::decode::ExcelBlock;
-use super::layout::Layout;
-use super::page::{Packer, Page};
+use super::cells;
+use super::cut::Cutter;
+use super::decode::{ExcelBlock, SheetParts};
+use super::fault::Fault;
 use super::survey::SheetTable;
-use super::walk::{Visit, Workbook};
 use crate::chunk::{Mark, ReadSchema};
-use crate::source::cell::Cell;
-use crate::source::content::Spooled;
-use crate::source::feed::{Feed, Taker, Wanted};
-use crate::source::{Block, Source, SourceError, SourceErrorKind};
-use std::ops::ControlFlow;
+use crate::source::{Block, Source, SourceError};
 use std::sync::Arc;
+
+/// Least and most bytes of a block.
+const BLOCK: (usize, usize) = (1 << 10, 1 << 30);
 
 /// Reads one sheet in order.
 pub struct ExcelSource {
     schema: Arc<ReadSchema>,
-    layout: Arc<Layout>,
-    label: String,
-    feed: Feed<Page>,
-    consumed: u64,
+    sheet: Arc<SheetParts>,
+    cutter: Option<Cutter>,
+    /// The last row handed out.
+    before: u32,
+    /// Mean length of the first rows, for turning rows into bytes.
+    row_bytes: f64,
 }
 
 impl ExcelSource {
@@ -30,105 +29,61 @@ impl ExcelSource {
         schema: Arc<ReadSchema>,
         from: Mark,
     ) -> Result<Self, SourceError> {
-        let label = format!("{}, sheet \"{}\"", table.label, table.sheet);
-        let reader = Reader {
-            file: table.file.clone(),
-            file_label: table.label.clone(),
-            label: label.clone(),
-            sheet: table.sheet.clone(),
-            from: u64::from(table.layout.first_row).max(from.row),
+        let from = u64::from(table.layout.first_row).max(from.row);
+        let sheet = SheetParts {
             layout: Arc::clone(&table.layout),
+            strings: table.book.strings()?,
+            styles: Arc::clone(table.book.styles()),
+            label: table.sheet_label(),
+            from: u32::try_from(from).unwrap_or(u32::MAX),
         };
-        let feed = Feed::start("Excel", &label, move |taker, wanted| reader.run(taker, wanted))?;
-        Ok(Self { schema, layout: Arc::clone(&table.layout), label, feed, consumed: 0 })
+        let mut source =
+            Self { schema, sheet: Arc::new(sheet), cutter: None, before: 0, row_bytes: 0.0 };
+        let part = table.book.sheet(&table.sheet)?;
+        source.cutter = Cutter::open(part, b"sheetData", b"row", |_| Ok(()))
+            .map_err(|fault| source.error(fault))?;
+        if let Some(cutter) = &mut source.cutter {
+            let measured = cutter.item_bytes();
+            source.row_bytes = measured.map_err(|fault| source.error(fault))?;
+        }
+        Ok(source)
+    }
+
+    fn error(&self, fault: Fault) -> SourceError {
+        fault.behind(&self.sheet.label, self.before)
     }
 }
 
 impl Source for ExcelSource {
     fn next_block(&mut self, rows: usize, bytes: usize) -> Result<Option<Block>, SourceError> {
-        let Some(page) = self.feed.ask(Wanted::new(rows, bytes))? else { return Ok(None) };
-        let bytes = page.bytes() as u64;
-        self.consumed += bytes;
-        Ok(Some(Block {
-            bytes,
-            consumed: self.consumed,
-            body: Box::new(ExcelBlock {
-                page,
-                layout: Arc::clone(&self.layout),
-                schema: Arc::clone(&self.schema),
-                label: self.label.clone(),
-            }),
-        }))
-    }
-}
-
-/// What the thread owns.
-struct Reader {
-    file: Spooled,
-    file_label: String,
-    label: String,
-    sheet: String,
-    /// First row to read.
-    from: u64,
-    layout: Arc<Layout>,
-}
-
-struct Feeder<'a> {
-    packer: Packer,
-    taker: &'a mut Taker<Page>,
-    from: u64,
-    wanted: Wanted,
-    /// A row that cannot be held.
-    too_large: Option<u32>,
-}
-
-impl Reader {
-    fn run(self, taker: &mut Taker<Page>, wanted: Wanted) -> Result<Option<Page>, SourceError> {
-        let mut feeder = Feeder {
-            packer: Packer::new(Some(self.layout)),
-            taker,
-            from: self.from,
-            wanted,
-            too_large: None,
-        };
-        Workbook::open(self.file.path(), &self.file_label)?.walk(&self.sheet, &mut feeder)?;
-        if let Some(row) = feeder.too_large {
-            return Err(too_large(&self.label, row));
-        }
-        feeder.packer.end_row();
-        Ok(Some(feeder.packer.take()).filter(|page| !page.is_empty()))
-    }
-}
-
-impl Visit for Feeder<'_> {
-    fn cell(&mut self, row: u32, column: u16, cell: Cell<'_>) -> ControlFlow<()> {
-        if u64::from(row) < self.from {
-            return ControlFlow::Continue(());
-        }
-        if row != self.packer.row() {
-            self.packer.end_row();
-            let page = &self.packer.page;
-            if self.wanted.is_met(page.len(), page.bytes()) {
-                let page = self.packer.take();
-                match self.taker.give(page) {
-                    Some(wanted) => self.wanted = wanted,
-                    None => return ControlFlow::Break(()),
-                }
+        let (least, most) = BLOCK;
+        let wanted = (rows as f64 * self.row_bytes) as usize;
+        let wanted = wanted.min(bytes).clamp(least, most);
+        while let Some(cutter) = &mut self.cutter {
+            let (items, consumed) = (cutter.next(wanted), cutter.consumed());
+            let Some(items) = items.map_err(|fault| self.error(fault))? else {
+                self.cutter = None;
+                break;
+            };
+            let before = self.before;
+            self.before = cells::last_row(&items.bytes, items.last, before)
+                .map_err(|(fault, row)| fault.behind(&self.sheet.label, row))?;
+            // Behind a resume, and where there are only blanks between rows, nothing is wanted.
+            if self.before == before || self.before < self.sheet.from {
+                continue;
             }
-            self.packer.begin_row(row);
+            return Ok(Some(Block {
+                bytes: items.bytes.len() as u64,
+                consumed,
+                body: Box::new(ExcelBlock {
+                    bytes: items.bytes,
+                    before,
+                    last: self.before,
+                    sheet: Arc::clone(&self.sheet),
+                    schema: Arc::clone(&self.schema),
+                }),
+            }));
         }
-        if let Cell::Text(text) = cell
-            && !self.packer.has_room(text.len())
-        {
-            self.too_large = Some(row);
-            return ControlFlow::Break(());
-        }
-        self.packer.push(column, cell);
-        ControlFlow::Continue(())
+        Ok(None)
     }
-}
-
-fn too_large(label: &str, row: u32) -> SourceError {
-    let message = format!("row {row} holds more than 4 GiB of text");
-    SourceError::new(SourceErrorKind::Limit, label, message)
 }

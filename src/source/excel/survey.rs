@@ -1,16 +1,15 @@
 //! Which sheets of a workbook are tables, and what they look like.
 
-use super::layout::{self, Layout};
-use super::page::{Packer, Page};
+use super::book::{Book, Sheet};
+use super::cells::letters;
+use super::head::Head;
+use super::layout::Layout;
+use super::page::Page;
 use super::stream::ExcelSource;
-use super::walk::{SheetInfo, Visit, Walked, Workbook};
-use super::{OLE, directory_offset, guard, password};
+use super::{OLE, directory_offset, password};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
-use crate::source::cell::Cell;
-use crate::source::content::Spooled;
 use crate::source::input::{SNIFF, read_full};
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Records kept as a sample.
@@ -20,9 +19,9 @@ pub(in crate::source) const SAMPLE_BYTES: usize = 64 << 20;
 
 /// A sheet that holds rows.
 pub struct SheetTable {
-    pub(super) file: Spooled,
-    pub(super) label: String,
-    pub(super) sheet: String,
+    pub(super) book: Arc<Book>,
+    pub(super) sheet: Sheet,
+    label: String,
     pub(super) layout: Arc<Layout>,
     fingerprint: Fingerprint,
     sample: Vec<Vec<String>>,
@@ -38,14 +37,14 @@ pub fn survey(
     let label = content.label();
     refuse_ole(content)?;
     let file = content.seekable(options.temp_dir.as_deref())?;
-    guard::check(file.path(), label)?;
+    let book = Arc::new(Book::open(&file, label, options)?);
     let fingerprint = file.blake3(label)?;
-    let mut workbook = Workbook::open(file.path(), label)?;
-    let sheets = workbook.sheets();
-    let (chosen, mut notes) = choose(&sheets, options, label)?;
+    let (chosen, mut notes) = choose(book.sheets(), options, label)?;
+    let mut strings = book.loader()?;
     let mut tables = Vec::new();
     for sheet in chosen {
-        match Head::read(&mut workbook, sheet, options)? {
+        let read = Head::read(&book, &mut strings, sheet, &sheet_label(label, sheet), options);
+        match read? {
             Some(head) => tables.push((sheet, head)),
             None if options.sheets.is_empty() => {
                 notes.push(format!("sheet \"{}\" holds no rows and is left out", sheet.name));
@@ -57,12 +56,12 @@ pub fn survey(
         return Err(SourceError::new(
             SourceErrorKind::Empty,
             label,
-            format!("no visible sheet holds rows (sheets: {})", listed(&sheets)),
+            format!("no visible sheet holds rows (sheets: {})", listed(book.sheets())),
         ));
     }
     let mut result = Vec::<Arc<dyn Table>>::new();
     for (sheet, head) in tables {
-        let mut table = head.into_table(&file, label, sheet, fingerprint, options)?;
+        let mut table = SheetTable::new(head, &book, label, sheet, fingerprint, options)?;
         table.notes.append(&mut notes);
         result.push(Arc::new(table));
     }
@@ -93,8 +92,8 @@ fn refuse_ole(content: &Content) -> Result<(), SourceError> {
         .with_hint("open it in Excel and save it as .xlsx"))
 }
 
-pub(in crate::source) fn listed(sheets: &[SheetInfo]) -> String {
-    let name = |sheet: &SheetInfo| {
+pub(in crate::source) fn listed(sheets: &[Sheet]) -> String {
+    let name = |sheet: &Sheet| {
         let hidden = if sheet.visible { "" } else { " (hidden)" };
         format!("\"{}\"{hidden}", sheet.name)
     };
@@ -103,13 +102,13 @@ pub(in crate::source) fn listed(sheets: &[SheetInfo]) -> String {
 
 /// The sheets asked for, or all that are visible, with notes on the others.
 pub(in crate::source) fn choose<'a>(
-    sheets: &'a [SheetInfo],
+    sheets: &'a [Sheet],
     options: &SourceOptions,
     label: &str,
-) -> Result<(Vec<&'a SheetInfo>, Vec<String>), SourceError> {
+) -> Result<(Vec<&'a Sheet>, Vec<String>), SourceError> {
     let mut notes = Vec::new();
     if options.sheets.is_empty() {
-        let wanted = |sheet: &&SheetInfo| sheet.visible && sheet.cells;
+        let wanted = |sheet: &&Sheet| sheet.visible && sheet.cells;
         for sheet in sheets.iter().filter(|sheet| !wanted(sheet)) {
             let (name, why) =
                 (&sheet.name, if sheet.cells { "hidden" } else { "a chart or macro" });
@@ -122,7 +121,7 @@ pub(in crate::source) fn choose<'a>(
         }
         return Ok((sheets.iter().filter(wanted).collect(), notes));
     }
-    let mut chosen: Vec<&SheetInfo> = Vec::new();
+    let mut chosen: Vec<&Sheet> = Vec::new();
     for wanted in &options.sheets {
         let sheet = find(sheets, wanted).filter(|sheet| sheet.cells).ok_or_else(|| {
             let message = format!("there is no sheet `{wanted}` that holds rows");
@@ -137,7 +136,7 @@ pub(in crate::source) fn choose<'a>(
 }
 
 /// By name, else by name in any case, else by number from 1.
-fn find<'a>(sheets: &'a [SheetInfo], wanted: &str) -> Option<&'a SheetInfo> {
+fn find<'a>(sheets: &'a [Sheet], wanted: &str) -> Option<&'a Sheet> {
     let by_number = || wanted.parse::<usize>().ok().and_then(|n| sheets.get(n.checked_sub(1)?));
     sheets
         .iter()
@@ -151,45 +150,20 @@ pub(in crate::source) fn empty(label: &str, sheet: &str) -> SourceError {
     SourceError::new(SourceErrorKind::Empty, label, "the sheet holds no rows")
 }
 
-/// The first rows of a sheet.
-struct Head {
-    packer: Packer,
-    from: u32,
-    /// The last row that the sheet says it has.
-    last_row: u32,
-    /// Something stands above `from`.
-    above: bool,
+fn sheet_label(label: &str, sheet: &Sheet) -> String {
+    format!("{label}, sheet \"{}\"", sheet.name)
 }
 
-impl Head {
-    fn read(
-        workbook: &mut Workbook,
-        sheet: &SheetInfo,
-        options: &SourceOptions,
-    ) -> Result<Option<Self>, SourceError> {
-        let from = options.header_row.unwrap_or(0).min(u64::from(u32::MAX)) as u32;
-        let mut head = Self { packer: Packer::new(None), from, last_row: 0, above: false };
-        let walked = workbook.walk(&sheet.name, &mut head)?;
-        head.packer.end_row();
-        let rows = walked == Walked::Done && (head.above || !head.packer.page.is_empty());
-        Ok(rows.then_some(head))
-    }
-
-    fn is_full(&self) -> bool {
-        let page = &self.packer.page;
-        let enough_bytes = page.bytes() > SAMPLE_BYTES && page.len() > layout::PREAMBLE;
-        page.len() > SAMPLE + layout::PREAMBLE || enough_bytes
-    }
-
-    fn into_table(
-        self,
-        file: &Spooled,
+impl SheetTable {
+    fn new(
+        head: Head,
+        book: &Arc<Book>,
         label: &str,
-        sheet: &SheetInfo,
+        sheet: &Sheet,
         workbook: blake3::Hash,
         options: &SourceOptions,
-    ) -> Result<SheetTable, SourceError> {
-        let page = self.packer.page;
+    ) -> Result<Self, SourceError> {
+        let page = head.page;
         let layout = Layout::find(&page, options)
             .ok_or_else(|| no_header(label, &sheet.name, options.header_row.unwrap_or(1)))?;
         let mut hasher = blake3::Hasher::new();
@@ -201,45 +175,32 @@ impl Head {
                 "{rows} row(s) above the header (up to row {last}) are not read as data"
             ));
         }
-        Ok(SheetTable {
-            file: file.clone(),
+        let last_seen = page.number(page.len() - 1);
+        Ok(Self {
+            book: Arc::clone(book),
+            sheet: sheet.clone(),
             label: label.to_owned(),
-            sheet: sheet.name.clone(),
             fingerprint: Fingerprint(*hasher.finalize().as_bytes()),
             sample: sample(&page, &layout),
-            last_row: Some(self.last_row).filter(|last| *last >= page.number(page.len() - 1)),
+            last_row: Some(head.last_row).filter(|last| *last >= last_seen),
             layout: Arc::new(layout),
             notes,
         })
     }
-}
 
-impl Visit for Head {
-    fn begin(&mut self, last_row: u32) {
-        self.last_row = last_row;
-    }
-
-    fn cell(&mut self, row: u32, column: u16, cell: Cell<'_>) -> ControlFlow<()> {
-        if row < self.from {
-            self.above |= !cell.is_blank();
-            return ControlFlow::Continue(());
-        }
-        if row != self.packer.row() {
-            self.packer.end_row();
-            if self.is_full() {
-                return ControlFlow::Break(());
-            }
-            self.packer.begin_row(row);
-        }
-        self.packer.push(column, cell);
-        ControlFlow::Continue(())
+    /// How messages name the sheet.
+    pub(super) fn sheet_label(&self) -> String {
+        sheet_label(&self.label, &self.sheet)
     }
 }
 
 pub(in crate::source) fn sample(page: &Page, layout: &Layout) -> Vec<Vec<String>> {
     (0..page.len())
         .filter(|record| page.number(*record) >= layout.first_row)
-        .filter(|record| !layout.is_header(page, *record))
+        .filter(|record| {
+            let same = |column, header: &str| page.at(*record, column).text().trim() == header;
+            !layout.is_header(same)
+        })
         .take(SAMPLE)
         .map(|record| {
             let text = |field| page.at(record, layout.column(field)).text().into_owned();
@@ -257,7 +218,7 @@ pub(in crate::source) fn no_header(label: &str, sheet: &str, wanted: u64) -> Sou
 
 impl Table for SheetTable {
     fn part(&self) -> Part {
-        Part::Sheet(self.sheet.clone())
+        Part::Sheet(self.sheet.name.clone())
     }
 
     fn fingerprint(&self) -> Fingerprint {
@@ -284,10 +245,9 @@ impl Table for SheetTable {
         let layout = &self.layout;
         let header = layout.header_row.map_or("none".into(), |row| format!("row {row}"));
         let last = layout.column(layout.headers.len().max(1) - 1);
-        let columns =
-            format!("{} to {}", layout::letters(layout.first_column), layout::letters(last));
+        let columns = format!("{} to {}", letters(layout.first_column), letters(last));
         vec![
-            ("sheet".into(), self.sheet.clone()),
+            ("sheet".into(), self.sheet.name.clone()),
             ("header".into(), header),
             ("columns".into(), columns),
         ]

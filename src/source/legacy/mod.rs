@@ -7,6 +7,7 @@
 //! error of this file and of nothing else.
 
 mod child;
+mod decode;
 mod formulas;
 mod frame;
 mod read;

@@ -1,10 +1,10 @@
 //! Rows of one sheet from the spool, in order, packed into blocks.
 
+use super::decode::PageBlock;
 use super::frame::{self, Cells, Told};
 use super::spool::{SheetSpan, Spool};
 use super::survey::LegacyTable;
 use crate::chunk::{Mark, ReadSchema};
-use crate::source::excel::decode::ExcelBlock;
 use crate::source::excel::layout::Layout;
 use crate::source::excel::page::Packer;
 use crate::source::feed::Wanted;
@@ -12,6 +12,9 @@ use crate::source::{Block, Source, SourceError, SourceErrorKind};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Take};
 use std::sync::Arc;
+
+/// Text of a page up to which one more row is packed.
+const MOST_TEXT: usize = 256 << 20;
 
 /// The rows of a sheet from some row on.
 pub struct Rows {
@@ -47,7 +50,9 @@ impl Rows {
             packer.begin_row(row);
             let mut cells = Cells(&self.buffer[4..]);
             while let Some((column, cell)) = cells.next()? {
-                packer.push(column, cell);
+                if !packer.push(column, cell) {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
             }
             packer.end_row();
             return Ok(true);
@@ -61,7 +66,7 @@ impl Rows {
 
     /// Whether the next row certainly has room in the page.
     fn has_room(packer: &Packer) -> bool {
-        packer.has_room(frame::LARGEST)
+        packer.page.bytes() + frame::LARGEST <= MOST_TEXT
     }
 }
 
@@ -72,6 +77,8 @@ pub struct SheetSource {
     layout: Arc<Layout>,
     label: String,
     packer: Packer,
+    /// Rows of the page that repeat the header.
+    repeated: Vec<u32>,
     ended: bool,
 }
 
@@ -84,9 +91,30 @@ impl SheetSource {
         let from = u64::from(table.layout.first_row).max(from.row);
         let rows = Rows::open(&table.spool, &table.span, from)
             .map_err(|error| gone(&table.label, error))?;
-        let packer = Packer::new(Some(Arc::clone(&table.layout)));
-        let layout = Arc::clone(&table.layout);
-        Ok(Self { rows, schema, layout, label: table.label.clone(), packer, ended: false })
+        Ok(Self {
+            rows,
+            schema,
+            layout: Arc::clone(&table.layout),
+            label: table.label.clone(),
+            packer: Packer::default(),
+            repeated: Vec::new(),
+            ended: false,
+        })
+    }
+
+    /// Packs the next row that is a record; false at the end.
+    fn pack_record(&mut self) -> Result<bool, SourceError> {
+        let packed =
+            self.rows.pack_next(&mut self.packer).map_err(|error| gone(&self.label, error))?;
+        let page = &self.packer.page;
+        if let (true, Some(last)) = (packed, page.len().checked_sub(1)) {
+            let same = |column, header: &str| page.at(last, column).text().trim() == header;
+            if self.layout.is_header(same) {
+                self.repeated.push(page.number(last));
+                self.packer.drop_last();
+            }
+        }
+        Ok(packed)
     }
 }
 
@@ -101,23 +129,22 @@ fn gone(label: &str, error: io::Error) -> SourceError {
 impl Source for SheetSource {
     fn next_block(&mut self, rows: usize, bytes: usize) -> Result<Option<Block>, SourceError> {
         let wanted = Wanted::new(rows, bytes);
-        let packer = &mut self.packer;
         while !self.ended
-            && !wanted.is_met(packer.page.len(), packer.page.bytes())
-            && Rows::has_room(packer)
+            && !wanted.is_met(self.packer.page.len(), self.packer.page.bytes())
+            && Rows::has_room(&self.packer)
         {
-            let packed = self.rows.pack_next(packer);
-            self.ended = !packed.map_err(|error| gone(&self.label, error))?;
+            self.ended = !self.pack_record()?;
         }
-        let page = packer.take();
+        let page = self.packer.take();
         if page.is_empty() {
             return Ok(None);
         }
         Ok(Some(Block {
             bytes: page.bytes() as u64,
             consumed: self.rows.consumed(),
-            body: Box::new(ExcelBlock {
+            body: Box::new(PageBlock {
                 page,
+                repeated: std::mem::take(&mut self.repeated),
                 layout: Arc::clone(&self.layout),
                 schema: Arc::clone(&self.schema),
                 label: self.label.clone(),

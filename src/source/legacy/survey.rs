@@ -6,12 +6,13 @@ use super::spool::{SheetSpan, Spool};
 use super::stream::{Rows, SheetSource};
 use super::{Kind, version_without_container};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
+use crate::source::excel::book::Sheet;
+use crate::source::excel::cells::letters;
 use crate::source::excel::layout::{self, Layout};
 use crate::source::excel::page::Packer;
 use crate::source::excel::survey::{
     SAMPLE, SAMPLE_BYTES, choose, empty, listed, no_header, sample,
 };
-use crate::source::excel::walk::SheetInfo;
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;
 
@@ -70,8 +71,8 @@ pub fn survey(
     Ok(tables)
 }
 
-fn info(span: &SheetSpan) -> SheetInfo {
-    SheetInfo { name: span.name.clone(), cells: span.cells, visible: span.visible }
+fn info(span: &SheetSpan) -> Sheet {
+    Sheet::plain(span.name.clone(), span.cells, span.visible)
 }
 
 /// E107: what Excel wrote before it used containers.
@@ -93,7 +94,7 @@ impl LegacyTable {
         let sheet_label = format!("{label}, sheet \"{}\"", span.name);
         let from = options.header_row.unwrap_or(0);
         let mut rows = Rows::open(spool, span, from).map_err(|e| SourceError::io(label, e))?;
-        let mut packer = Packer::new(None);
+        let mut packer = Packer::default();
         let full = |packer: &Packer| {
             let (rows, bytes) = (packer.page.len(), packer.page.bytes());
             rows > SAMPLE + layout::PREAMBLE || bytes > SAMPLE_BYTES && rows > layout::PREAMBLE
@@ -149,8 +150,7 @@ impl Table for LegacyTable {
         let layout = &self.layout;
         let header = layout.header_row.map_or("none".into(), |row| format!("row {row}"));
         let last = layout.column(layout.headers.len().max(1) - 1);
-        let columns =
-            format!("{} to {}", layout::letters(layout.first_column), layout::letters(last));
+        let columns = format!("{} to {}", letters(layout.first_column), letters(last));
         vec![
             ("sheet".into(), self.span.name.clone()),
             ("header".into(), header),

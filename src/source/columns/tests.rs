@@ -1,0 +1,115 @@
+//! What becomes of cells, by the kind of their column.
+
+use super::*;
+
+fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
+    ReadColumn {
+        name: "c".into(),
+        header: "C".into(),
+        field: 0,
+        kind,
+        role,
+        width: None,
+        max_len: None,
+        nulls: vec!["NULL".into()],
+        key: false,
+        clean: true,
+    }
+}
+
+#[test]
+fn a_column_of_blanks_is_all_null_whatever_its_type() {
+    for kind in [ColumnKind::Text, ColumnKind::BigInt, ColumnKind::Date, ColumnKind::Decimal(2)] {
+        let mut builder = ColumnBuilder::new(&spec(kind, Role::Plain), 4);
+        builder.push_text("").expect("blank fits");
+        builder.push_text(" NULL ").expect("null token fits");
+        let column = builder.finish();
+        assert_eq!((column.len(), column.null_count()), (2, 2), "{kind:?}");
+    }
+}
+
+#[test]
+fn nulls_before_and_after_values_keep_their_rows() {
+    let mut builder = ColumnBuilder::new(&spec(ColumnKind::BigInt, Role::Plain), 4);
+    for text in ["", "5", "", "x", "-7"] {
+        let fits = builder.push_text(text).is_ok();
+        assert_eq!(fits, text != "x");
+    }
+    let column = builder.finish();
+    let values: Vec<_> = column.i64().expect("bigint").iter().collect();
+    assert_eq!(values, [None, Some(5), None, None, Some(-7)]);
+}
+
+#[test]
+fn codes_are_padded_and_ids_never() {
+    let mut code = spec(ColumnKind::Text, Role::Code);
+    code.width = Some(3);
+    let mut builder = ColumnBuilder::new(&code, 2);
+    assert_eq!(builder.push_text("1"), Err(MisfitKind::Padded));
+    assert_eq!(builder.push_cell(Cell::Number(12.0)), Err(MisfitKind::Padded));
+    let column = builder.finish();
+    let values: Vec<_> = column.str().expect("text").iter().collect();
+    assert_eq!(values, [Some("001"), Some("012")]);
+
+    let mut builder = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Id), 2);
+    assert_eq!(builder.push_cell(Cell::Number(474_119_030_010.0)), Ok(()));
+    assert_eq!(builder.push_cell(Cell::Number(4.940_252e16)), Err(MisfitKind::IdInexact));
+    assert_eq!(builder.push_text("4.74119E+11"), Err(MisfitKind::IdScientific));
+    let column = builder.finish();
+    let values: Vec<_> = column.str().expect("text").iter().collect();
+    assert_eq!(values, [Some("474119030010"), None, None]);
+}
+
+#[test]
+fn a_nul_in_text_is_refused_not_stored() {
+    let mut builder = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Plain), 1);
+    assert_eq!(builder.push_text("a\0b"), Err(MisfitKind::Unstorable));
+    assert_eq!(builder.finish().null_count(), 1);
+}
+
+#[test]
+fn padding_is_the_same_as_pushing_nulls() {
+    let kinds = [
+        ColumnKind::Text,
+        ColumnKind::Int,
+        ColumnKind::BigInt,
+        ColumnKind::Double,
+        ColumnKind::Decimal(2),
+        ColumnKind::Bool,
+        ColumnKind::Date,
+    ];
+    for kind in kinds {
+        let cell = match kind {
+            ColumnKind::Bool => Cell::Bool(true),
+            ColumnKind::Date => Cell::Moment(86_400_000_000),
+            _ => Cell::Number(7.0),
+        };
+        let [mut padded, mut pushed] =
+            [(); 2].map(|()| ColumnBuilder::new(&spec(kind, Role::Plain), 2));
+        for at in [0, 3, 4, 9] {
+            padded.pad(at);
+            (pushed.len..at).for_each(|_| pushed.push_null());
+            for builder in [&mut padded, &mut pushed] {
+                builder.push_cell(cell).expect("it fits");
+            }
+        }
+        padded.pad(2);
+        padded.pad(12);
+        (0..2).for_each(|_| pushed.push_null());
+        let (padded, pushed) = (padded.finish(), pushed.finish());
+        assert_eq!((padded.len(), padded.null_count()), (12, 8), "{kind:?}");
+        assert!(padded.equals_missing(&pushed), "{kind:?}");
+    }
+}
+
+#[test]
+fn numbers_too_large_for_a_whole_column_are_told_apart_from_fractions() {
+    for kind in [ColumnKind::Int, ColumnKind::BigInt] {
+        let mut builder = ColumnBuilder::new(&spec(kind, Role::Plain), 4);
+        assert_eq!(builder.push_cell(Cell::Number(0.5)), Err(MisfitKind::Fraction));
+        assert_eq!(builder.push_cell(Cell::Number(1e300)), Err(MisfitKind::Overflow));
+        assert_eq!(builder.push_cell(Cell::Number(-9.3e18)), Err(MisfitKind::Overflow));
+        assert_eq!(builder.push_cell(Cell::Number(-0.0)), Ok(()));
+        assert_eq!(builder.finish().null_count(), 3, "{kind:?}");
+    }
+}

@@ -1,0 +1,181 @@
+//! Nasty XML and its plain twin give the same cells.
+
+use super::*;
+use crate::source::excel::strings::{Loader, Strings};
+use crate::source::excel::styles::Styles;
+
+fn styles() -> Styles {
+    let xml = "<styleSheet><cellXfs><xf numFmtId='0'/><xf numFmtId='14'/><xf numFmtId='46'/>\
+               <xf numFmtId='9'/></cellXfs></styleSheet>";
+    let part = Box::new(std::io::Cursor::new(xml.as_bytes().to_vec()));
+    Styles::read(part, false).expect("sound")
+}
+
+fn strings() -> Strings {
+    let xml = "<sst><si><t>zero</t></si><si><t>one</t></si></sst>";
+    let part = Box::new(std::io::Cursor::new(xml.as_bytes().to_vec()));
+    Loader::new(Some(part), 1 << 20, None).and_then(|mut it| it.load_all()).expect("sound")
+}
+
+/// Cells as `B7=value`, texts in quotes.
+fn try_scan(xml: &str, before: u32) -> Result<Vec<String>, Fault> {
+    let (styles, strings) = (styles(), strings());
+    let mut scanner = Scanner::new(xml.as_bytes(), &styles, before);
+    let mut found = Vec::new();
+    while let Some(row) = scanner.next_row()? {
+        for raw in scanner.cells() {
+            let mut lookup = strings.lookup();
+            let value = match scanner.resolve(raw, &mut lookup)? {
+                Cell::Text(text) => format!("'{text}'"),
+                cell => cell.text().into_owned(),
+            };
+            found.push(format!("{}{}={value}", letters(raw.column), row.number));
+        }
+    }
+    Ok(found)
+}
+
+fn scan(xml: &str) -> Vec<String> {
+    try_scan(xml, 0).expect(xml)
+}
+
+/// The one cell of a row in all the ways that XML allows to write it.
+fn check(cell: &str, expected: &str) {
+    let expected: Vec<_> = [expected].into_iter().filter(|it| !it.is_empty()).collect();
+    let row = format!("<row r=\"7\">{cell}</row>");
+    assert_eq!(scan(&row), expected, "{row}");
+    let prefixed = row.replace('<', "<x:").replace("<x:/", "</x:").replace("<x:![", "<![");
+    assert_eq!(scan(&prefixed), expected, "{prefixed}");
+    let quoted = row.replace('"', "'").replace(" ", "\n ");
+    assert_eq!(scan(&quoted), expected, "{quoted}");
+    let commented = row.replace("><", "><!-- <c r=\"A7\"><v>9</v></c> --><");
+    assert_eq!(scan(&commented), expected, "{commented}");
+    let more = row.replace("<c ", "<c z=\">\" x:r=\"Z1\" ");
+    assert_eq!(scan(&more), expected, "{more}");
+}
+
+#[test]
+fn every_type_of_cell_in_every_form() {
+    let cases = [
+        ("<c r=\"B7\"><v>12</v></c>", "B7=12"),
+        ("<c r=\"B7\" t=\"n\"><v>-0.5</v></c>", "B7=-0.5"),
+        ("<c r=\"B7\"><v>1.5E3</v></c>", "B7=1500"),
+        ("<c r=\"B7\"><v>12345678901234567</v></c>", "B7=12345678901234568"),
+        ("<c r=\"B7\"><f>A1+1</f><v>12</v></c>", "B7=12"),
+        ("<c r=\"B7\"><v>12</v><f>A1+1</f></c>", "B7=12"),
+        ("<c r=\"B7\" s=\"3\"><v>0.25</v></c>", "B7=0.25"),
+        ("<c r=\"B7\" s=\"1\"><v>45943.5</v></c>", "B7=2025-10-13 12:00:00"),
+        ("<c s=\"1\" r=\"B7\"><v>45943</v></c>", "B7=2025-10-13"),
+        ("<c r=\"B7\" s=\"2\"><v>1.5</v></c>", "B7='36:00:00'"),
+        ("<c r=\"B7\" s=\"99\"><v>1.5</v></c>", "B7=1.5"),
+        ("<c r=\"B7\" t=\"s\"><v>1</v></c>", "B7='one'"),
+        ("<c r=\"B7\" t=\"s\"></c>", ""),
+        ("<c r=\"B7\" t=\"str\"><f>x</f><v>a&amp;b</v></c>", "B7='a&b'"),
+        ("<c r=\"B7\" t=\"str\"><v>_x0041_b</v></c>", "B7='Ab'"),
+        ("<c r=\"B7\" t=\"str\"><v></v></c>", ""),
+        ("<c r=\"B7\" t=\"str\"><v><![CDATA[&a>]]></v></c>", "B7='&a>'"),
+        ("<c r=\"B7\" t=\"inlineStr\"><is><t>abc</t></is></c>", "B7='abc'"),
+        ("<c r=\"B7\" t=\"inlineStr\"><is><r><t>a</t></r><r><t>b</t></r></is></c>", "B7='ab'"),
+        ("<c r=\"B7\" t=\"inlineStr\"><is><t>&#65;</t></is><v>5</v></c>", "B7='A'"),
+        ("<c r=\"B7\" t=\"inlineStr\"><v>5</v></c>", ""),
+        ("<c r=\"B7\" t=\"b\"><v>1</v></c>", "B7=TRUE"),
+        ("<c r=\"B7\" t=\"b\"><v>false</v></c>", "B7=FALSE"),
+        ("<c r=\"B7\" t=\"b\"><v>2</v></c>", "B7='2'"),
+        ("<c r=\"B7\" t=\"e\"><v>#SPILL!</v></c>", "B7=#SPILL!"),
+        ("<c r=\"B7\" t=\"d\"><v>2025-10-13</v></c>", "B7=2025-10-13"),
+        ("<c r=\"B7\" t=\"d\"><v>soon</v></c>", "B7='soon'"),
+        ("<c r=\"B7\"><v>abc</v></c>", "B7='abc'"),
+        ("<c r=\"B7\"><v>NaN</v></c>", "B7='NaN'"),
+        ("<c r=\"B7\" t=\"z\"><v>7</v></c>", "B7='7'"),
+        ("<c r=\"B7\"/>", ""),
+        ("<c r=\"B7\"></c>", ""),
+        ("<c r=\"B7\"><v/></c>", ""),
+        ("<c r=\"B7\"><extLst><ext/></extLst><v>5</v></c>", "B7=5"),
+    ];
+    for (cell, expected) in cases {
+        check(cell, expected);
+    }
+    // Blanks count for nothing unless they are preserved.
+    let inline =
+        |t: &str| scan(&format!("<row r=\"7\"><c r=\"B7\" t=\"inlineStr\"><is>{t}</is></c></row>"));
+    assert_eq!(inline("<t> a b </t>"), ["B7='a b'"]);
+    assert_eq!(inline("<t xml:space=\"preserve\"> a b </t>"), ["B7=' a b '"]);
+    assert_eq!(inline("<t>  </t>"), [""; 0]);
+}
+
+#[test]
+fn rows_and_cells_without_numbers_follow_each_other() {
+    let xml = "<row><c><v>1</v></c><c r=\"D1\"><v>2</v></c><c><v>3</v></c></row>\n<row/>\
+               <row r=\"9\"/><row><c r=\"C10\"><v>4</v></c></row>\
+               <row><c r=\"A20\"><v>5</v></c><c><v>6</v></c></row><row><c><v>7</v></c></row>";
+    let expected = ["A1=1", "D1=2", "E1=3", "C10=4", "A20=5", "B20=6", "A21=7"];
+    assert_eq!(scan(xml), expected);
+    let rows = "<row><c><v>1</v></c></row><row/><row>  </row>";
+    assert_eq!(try_scan(rows, 41).expect("sound"), ["A42=1"]);
+    let last = |xml: &str, at| last_row(xml.as_bytes(), at, 41).map_err(|(fault, _)| fault);
+    assert_eq!(last(rows, None).expect("sound"), 44);
+    assert_eq!(last(rows, rows.rfind("<row")).expect("sound"), 44);
+    assert_eq!(last("<row/><row x='1' r='77'/>", Some(6)).expect("sound"), 77);
+    assert_eq!(last("  ", None).expect("sound"), 41);
+}
+
+#[test]
+fn cells_out_of_order_are_put_in_order_and_the_later_twin_counts() {
+    let xml = "<row r=\"3\"><c r=\"C3\"><v>1</v></c><c r=\"A3\"><v>2</v></c><c r=\"C3\"><v>3</v></c>\
+               <c r=\"A3\"/><c r=\"b3\"><v>4</v></c></row>";
+    assert_eq!(scan(xml), ["A3=2", "B3=4", "C3=3"]);
+}
+
+#[test]
+fn what_cannot_be_right_is_a_fault_with_its_row() {
+    let cases = [
+        ("<row r=\"5\"><c r=\"A5\"><v>1</v></c></row><row r=\"5\"/>", "behind row 5"),
+        ("<row r=\"5\"/><row r=\"4\"/>", "row 4 stands behind row 5"),
+        ("<row r=\"1048577\"/>", "sheet ends at"),
+        ("<row r=\"99999999999999999999999\"/>", "sheet ends at"),
+        ("<row r=\"x\"/>", "no cell reference"),
+        ("<row r=\"1\"><c r=\"XFE1\"/></row>", "column 16385"),
+        ("<row r=\"1\"><c r=\"A2\"><v>1</v></c></row>", "A2 stands in row 1"),
+        ("<row r=\"1\"><c r=\"A\"/></row>", "no cell reference"),
+        ("<row r=\"1\"><c r=\"A1\" t=\"s\"><v>2</v></c></row>", "shared string 2"),
+        ("<row r=\"1\"><c r=\"A1\" t=\"s\"><v>-1</v></c></row>", "no shared string"),
+        ("<row r=\"1\"><c r=\"A1\" t=\"str\"><v>&x;</v></c></row>", "&x;"),
+        ("<row r=\"1\"><row r=\"2\"/></row>", "inside another"),
+        ("<row r=\"1\"><c r=\"A1\"><v>1</v></row>", "not closed"),
+        ("<row r=\"1\"><c r=\"A1\"", "ends in the middle"),
+        ("<row r=\"1\"><c r=\"A1\"><v>1", "ends in the middle"),
+        ("<row r=\"1\"><c r=\"A1\"><v>1</v></c>", "ends in the middle"),
+        ("<row r=\"1\"/></sheetData><row r=\"2\"/>", "behind the end"),
+        ("<row r=\"1\"><c r=A1/></row>", "damaged"),
+    ];
+    for (xml, expected) in cases {
+        let fault = try_scan(xml, 0).expect_err(xml).to_string();
+        assert!(fault.contains(expected), "{xml}: {fault}");
+    }
+    let bad = b"<row r=\"1\"><c r=\"A1\" t=\"str\"><v>\xff</v></c></row>";
+    let styles = styles();
+    assert!(matches!(Scanner::new(bad, &styles, 0).next_row(), Err(Fault::Utf8)));
+}
+
+#[test]
+fn the_last_column_of_the_last_row_is_inside() {
+    let xml = "<row r=\"1048576\"><c r=\"XFC1048576\"><v>1</v></c><c><v>2</v></c></row>";
+    assert_eq!(scan(xml), ["XFC1048576=1", "XFD1048576=2"]);
+    let xml = "<row r=\"1\"><c r=\"XFD1\"><v>1</v></c><c><v>2</v></c></row>";
+    assert!(matches!(try_scan(xml, 0), Err(Fault::Outside { .. })));
+}
+
+#[test]
+fn any_cut_and_any_flipped_byte_is_a_result_and_never_a_panic() {
+    let xml = "<row r=\"1\"><c r=\"A1\" s=\"1\" t=\"n\"><v>4.5</v></c><!--x--><c t=\"str\"><f>a</f>\
+               <v>a&amp;b</v></c><c r=\"D1\" t=\"inlineStr\"><is><t>x</t></is></c></row><row/>";
+    for end in 0..xml.len() {
+        let _ = try_scan(&xml[..end], 0);
+        for flip in [b'<', b'>', b'"', b'/', b' ', b'&', b'9', 0] {
+            let mut bytes = xml.as_bytes().to_vec();
+            bytes[end] = flip;
+            let text = String::from_utf8(bytes).expect("ASCII");
+            let _ = try_scan(&text, 0);
+        }
+    }
+}
