@@ -49,8 +49,8 @@ impl SpillWriter {
         Ok(Self { file: io::BufWriter::with_capacity(1 << 18, file), index: Index::default() })
     }
 
-    /// Moves the strings of `arena` to the file.
-    pub fn add(&mut self, arena: &mut Arena) -> io::Result<()> {
+    /// Adds the strings of `arena`.
+    pub fn add(&mut self, arena: &Arena) -> io::Result<()> {
         let mut at = 0;
         let mut start = 0;
         while at < arena.ends.len() {
@@ -62,8 +62,6 @@ impl SpillWriter {
             self.page(offsets, &arena.text.as_bytes()[start..end])?;
             (at, start) = (at + count, end);
         }
-        arena.text.clear();
-        arena.ends.clear();
         Ok(())
     }
 
@@ -79,8 +77,8 @@ impl SpillWriter {
         self.file.write_all(text)
     }
 
-    /// Writes what is left and makes everything readable.
-    pub fn finish(mut self, arena: &mut Arena) -> io::Result<Spill> {
+    /// Adds the last strings and makes everything readable.
+    pub fn finish(mut self, arena: &Arena) -> io::Result<Spill> {
         self.add(arena)?;
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         let shared = (0..SHARED).map(|_| Mutex::new(None)).collect();

@@ -1,8 +1,8 @@
-//! The shared strings of a workbook: one arena of text, or pages in a temporary file.
+//! The shared strings of a workbook: an arena of segments, or pages in a temporary file.
 //!
-//! The part is streamed; nothing is sized by the counts it claims. While the text and its offsets
-//! stay below a limit they are in memory; above it everything goes to a file that is read by
-//! position (`spill.rs`).
+//! The part is streamed; nothing is sized by the counts it claims, and nothing that has grown large
+//! is ever copied to grow further. While the text and its offsets stay below a limit they are in
+//! memory; above it everything goes to a file that is read by position (`spill.rs`).
 
 use super::cut::Cutter;
 use super::fault::Fault;
@@ -21,7 +21,7 @@ pub struct Strings(Store);
 
 #[derive(Debug)]
 enum Store {
-    Memory(Arena),
+    Memory(Segments),
     Spilled(Spill),
 }
 
@@ -42,9 +42,53 @@ impl Arena {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         self.text.get(start..end)
     }
+}
 
-    fn bytes(&self) -> u64 {
-        (self.text.len() + self.ends.len() * size_of::<u32>()) as u64
+/// Strings of a segment.
+const SEGMENT: usize = 4_096;
+
+/// Strings in segments of equal numbers; the last one is still growing.
+#[derive(Debug, Default)]
+struct Segments {
+    full: Vec<Arena>,
+    last: Arena,
+    /// Memory of the full ones.
+    bytes: u64,
+}
+
+impl Segments {
+    #[inline]
+    fn get(&self, index: usize) -> Option<&str> {
+        let segment = self.full.get(index / SEGMENT);
+        let segment = segment.or((index / SEGMENT == self.full.len()).then_some(&self.last));
+        segment?.get(index % SEGMENT)
+    }
+
+    fn len(&self) -> u64 {
+        (self.full.len() * SEGMENT + self.last.ends.len()) as u64
+    }
+
+    /// Ends a string whose text was pushed to the last segment.
+    fn end_string(&mut self) -> Result<(), Fault> {
+        let message = || Fault::TooLarge("4,096 shared strings are larger than 4 GiB".into());
+        let Arena { text, ends } = &mut self.last;
+        ends.push(u32::try_from(text.len()).map_err(|_| message())?);
+        if ends.len() == SEGMENT {
+            // Copies of just the right size; the buffers are used for the next segment.
+            self.full.push(Arena { text: text.as_str().to_owned(), ends: ends.clone() });
+            self.bytes += (text.len() + SEGMENT * size_of::<u32>()) as u64;
+            text.clear();
+            ends.clear();
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self, writer: &mut SpillWriter) -> Result<(), Fault> {
+        self.bytes = 0;
+        for segment in self.full.drain(..) {
+            writer.add(&segment)?;
+        }
+        Ok(())
     }
 }
 
@@ -52,7 +96,7 @@ impl Strings {
     /// Look-ups for one thread.
     pub fn lookup(&self) -> Lookup<'_> {
         match &self.0 {
-            Store::Memory(arena) => Lookup(Kind::Memory(arena)),
+            Store::Memory(segments) => Lookup(Kind::Memory(segments)),
             Store::Spilled(spill) => Lookup(Kind::Spilled(spill.pages())),
         }
     }
@@ -62,7 +106,7 @@ impl Strings {
 pub struct Lookup<'a>(Kind<'a>);
 
 enum Kind<'a> {
-    Memory(&'a Arena),
+    Memory(&'a Segments),
     Spilled(Pages<'a>),
 }
 
@@ -71,8 +115,8 @@ impl Lookup<'_> {
     #[inline(always)]
     pub fn get(&mut self, index: u64) -> Result<&str, Box<Fault>> {
         match &mut self.0 {
-            Kind::Memory(arena) => {
-                let found = usize::try_from(index).ok().and_then(|index| arena.get(index));
+            Kind::Memory(segments) => {
+                let found = usize::try_from(index).ok().and_then(|index| segments.get(index));
                 found.ok_or_else(|| missing(index))
             }
             Kind::Spilled(pages) => pages.get(index),
@@ -88,7 +132,7 @@ fn missing(index: u64) -> Box<Fault> {
 /// Reads the strings of a part, all or as many as are needed.
 pub struct Loader {
     cutter: Option<Cutter>,
-    arena: Arena,
+    segments: Segments,
     in_memory: u64,
     temp_dir: Option<PathBuf>,
     /// All strings, once they were too many to be held here.
@@ -108,9 +152,8 @@ impl Loader {
         };
         Ok(Self {
             cutter,
-            arena: Arena::default(),
-            // Offsets have 32 bits.
-            in_memory: in_memory.min(u64::from(u32::MAX) / 2),
+            segments: Segments::default(),
+            in_memory,
             temp_dir: temp_dir.map(Path::to_owned),
             complete: None,
         })
@@ -118,11 +161,11 @@ impl Loader {
 
     /// Reads on until the string with this number is there, if the part has it.
     pub fn load_to(&mut self, index: u64) -> Result<(), Fault> {
-        while self.complete.is_none() && self.arena.ends.len() as u64 <= index {
+        while self.complete.is_none() && self.segments.len() <= index {
             if !self.load_block()? {
                 break;
             }
-            if self.arena.bytes() > self.in_memory {
+            if self.segments.bytes > self.in_memory {
                 self.complete = Some(self.load_all()?);
             }
         }
@@ -133,7 +176,7 @@ impl Loader {
     pub fn lookup(&self) -> Lookup<'_> {
         match &self.complete {
             Some(strings) => strings.lookup(),
-            None => Lookup(Kind::Memory(&self.arena)),
+            None => Lookup(Kind::Memory(&self.segments)),
         }
     }
 
@@ -141,22 +184,21 @@ impl Loader {
     pub fn load_all(&mut self) -> Result<Strings, Fault> {
         let mut spill: Option<SpillWriter> = None;
         while self.load_block()? {
-            if self.arena.bytes() > self.in_memory || spill.is_some() {
+            if self.segments.bytes > self.in_memory || spill.is_some() {
                 let writer = match spill.take() {
                     Some(writer) => writer,
                     None => SpillWriter::new(self.temp_dir.as_deref())?,
                 };
-                spill.insert(writer).add(&mut self.arena)?;
+                self.segments.spill(spill.insert(writer))?;
             }
         }
-        let mut arena = std::mem::take(&mut self.arena);
+        let mut segments = std::mem::take(&mut self.segments);
         Ok(Strings(match spill {
-            Some(writer) => Store::Spilled(writer.finish(&mut arena)?),
-            None => {
-                arena.text.shrink_to_fit();
-                arena.ends.shrink_to_fit();
-                Store::Memory(arena)
+            Some(mut writer) => {
+                segments.spill(&mut writer)?;
+                Store::Spilled(writer.finish(&segments.last)?)
             }
+            None => Store::Memory(segments),
         }))
     }
 
@@ -164,7 +206,7 @@ impl Loader {
         let Some(cutter) = &mut self.cutter else { return Ok(false) };
         match cutter.next(BLOCK)? {
             Some(items) => {
-                add_items(&items.bytes, &mut self.arena)?;
+                add_items(&items.bytes, &mut self.segments)?;
                 Ok(true)
             }
             None => {
@@ -175,33 +217,26 @@ impl Loader {
     }
 }
 
-fn add_items(bytes: &[u8], arena: &mut Arena) -> Result<(), Fault> {
+fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
     let valid = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
     let mut cursor = Cursor::new(bytes, 0);
     loop {
         while let Some((text, length)) = plain_item(valid, cursor.at) {
-            arena.text.push_str(text);
-            push_end(arena)?;
+            segments.last.text.push_str(text);
+            segments.end_string()?;
             cursor.at += length;
         }
         match cursor.next()? {
             None => return Ok(()),
             Some(Token::Open(tag)) if tag.name == b"si" => {
                 if !tag.empty {
-                    text::append_item(&mut cursor, b"si", &mut arena.text)?;
+                    text::append_item(&mut cursor, b"si", &mut segments.last.text)?;
                 }
-                push_end(arena)?;
+                segments.end_string()?;
             }
             Some(_) => {}
         }
     }
-}
-
-fn push_end(arena: &mut Arena) -> Result<(), Fault> {
-    let end = u32::try_from(arena.text.len());
-    let message = || Fault::TooLarge("the shared strings are larger than 4 GiB".into());
-    arena.ends.push(end.map_err(|_| message())?);
-    Ok(())
 }
 
 /// `<si><t>text</t></si>`, as nearly all of them are: the text, and the length of the whole.
@@ -291,7 +326,7 @@ mod tests {
         let items = vec!["<t>some text of some length</t>"; 200_000];
         let mut loader = Loader::new(Some(part(&items)), 64 << 20, None).expect("sound");
         loader.load_to(3).expect("sound");
-        assert!(loader.arena.ends.len() < 50_000, "{}", loader.arena.ends.len());
+        assert!(loader.segments.len() < 50_000, "{}", loader.segments.len());
         assert_eq!(loader.lookup().get(3).expect("there"), "some text of some length");
         loader.load_to(1 << 40).expect("sound");
         assert!(loader.lookup().get(199_999).is_ok() && loader.lookup().get(200_000).is_err());
