@@ -17,7 +17,9 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 roll=NAL16P202501.csv
 "$built/examples/roll" nal --rows "$rows" --out "$roll" >&2
-cat "$roll" >/dev/null
+book=NAL16P202501.xlsx book_rows=$((rows < 200000 ? rows : 200000))
+"$built/examples/roll" nal --rows "$book_rows" --format xlsx --out "$book" >&2
+cat "$roll" "$book" >/dev/null
 
 cat >peer.py <<'PY'
 import duckdb, os, sys
@@ -43,10 +45,12 @@ print(f"{wall:.2f} {use.ru_utime + use.ru_stime:.2f} {use.ru_maxrss / 1024:.0f}"
 PY
 }
 
-names="agents bare check"
+names="agents bare check book read_book"
 agents() { timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 bare() { ETL_AGENTS=transform timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 check() { timed "$built/etl" check "$roll" --progress none; }
+book() { timed "$built/etl" ingest "$book" --to duckdb:ours.duckdb --progress none; }
+read_book() { timed "$built/etl" check "$book" --progress none; }
 best() { timed python3 peer.py best "$roll"; }
 plain() { timed python3 peer.py default "$roll"; }
 if python3 -c 'import duckdb' 2>/dev/null; then
@@ -70,6 +74,8 @@ title() {
     agents) echo "etl ingest, all agents" ;;
     bare) echo "etl ingest, agents = transform (types checked)" ;;
     check) echo "etl check (everything but the load)" ;;
+    book) echo "etl ingest, all agents, a workbook of $book_rows rows" ;;
+    read_book) echo "etl check of that workbook" ;;
     best) echo "DuckDB read_csv, CREATE TABLE AS, best settings" ;;
     plain) echo "DuckDB read_csv, CREATE TABLE AS, defaults" ;;
     esac

@@ -470,7 +470,7 @@ fn huge(value: i128) -> duckdb_hugeint {
 #[unsafe(no_mangle)]
 #[used]
 static duckdb_je_malloc_conf_2_conf_harder: AllocatorSettings =
-    AllocatorSettings(c"narenas:2,dirty_decay_ms:100,muzzy_decay_ms:0".as_ptr());
+    AllocatorSettings(c"narenas:2,dirty_decay_ms:500,muzzy_decay_ms:0".as_ptr());
 
 #[cfg(target_os = "linux")]
 #[repr(transparent)]
