@@ -89,6 +89,8 @@ echo "|---|---|---|---|---|"
 base=$([ -f best.figures ] && middle best 1 || echo "")
 for name in $names; do
     wall=$(middle "$name" 1)
-    ratio=$([ -n "$base" ] && awk -v a="$wall" -v b="$base" 'BEGIN { printf "%.2f", a / b }' || echo "-")
+    # Another file than the peer's has no ratio.
+    case $name in *book) base_of= ;; *) base_of=$base ;; esac
+    ratio=$([ -n "$base_of" ] && awk -v a="$wall" -v b="$base_of" 'BEGIN { printf "%.2f", a / b }' || echo "-")
     echo "| $(title "$name") | $wall | $(middle "$name" 2) | $(middle "$name" 3) | $ratio |"
 done
