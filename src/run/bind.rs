@@ -26,7 +26,7 @@ pub(super) fn bind_roll(
     let kind = &pack.kinds[at];
     let binding = bind(kind, table.headers(), settled.year);
     if !binding.missing_required.is_empty() {
-        return Err(missing_required(&origin, kind, &binding));
+        return Err(missing_required(&origin, kind, &binding, table.headers()));
     }
     warn_columns(&binding, table.headers(), &mut warnings);
     let schema = roll_schema(kind, &binding, table.headers(), request);
@@ -67,7 +67,12 @@ pub(super) fn bind(kind: &Kind, headers: &[String], year: Option<u16>) -> Bindin
     if kind.headerless { kind.bind_positions(headers.len()) } else { kind.bind(headers, year) }
 }
 
-fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError {
+fn missing_required(
+    origin: &Origin,
+    kind: &Kind,
+    binding: &Binding,
+    headers: &[String],
+) -> RunError {
     let missing: Vec<_> = binding.missing_required.iter().map(|name| name.to_uppercase()).collect();
     let message = format!(
         "{}: a file of kind {} must have {}",
@@ -78,6 +83,13 @@ fn missing_required(origin: &Origin, kind: &Kind, binding: &Binding) -> RunError
     let mut error = RunError::new(RunErrorKind::Input, message).with_code("E204");
     for (header, meant) in &binding.near {
         error = error.with_hint(format!("did you mean {meant} by \"{header}\"?"));
+    }
+    if binding.near.is_empty() && !binding.unknown.is_empty() {
+        let unknown: Vec<_> = binding.unknown.iter().map(|at| headers[*at].as_str()).collect();
+        error = error.with_hint(format!(
+            "if it has another name here, rename it in the header; unknown names are {}",
+            shortened(&unknown)
+        ));
     }
     error.with_hint("--type generic loads the file as a plain table")
 }

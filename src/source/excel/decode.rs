@@ -312,7 +312,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-fn stray_problem(column: u16, cell: Cell<'_>, layout: &Layout) -> Problem {
+pub(in crate::source) fn stray_problem(column: u16, cell: Cell<'_>, layout: &Layout) -> Problem {
     let last = letters(layout.column(layout.headers.len().max(1) - 1));
     let first = letters(layout.first_column);
     let message = format!("column {} has a value but no header", letters(column));
@@ -324,7 +324,7 @@ fn stray_problem(column: u16, cell: Cell<'_>, layout: &Layout) -> Problem {
 
 /// Rows that repeat the header (sheets pasted together) are no records; they are told with the record
 /// behind them.
-fn repeated_notes(repeated: &[(u32, u32)], records: usize) -> Notes {
+pub(in crate::source) fn repeated_notes(repeated: &[(u32, u32)], records: usize) -> Notes {
     let mut notes = Notes::default();
     let last = records.saturating_sub(1) as u32;
     for (record, row) in repeated {

@@ -23,7 +23,7 @@ mod buffer;
 pub(in crate::source) mod cells;
 mod container;
 mod cut;
-mod decode;
+pub(in crate::source) mod decode;
 mod encoding;
 mod fault;
 mod head;

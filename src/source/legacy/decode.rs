@@ -1,11 +1,10 @@
 //! A page of cells → typed columns, with the page kept for what must be refused.
 
-use crate::chunk::{
-    Code, Mark, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject, Severity,
-};
+use crate::chunk::{Mark, Misfit, Place, Problem, RawRows, ReadSchema, Reject};
 use crate::source::cell::Cell;
 use crate::source::columns::ColumnBuilder;
 use crate::source::excel::cells::letters;
+use crate::source::excel::decode::{repeated_notes, stray_problem};
 use crate::source::excel::layout::Layout;
 use crate::source::excel::page::Page;
 use crate::source::extra::ExtraBuilder;
@@ -16,8 +15,8 @@ use std::sync::Arc;
 /// Cells not yet typed.
 pub(super) struct PageBlock {
     pub page: Page,
-    /// Rows that repeat the header; they are no records.
-    pub repeated: Vec<u32>,
+    /// Rows that repeat the header, each with the record behind it; they are no records.
+    pub repeated: Vec<(u32, u32)>,
     pub layout: Arc<Layout>,
     pub schema: Arc<ReadSchema>,
     pub label: String,
@@ -97,7 +96,7 @@ impl Undecoded for PageBlock {
             SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
                 .with_hint("two columns have one name")
         })?;
-        let notes = repeated(&self.page, &self.repeated);
+        let notes = repeated_notes(&self.repeated, self.page.len());
         let raw = Arc::new(PageRows { page: self.page, layout: self.layout });
         let rejects = broken
             .into_iter()
@@ -173,35 +172,4 @@ impl<'a> Decoder<'a> {
             extra.end_record();
         }
     }
-}
-
-fn stray_problem(column: u16, cell: Cell<'_>, layout: &Layout) -> Problem {
-    let last = letters(layout.column(layout.headers.len().max(1) - 1));
-    let first = letters(layout.first_column);
-    let message = format!("column {} has a value but no header", letters(column));
-    Problem::new(Code::E202, message)
-        .with_value(&cell.text())
-        .with_expected(format!("values in the columns {first} to {last} only"))
-        .with_hint("name the column in the header row, or clear the cell")
-}
-
-/// Rows that repeat the header (sheets pasted together) are no records; they are told with the record
-/// behind them.
-fn repeated(page: &Page, rows: &[u32]) -> Notes {
-    let mut notes = Notes::default();
-    let mut record = 0;
-    for row in rows {
-        while record + 1 < page.len() && page.number(record) < *row {
-            record += 1;
-        }
-        let key =
-            NoteKey { code: Code::E202, rule: "repeated_header".into(), column: String::new() };
-        let message = || "the header is repeated among the rows; these rows are not loaded".into();
-        notes.add_at(record as u32, key, Severity::Info, message, || crate::chunk::Example {
-            place: Place { row: u64::from(*row), byte: None },
-            cell: None,
-            value: None,
-        });
-    }
-    notes
 }

@@ -77,8 +77,8 @@ pub struct SheetSource {
     layout: Arc<Layout>,
     label: String,
     packer: Packer,
-    /// Rows of the page that repeat the header.
-    repeated: Vec<u32>,
+    /// Rows that repeat the header, each with the record of the page behind it.
+    repeated: Vec<(u32, u32)>,
     ended: bool,
 }
 
@@ -110,7 +110,7 @@ impl SheetSource {
         if let (true, Some(last)) = (packed, page.len().checked_sub(1)) {
             let same = |column, header: &str| page.at(last, column).text().trim() == header;
             if self.layout.is_header(same) {
-                self.repeated.push(page.number(last));
+                self.repeated.push((last as u32, page.number(last)));
                 self.packer.drop_last();
             }
         }
