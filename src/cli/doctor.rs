@@ -163,9 +163,8 @@ fn memory(settings: &Settings, context: &Context) -> Result<Finding, CliError> {
 }
 
 fn disks(settings: &Settings, target: &TargetUrl) -> Vec<Finding> {
-    let TargetUrl::Duckdb(path) = target;
-    let beside = existing(path);
-    let mut findings = vec![disk("disk of target", &beside)];
+    let file = target.file().map(|path| disk("disk of target", &existing(path)));
+    let mut findings: Vec<_> = file.into_iter().collect();
     if let Some(temp) = &settings.temp_dir {
         findings.push(disk("disk of temp", &existing(&temp.value)));
     }

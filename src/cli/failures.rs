@@ -8,7 +8,6 @@ use super::{exit, output};
 use crate::config::{Partial, Settings};
 use crate::load::dead_letter::{FailedFile, Record};
 use crate::run::RunError;
-use crate::run::TargetUrl;
 use crate::run::failures::{self, SheetKind};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::{Path, PathBuf};
@@ -136,9 +135,7 @@ fn folder(settings: &Settings, context: &Context) -> Result<PathBuf, CliError> {
     if let Some(failed) = &settings.failed {
         return Ok(failed.value.clone());
     }
-    let TargetUrl::Duckdb(path) = settings.target(&context.env)?;
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    Ok(parent.unwrap_or(Path::new(".")).to_owned())
+    Ok(settings.target(&context.env)?.folder().to_owned())
 }
 
 fn as_json(files: &[FailedFile]) -> Vec<serde_json::Value> {

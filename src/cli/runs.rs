@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::summary::{Style, render};
 use super::text::{Align, Paint, count, safe, table};
 use super::{exit, output};
-use crate::load::duckdb::RunRow;
+use crate::load::ledger::RunRow;
 use crate::run::{TargetUrl, history};
 use clap::{Args, Subcommand};
 

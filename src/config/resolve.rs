@@ -5,7 +5,7 @@ use super::error::ConfigError;
 use super::settings::{Origin, Partial, Settings, Sourced};
 use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, Value};
 use super::{defaults, file};
-use crate::run::{ErrorBudget, Limits, Request, TargetUrl};
+use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;
 use crate::source::legacy::ReaderProgram;
 use std::collections::BTreeMap;
@@ -239,6 +239,7 @@ impl Settings {
                 warn_rate: value(&self.warn_error_rate).map_or(1.0, |rate| rate.0),
                 on_abort: value(&self.on_abort).unwrap_or_default(),
             },
+            changes: Changes::default(),
             failed_dir: value(&self.failed),
             fresh: call.fresh,
             limit: call.limit,

@@ -6,23 +6,32 @@
 //! of which one writer commits in one transaction together with the ledger entry that names its
 //! range of the source, after the dead letters of that range are on disk. Only the ledger inside the
 //! target says what is loaded; everything else is derived from it.
+//!
+//! What a database must be able to do stands in [`target`]; [`TargetUrl`] is the one place that knows
+//! which there are.
 
 pub mod dead_letter;
-pub mod duckdb;
+mod duckdb;
 pub mod encode;
 mod error;
 pub mod gate;
 mod keys;
+pub mod ledger;
 pub mod lookup;
 mod replayed;
+pub mod table;
+pub mod target;
 mod telling;
 mod threaded;
+mod url;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
 pub use replayed::Replayed;
+pub use target::{Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
+pub use url::TargetUrl;
 
 use crate::chunk::{Mark, Notes, Permit, Tally};
 use dead_letter::Record;
@@ -106,5 +115,19 @@ pub trait Writer: Send {
     /// Waits until everything sealed is durable. A group that was not sealed leaves no trace.
     fn close(&mut self) -> Result<(), LoadError> {
         Ok(())
+    }
+}
+
+impl<W: Writer + ?Sized> Writer for Box<W> {
+    fn write(&mut self, piece: Piece) -> Result<(), LoadError> {
+        (**self).write(piece)
+    }
+
+    fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
+        (**self).seal(seal)
+    }
+
+    fn close(&mut self) -> Result<(), LoadError> {
+        (**self).close()
     }
 }

@@ -5,7 +5,7 @@ use super::prepare::Prepared;
 use super::request::{Mode, Request};
 use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
-use crate::load::duckdb::{TableSpec, TargetColumn, Texts};
+use crate::load::table::{TableSpec, TargetColumn, Texts};
 use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
 use crate::source::Table;
 use std::sync::Arc;

@@ -13,7 +13,6 @@ use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{
     Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive,
 };
-use crate::load::duckdb::ROW_GROUP;
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Writer};
@@ -22,6 +21,9 @@ use crate::stage::{Engine, StageSpec};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+
+/// Rows after which the account of a check is put down.
+const GROUP_ROWS: u64 = 122_880;
 
 /// Checks the request's inputs without a target.
 pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
@@ -183,7 +185,7 @@ impl Checker<'_> {
             headers: input.schema.headers.clone(),
             config: String::new(),
             rank: input.rank(),
-            group_rows: ROW_GROUP,
+            group_rows: GROUP_ROWS,
             committed: Vec::new(),
             start: Mark::default(),
             before: Tally::default(),

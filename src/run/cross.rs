@@ -11,9 +11,10 @@ use super::prepare::Prepared;
 use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
 use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity};
-use crate::duck::{Connection, Value, quote};
-use crate::load::LoadError;
-use crate::load::duckdb::insert_findings;
+use crate::duck::{Value, quote};
+use crate::load::ledger::insert_findings;
+use crate::load::target::transaction;
+use crate::load::{Link, LoadError};
 use crate::pack::{Check, Pack, Rule};
 use crate::stage::substitute;
 
@@ -26,7 +27,7 @@ pub fn check(
     inputs: &[Prepared],
     summaries: &mut [InputSummary],
 ) -> Result<(), RunError> {
-    let con = session.target.connect()?;
+    let con = session.con();
     for (input, summary) in inputs.iter().zip(summaries) {
         let Some(kind) = input.kind(session.pack) else { continue };
         if summary.already_loaded_by.is_some() {
@@ -35,14 +36,14 @@ pub fn check(
         let mut notes = Notes::default();
         for rule in session.pack.rules_for(&kind.id) {
             if let Some(severity) = severity(rule, session.request)? {
-                ask(&con, session.pack, input, rule, severity.min(Severity::Warning), &mut notes)?;
+                ask(con, session.pack, input, rule, severity.min(Severity::Warning), &mut notes)?;
             }
         }
         if notes.is_empty() {
             continue;
         }
-        if let Some(number) = number_of(&con, &session.run, input)? {
-            con.transaction(|con| insert_findings(con, &session.run, number, RANGE, &notes))?;
+        if let Some(number) = number_of(con, &session.run, input)? {
+            transaction(con, |con| insert_findings(con, &session.run, number, RANGE, &notes))?;
         }
         summary.problems.extend(from_notes(&notes));
         sort(&mut summary.problems);
@@ -51,7 +52,7 @@ pub fn check(
 }
 
 /// The input's number in the ledger.
-fn number_of(con: &Connection, run: &str, input: &Prepared) -> Result<Option<u32>, LoadError> {
+fn number_of(con: &dyn Link, run: &str, input: &Prepared) -> Result<Option<u32>, LoadError> {
     let rows = con.query(
         "SELECT max(input) FROM etl.inputs WHERE run = ? AND fingerprint = ? AND \"table\" = ? \
          AND sheet IS NOT DISTINCT FROM ?",
@@ -66,7 +67,7 @@ fn number_of(con: &Connection, run: &str, input: &Prepared) -> Result<Option<u32
 }
 
 fn ask(
-    con: &Connection,
+    con: &dyn Link,
     pack: &Pack,
     input: &Prepared,
     rule: &Rule,
@@ -94,7 +95,7 @@ fn ask(
 
 /// The query with the names of the tables; `None` where one of them is not there.
 fn bound(
-    con: &Connection,
+    con: &dyn Link,
     pack: &Pack,
     input: &Prepared,
     sql: &str,
@@ -104,22 +105,17 @@ fn bound(
     for kind in needs.iter().filter_map(|id| pack.kind(id)) {
         let own = input.kind(pack).is_some_and(|own| own.id == kind.id);
         let table = if own { &input.spec.name } else { &kind.table };
-        let there = con.query(
-            "SELECT count(*) FROM duckdb_tables() WHERE NOT internal AND schema_name = 'main' \
-             AND table_name = ?",
-            &[Value::from(table.as_str())],
-        )?;
-        if there.scalar().and_then(Value::as_int) != Some(1) {
+        if con.columns(table)?.is_empty() {
             return Ok(None);
         }
-        sql = sql.replace(&format!("{{{}}}", kind.table), &quote(table));
+        sql = sql.replace(&format!("{{{}}}", kind.table), &con.table(table));
     }
     Ok(Some(sql))
 }
 
 /// The first rows that fail, by their place in the files.
-fn examples(con: &Connection, input: &Prepared, sql: &str) -> Result<Vec<Example>, LoadError> {
-    let table = quote(&input.spec.name);
+fn examples(con: &dyn Link, input: &Prepared, sql: &str) -> Result<Vec<Example>, LoadError> {
+    let table = con.table(&input.spec.name);
     let key: Vec<_> = input.spec.key.iter().map(|name| quote(name)).collect();
     let found = con.query(&format!("SELECT * FROM ({sql}) AS found LIMIT 0"), &[])?;
     let named: Vec<&String> = found
@@ -140,7 +136,7 @@ fn examples(con: &Connection, input: &Prepared, sql: &str) -> Result<Vec<Example
     let rows = con.query(
         &format!(
             "SELECT t._etl_row, concat_ws(', ', {}) AS words FROM ({sql}) AS found \
-             JOIN {table} AS t ON {} ORDER BY ALL LIMIT {}",
+             JOIN {table} AS t ON {} ORDER BY 1, 2 LIMIT {}",
             words.join(", "),
             joined.join(" AND "),
             Note::EXAMPLES

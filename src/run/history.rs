@@ -3,27 +3,25 @@
 use super::error::{RunError, RunErrorKind};
 use super::memory;
 use super::problems::read_problems;
-use super::request::{Mode, TargetUrl};
+use super::request::Mode;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
-use crate::duck::{Connection, ResultColumn, Value};
-use crate::load::LoadError;
-pub use crate::load::duckdb::RunRow;
-use crate::load::duckdb::{DuckTarget, Ledger, PastInput, has_ledger};
-use serde::Serialize;
-use std::ops::ControlFlow;
-use std::path::Path;
+pub use crate::load::ledger::RunRow;
+use crate::load::ledger::{Ledger, PastInput, has_ledger};
+pub use crate::load::target::EachRows;
+use crate::load::target::TargetState;
+use crate::load::{Link, TargetUrl};
 
 /// Memory for questions to the ledger, in bytes.
-const MEMORY: u64 = 256 << 20;
+const MEMORY: u64 = 64 << 20;
 
 /// All runs of a target, newest first.
 pub fn list(target: &TargetUrl) -> Result<Vec<RunRow>, RunError> {
-    let con = open(target, MEMORY)?.connect()?;
-    if !has_ledger(&con)? {
+    let con = target.look_there(MEMORY)?.link()?;
+    if !has_ledger(&*con)? {
         return Ok(Vec::new());
     }
-    Ok(Ledger::new(&con).runs()?)
+    Ok(Ledger::new(&*con).runs()?)
 }
 
 /// One run, as its ledger tells it; `latest` is the newest.
@@ -37,16 +35,16 @@ pub fn show(target: &TargetUrl, run: &str) -> Result<Summary, RunError> {
         return Err(RunError::new(RunErrorKind::Usage, format!("{target} has no run {run}"))
             .with_hint("`etl runs list` shows the runs"));
     };
-    let con = open(target, MEMORY)?.connect()?;
+    let con = target.look_there(MEMORY)?.link()?;
     // A finished run has left its summary; one that did not finish is told from the ledger.
-    let stored = Ledger::new(&con).summary(&row.run)?;
+    let stored = Ledger::new(&*con).summary(&row.run)?;
     match stored.as_deref().map(serde_json::from_str) {
         Some(Ok(summary)) => Ok(summary),
-        _ => summary_of(&con, row, target),
+        _ => summary_of(&*con, row, target),
     }
 }
 
-fn summary_of(con: &Connection, row: &RunRow, target: &TargetUrl) -> Result<Summary, RunError> {
+fn summary_of(con: &dyn Link, row: &RunRow, target: &TargetUrl) -> Result<Summary, RunError> {
     let past = Ledger::new(con).inputs(&row.run)?;
     let inputs = past.iter().map(|past| input_summary(con, &row.run, past));
     let inputs: Vec<_> = inputs.collect::<Result<_, _>>()?;
@@ -65,7 +63,7 @@ fn summary_of(con: &Connection, row: &RunRow, target: &TargetUrl) -> Result<Summ
     })
 }
 
-fn input_summary(con: &Connection, run: &str, past: &PastInput) -> Result<InputSummary, RunError> {
+fn input_summary(con: &dyn Link, run: &str, past: &PastInput) -> Result<InputSummary, RunError> {
     let label = match &past.sheet {
         Some(sheet) => format!("{}, sheet \"{sheet}\"", past.path),
         None => past.path.clone(),
@@ -92,9 +90,6 @@ fn input_summary(con: &Connection, run: &str, past: &PastInput) -> Result<InputS
     })
 }
 
-/// Takes rows of an answer with their columns; may stop the query.
-pub type EachRows<'a> = &'a mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>;
-
 /// Answers a question from the target, in bounded memory. `each` gets the columns and some rows, at
 /// least once, and may stop the query.
 pub fn sql(
@@ -103,60 +98,22 @@ pub fn sql(
     memory: u64,
     each: EachRows<'_>,
 ) -> Result<(), RunError> {
-    let con = open(target, memory)?.connect()?;
-    con.query_each(question, &[], |columns, rows| each(columns, rows)).map_err(|error| {
+    let share = memory.saturating_sub(memory::FIXED).max(64 << 20);
+    let con = target.look_there(share)?.link()?;
+    con.query_each(question, &[], each).map_err(|error| {
         RunError::new(RunErrorKind::Usage, error.message.trim().to_owned())
-            .with_hint("the dialect is DuckDB's; `SHOW TABLES` lists what there is")
+            .with_hint(target.dialect())
     })?;
     Ok(())
 }
 
-/// What `etl doctor` wants to know about a target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TargetState {
-    /// Whether there is anything yet.
-    pub exists: bool,
-    /// Bytes on disk.
-    pub bytes: u64,
-    /// Whether it has a ledger.
-    pub ledger: bool,
-    /// Unfinished runs.
-    pub unfinished: Vec<String>,
-}
-
 /// Looks at a target without changing it. An error says who holds it, or why it cannot be opened.
 pub fn target_state(target: &TargetUrl) -> Result<TargetState, RunError> {
-    let TargetUrl::Duckdb(path) = target;
-    let Ok(meta) = path.metadata() else {
-        return Ok(TargetState { exists: false, bytes: 0, ledger: false, unfinished: Vec::new() });
-    };
-    let con = open(target, MEMORY)?.connect()?;
-    let ledger = has_ledger(&con)?;
-    let unfinished = if ledger { Ledger::new(&con).unfinished_runs()? } else { Vec::new() };
-    Ok(TargetState { exists: true, bytes: meta.len(), ledger, unfinished })
+    Ok(target.state(MEMORY)?)
 }
 
 /// Name and version of a pack.
 pub fn pack_version(name: &str) -> Result<String, RunError> {
     let pack = super::ingest::load_pack(name)?;
     Ok(format!("{} {}", pack.name, pack.version))
-}
-
-/// Opens an existing target for questions.
-pub(super) fn open(target: &TargetUrl, memory: u64) -> Result<DuckTarget, RunError> {
-    let TargetUrl::Duckdb(path) = target;
-    if !path.exists() {
-        return Err(missing(path));
-    }
-    let share = memory.saturating_sub(memory::FIXED).max(64 << 20);
-    DuckTarget::read_only(path, share).map_err(|error: LoadError| {
-        let mut error = RunError::from(error);
-        error.message = format!("{}: {}", path.display(), error.message);
-        error
-    })
-}
-
-fn missing(path: &Path) -> RunError {
-    RunError::new(RunErrorKind::Target, format!("{}: there is no such database", path.display()))
-        .with_hint("load something first: etl ingest FILE --to duckdb:PATH")
 }

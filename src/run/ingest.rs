@@ -5,15 +5,16 @@ use super::error::{RunError, RunErrorKind};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
-use super::request::{Request, TargetUrl};
+use super::request::Request;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
-use crate::duck::Connection;
+use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
 use crate::load::dead_letter;
-use crate::load::duckdb::{
-    DuckTarget, Finish, InputKey, Ledger, State, Strategy, TableSpec, replays,
-};
+use crate::load::ledger::{Finish, InputKey, Ledger, State, replays};
+use crate::load::table::{Strategy, TableSpec};
+use crate::load::target::Opening;
+use crate::load::{Link, Target};
 use crate::pack::Pack;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -64,7 +65,9 @@ pub struct Session<'a> {
     /// The flag.
     pub stop: &'a Stop,
     /// The target.
-    pub target: DuckTarget,
+    pub target: Box<dyn Target>,
+    /// The connection for the ledger.
+    link: Box<dyn Link>,
     /// Division of memory.
     pub shares: memory::Shares,
     /// SQL engine of the agents.
@@ -89,16 +92,16 @@ impl<'a> Session<'a> {
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
         let shares = memory::shares(request.limits.memory, request.limits.writers);
-        let TargetUrl::Duckdb(path) = &request.target;
-        let temp = request.limits.temp_dir.as_deref();
-        let target = DuckTarget::open(path, shares.target, temp)
-            .map_err(|error| at_target(error.into(), path))?;
+        let temp_dir = request.limits.temp_dir.clone();
+        let target = request.target.open(&Opening { memory: shares.target, temp_dir })?;
+        let link = target.link()?;
         let session = Self {
             request,
             pack,
             observer,
             stop,
             target,
+            link,
             shares,
             engine: agents::engine(pack)?,
             run: ulid::Ulid::generate().to_string(),
@@ -110,15 +113,21 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
+    /// The connection for the ledger.
+    pub fn con(&self) -> &dyn Link {
+        &*self.link
+    }
+
     /// Ends replays that were stopped with what they have committed. Each of their records stands
     /// for itself, so nothing depends on the rest, which the next replay takes up; and whatever is
     /// loaded now must not come between a count of rows and its check.
     fn close_stopped_replays(&self) -> Result<(), RunError> {
-        let con = self.target.connect()?;
-        for stopped in replays::stopped(&con)? {
+        let con = self.con();
+        for stopped in replays::stopped(con)? {
             let row = &stopped.row;
+            self.target.hold(&stopped.table)?;
             if let Some(file) = &row.failed_file {
-                let committed = Ledger::new(&con).range_ids(&row.run)?;
+                let committed = Ledger::new(con).range_ids(&row.run)?;
                 dead_letter::recover(Path::new(file), |range| committed.contains(range))?;
             }
             let kind = self.pack.kind(&stopped.kind);
@@ -134,8 +143,8 @@ impl<'a> Session<'a> {
                 scope: Vec::new(),
             };
             let release = stopped.release.clone();
-            Finish { con: &con, spec: &spec, input: row, release }.close()?;
-            Ledger::new(&con).end_run(&row.run, "interrupted", "what was committed stays")?;
+            Finish { con, spec: &spec, input: row, release }.close()?;
+            Ledger::new(con).end_run(&row.run, "interrupted", "what was committed stays")?;
         }
         Ok(())
     }
@@ -146,9 +155,9 @@ impl<'a> Session<'a> {
         if self.request.fresh {
             return Ok(());
         }
-        let con = self.target.connect()?;
+        let con = self.con();
         for input in inputs {
-            let ledger = Ledger::new(&con);
+            let ledger = Ledger::new(con);
             let open = match ledger.state(&self.key_of(input))? {
                 State::Unfinished(row) => row.run,
                 State::Finished(row) if !ledger.is_done(&row.run)? => row.run,
@@ -171,32 +180,24 @@ impl<'a> Session<'a> {
     }
 
     /// Number for a new input of this run.
-    pub fn next_input(&self, con: &Connection) -> Result<u32, RunError> {
+    pub fn next_input(&self, con: &dyn Link) -> Result<u32, RunError> {
         Ok(Ledger::new(con).next_input(&self.run)?)
     }
 
     /// Whether this run has begun another input of the same table and scope.
-    pub fn has_loaded(&self, con: &Connection, spec: &TableSpec) -> Result<bool, RunError> {
+    pub fn has_loaded(&self, con: &dyn Link, spec: &TableSpec) -> Result<bool, RunError> {
         let scope = spec.scope_sql();
         let sql = format!(
             "SELECT count(*) FROM {} WHERE _etl_run = ? AND {scope}",
-            crate::duck::quote(&spec.name)
+            con.table(&spec.name)
         );
-        let rows = con
-            .query(&sql, &[crate::duck::Value::from(self.run.as_str())])
-            .map_err(crate::load::LoadError::from)?;
-        Ok(rows.scalar().and_then(crate::duck::Value::as_int).unwrap_or(0) > 0)
+        Ok(con.number(&sql, &[Value::from(self.run.as_str())])? > 0)
     }
 
     /// Folder of the failed-record files: as asked, else beside the target.
     pub fn failed_dir(&self) -> PathBuf {
-        match &self.request.failed_dir {
-            Some(dir) => dir.clone(),
-            None => match self.target.path().parent() {
-                Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-                _ => PathBuf::from("."),
-            },
-        }
+        let beside = || self.request.target.folder().to_owned();
+        self.request.failed_dir.clone().unwrap_or_else(beside)
     }
 
     /// Loads inputs one after the other.
@@ -232,8 +233,7 @@ impl<'a> Session<'a> {
             _ => "failed",
         };
         let note = |session: &Self| -> Result<(), RunError> {
-            let con = session.target.connect()?;
-            Ok(Ledger::new(&con).end_run(&session.run, status, &error.message)?)
+            Ok(Ledger::new(session.con()).end_run(&session.run, status, &error.message)?)
         };
         if note(self).is_err() {
             error.hints.push("the ledger could not be told that the run has ended".into());
@@ -243,8 +243,7 @@ impl<'a> Session<'a> {
 
     /// Ends the run in the ledger, with its summary.
     pub fn close(&self, summary: &Summary) -> Result<(), RunError> {
-        let con = self.target.connect()?;
-        let ledger = Ledger::new(&con);
+        let ledger = Ledger::new(self.con());
         let text = serde_json::to_string(summary).unwrap_or_default();
         for run in self.touched.borrow().iter() {
             // A run that was killed at its very end is done now, too.
@@ -252,10 +251,11 @@ impl<'a> Session<'a> {
                 ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
             }
         }
-        if summary.status != RunStatus::Done {
-            return Ok(());
+        if summary.status == RunStatus::Done {
+            for input in &summary.inputs {
+                self.con().settle(&input.table)?;
+            }
         }
-        con.checkpoint().map_err(crate::load::LoadError::from)?;
         Ok(())
     }
 }
@@ -286,11 +286,6 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
         sheet: input.origin.sheet().map(str::to_owned),
         config: hasher.finalize().to_hex()[..32].to_owned(),
     }
-}
-
-fn at_target(mut error: RunError, path: &Path) -> RunError {
-    error.message = format!("{}: {}", path.display(), error.message);
-    error
 }
 
 /// The summary of a run.

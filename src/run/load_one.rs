@@ -12,15 +12,15 @@ use super::summary::InputSummary;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
 use crate::load::dead_letter;
-use crate::load::duckdb::{
-    DuckWriter, Finish, InputKey, InputRow, KeyLookup, Ledger, ROW_GROUP, State, Strategy,
-    WritePlan, agrees_with_ledger, insert_findings, known_keys, scope_rows, scope_text, side_table,
-    table_rows,
-};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
-use crate::load::lookup::Lookup;
-use crate::load::{KeySet, LoadError, LoadErrorKind, Telling, Threaded, Writer};
+use crate::load::ledger::{
+    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, has_release, insert_findings,
+    known_keys, scope_rows, scope_text, table_rows,
+};
+use crate::load::table::{Provenance, Strategy, side_table};
+use crate::load::target::{KeyQuestion, WritePlan, transaction};
+use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,14 +64,15 @@ impl<'a> LoadOne<'a> {
 
     /// Loads it, or finds that it is loaded.
     pub fn run(&self) -> Result<LoadedInput, RunError> {
-        let con = self.session.target.connect()?;
-        let ledger = Ledger::new(&con);
+        let con = self.session.con();
+        self.session.target.hold(&self.input.spec.name)?;
+        let ledger = Ledger::new(con);
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
         match ledger.state(&key)? {
             State::Finished(row) if !fresh => Ok(self.already(row)),
             State::Unfinished(row)
-                if !fresh && agrees_with_ledger(&con, &self.input.spec.name, &row)? =>
+                if !fresh && agrees_with_ledger(con, &self.input.spec.name, &row)? =>
             {
                 self.load(&row, true)
             }
@@ -106,21 +107,21 @@ impl<'a> LoadOne<'a> {
     }
 
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
-        let con = self.session.target.connect()?;
+        let con = self.session.con();
         let spec = &self.input.spec;
-        spec.ensure(&con)?;
-        self.refuse_unknown_release(&con)?;
+        con.ensure(spec, self.session.request.changes)?;
+        self.refuse_unknown_release(con)?;
         let run = self.session.run.clone();
-        let input = self.session.next_input(&con)?;
+        let input = self.session.next_input(con)?;
         let dead = dead_letter::Writer::new(&self.session.failed_dir(), self.failed_stem(), &run);
         let row = InputRow {
             run,
             input,
-            strategy: self.strategy(&con)?,
+            strategy: self.strategy(con)?,
             source: self.input.origin.label(),
             config: key.config.clone(),
             release: self.input.release(),
-            rows_before: table_rows(&con, &spec.name)?,
+            rows_before: table_rows(con, &spec.name)?,
             failed_file: Some(dead.path().display().to_string()),
             ranges: Vec::new(),
             tally: Tally::default(),
@@ -128,12 +129,12 @@ impl<'a> LoadOne<'a> {
         let kind = self.input.kind_id(self.session.pack);
         let scope = scope_text(spec);
         let path = &self.input.origin.path;
-        con.transaction(|con| -> Result<(), LoadError> {
+        transaction(con, |con| -> Result<(), LoadError> {
             let ledger = Ledger::new(con);
             ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
             ledger.begin_input(&row, key, path, &kind, &scope)?;
             if row.strategy != Strategy::Insert {
-                spec.make_side(con, &side_table(&row.run, row.input))?;
+                con.make_side(spec, &side_table(&row.run, row.input))?;
             }
             Ok(())
         })?;
@@ -148,12 +149,12 @@ impl<'a> LoadOne<'a> {
 
     /// An input without a release must not meet rows that have one: it would rank below them all
     /// without the user knowing.
-    fn refuse_unknown_release(&self, con: &crate::duck::Connection) -> Result<(), RunError> {
+    fn refuse_unknown_release(&self, con: &dyn Link) -> Result<(), RunError> {
         let known = self.input.settled.release.is_some();
         if known || self.input.kind.is_none() || self.input.mode != Mode::Merge {
             return Ok(());
         }
-        if !crate::load::duckdb::has_release(con, &self.input.spec)? {
+        if !has_release(con, &self.input.spec)? {
             return Ok(());
         }
         Err(RunError::new(
@@ -167,7 +168,7 @@ impl<'a> LoadOne<'a> {
         .with_hint("say which it is: --release P, --release S or --release F"))
     }
 
-    fn strategy(&self, con: &crate::duck::Connection) -> Result<Strategy, RunError> {
+    fn strategy(&self, con: &dyn Link) -> Result<Strategy, RunError> {
         let spec = &self.input.spec;
         Ok(match self.input.mode {
             Mode::Append => Strategy::Insert,
@@ -193,23 +194,23 @@ impl<'a> LoadOne<'a> {
     }
 
     fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
-        let con = self.session.target.connect()?;
+        let con = self.session.con();
         self.session.touch(&row.run);
-        let row = &if resumed { self.resume(&con, row)? } else { row.clone() };
+        let row = &if resumed { self.resume(con, row)? } else { row.clone() };
         let resumed = !row.ranges.is_empty();
         let start = contiguous_end(&row.ranges);
         let meters = Meters::new(agent_names(self.session.request));
         self.tell_start(&meters, resumed.then_some(start), row);
-        let flowed = self.flow(&con, row, start, &meters);
+        let flowed = self.flow(con, row, start, &meters);
         match flowed {
             Ok(()) => {}
-            Err(error) => return Err(self.abort(&con, row, error)),
+            Err(error) => return Err(self.abort(con, row, error)),
         }
         if resumed || row.strategy != Strategy::Insert {
             self.session.observer.on(&Event::Step("checking the account"));
         }
-        let tally = self.finish(&con, row).close()?;
-        let problems = read_problems(&con, &row.run, row.input)?;
+        let tally = self.finish(con, row).close()?;
+        let problems = read_problems(con, &row.run, row.input)?;
         let mut summary = self.summary(tally, problems);
         summary.agents = meters.readings();
         let failed = self.failed_file(row).display().to_string();
@@ -237,7 +238,7 @@ impl<'a> LoadOne<'a> {
     /// Reads, works and writes everything that is not committed yet.
     fn flow(
         &self,
-        con: &crate::duck::Connection,
+        con: &dyn Link,
         row: &InputRow,
         start: Mark,
         meters: &Arc<Meters>,
@@ -270,7 +271,7 @@ impl<'a> LoadOne<'a> {
         std::thread::scope(|scope| {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
-                let writer = DuckWriter::new(self.session.target.connect()?, Arc::clone(&write))?;
+                let writer = self.session.target.writer(&write)?;
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
             }
@@ -291,43 +292,30 @@ impl<'a> LoadOne<'a> {
     }
 
     /// Adds findings about the file as a whole to those of its ranges.
-    fn note_findings(
-        &self,
-        con: &crate::duck::Connection,
-        row: &InputRow,
-        notes: &Notes,
-    ) -> Result<(), RunError> {
-        con.transaction(|con| insert_findings(con, &row.run, row.input, "file", notes))?;
+    fn note_findings(&self, con: &dyn Link, row: &InputRow, notes: &Notes) -> Result<(), RunError> {
+        transaction(con, |con| insert_findings(con, &row.run, row.input, "file", notes))?;
         Ok(())
     }
 
     fn encoder(&self, row: &InputRow) -> Arc<Encode> {
         let lookup = (row.strategy == Strategy::Merge).then(|| {
-            let db = self.session.target.database().clone();
-            let lookup = KeyLookup::new(db, self.input.spec.clone(), row.run.clone());
-            let lookup = match self.input.replay {
-                true => lookup.of_source(self.input.origin.label()),
-                false => lookup,
-            };
-            Arc::new(lookup) as Arc<dyn Lookup>
+            self.session.target.lookup(KeyQuestion {
+                spec: self.input.spec.clone(),
+                run: row.run.clone(),
+                source: self.input.replay.then(|| self.input.origin.label()),
+            })
         });
         let encode = Encode { key: self.key_columns(), lookup };
         Arc::new(encode)
     }
 
     fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
-        let side = side_table(&row.run, row.input);
-        let (inserts, changes) = match row.strategy {
-            Strategy::Insert => (("main".into(), self.input.spec.name.clone()), None),
-            Strategy::Merge => (("main".into(), self.input.spec.name.clone()), Some(side)),
-            Strategy::Replace => ((crate::load::duckdb::SCHEMA.into(), side), None),
-        };
         WritePlan {
             run: row.run.clone(),
             input: row.input,
-            inserts,
-            changes,
-            provenance: crate::load::duckdb::Provenance {
+            spec: self.input.spec.clone(),
+            strategy: row.strategy,
+            provenance: Provenance {
                 run: row.run.clone(),
                 // A resumed input may have come under another name; its rows bear the first one.
                 source: row.source.clone(),
@@ -342,7 +330,7 @@ impl<'a> LoadOne<'a> {
     /// Keys that committed ranges have seen.
     fn seen(
         &self,
-        con: &crate::duck::Connection,
+        con: &dyn Link,
         row: &InputRow,
         meters: &Arc<Meters>,
     ) -> Result<KeySet, RunError> {
@@ -370,7 +358,7 @@ impl<'a> LoadOne<'a> {
             group_rows: request
                 .limits
                 .commit_rows
-                .unwrap_or(ROW_GROUP * self.session.shares.groups),
+                .unwrap_or_else(|| request.target.commit_rows(self.session.shares.groups)),
             committed: committed.filter(|range| range.end > start.record).collect(),
             start,
             before: row.tally,
@@ -396,11 +384,7 @@ impl<'a> LoadOne<'a> {
         facts
     }
 
-    pub(super) fn finish<'b>(
-        &'b self,
-        con: &'b crate::duck::Connection,
-        row: &'b InputRow,
-    ) -> Finish<'b> {
+    pub(super) fn finish<'b>(&'b self, con: &'b dyn Link, row: &'b InputRow) -> Finish<'b> {
         Finish { con, spec: &self.input.spec, input: row, release: self.input.release() }
     }
 

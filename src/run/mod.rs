@@ -25,11 +25,13 @@ mod resume;
 mod summary;
 mod texts;
 
+pub use crate::load::TargetUrl;
+pub use crate::load::target::{Changes, TargetState};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
-pub use history::{TargetState, pack_version, target_state};
+pub use history::{pack_version, target_state};
 pub use ingest::{ingest, load_pack};
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
-pub use request::{ErrorBudget, Limits, Mode, OnAbort, Request, TargetUrl};
+pub use request::{ErrorBudget, Limits, Mode, OnAbort, Request};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};

@@ -6,11 +6,11 @@ use super::error::RunError;
 use super::ingest::{key_of, load_pack};
 use super::memory;
 use super::prepare::{Prepared, prepare};
-use super::request::{Request, TargetUrl};
+use super::request::Request;
 use super::summary::ProblemSummary;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
-use crate::load::duckdb::{DuckTarget, Ledger, ROW_GROUP, State, has_ledger};
+use crate::load::ledger::{Ledger, State, has_ledger};
 use crate::pack::{Check, Origin, Pack};
 use serde::Serialize;
 
@@ -157,7 +157,7 @@ fn plan_input(
         unknown: input.schema.extra.iter().map(|(_, name)| name.clone()).collect(),
         absent,
         agents,
-        ddl: input.spec.ddl(),
+        ddl: request.target.ddl(&input.spec),
         strategy: strategy(request, input),
         sample,
         unchecked: unchecked(request, pack, input)?,
@@ -268,7 +268,7 @@ fn strategy(request: &Request, input: &Prepared) -> Vec<(String, String)> {
         ("chunks".into(), rows),
         ("workers".into(), limits.threads.to_string()),
         ("writers".into(), shares.writers.to_string()),
-        ("commit".into(), format!("every {} new rows", ROW_GROUP * shares.groups)),
+        ("commit".into(), format!("every {} new rows", request.target.commit_rows(shares.groups))),
         (
             "agents".into(),
             if limits.fuse { "fused on one core" } else { "threads of their own" }.into(),
@@ -294,19 +294,16 @@ fn sample(input: &Prepared, checker: &Checker<'_>) -> Result<SampleResult, RunEr
 
 /// What the target's ledger says. A target that cannot be asked is no reason not to plan.
 fn state(request: &Request, pack: &Pack, input: &Prepared) -> Result<String, RunError> {
-    let TargetUrl::Duckdb(path) = &request.target;
-    if !path.exists() {
-        return Ok("new (the target file will be made)".into());
-    }
-    let target = match DuckTarget::read_only(path, 64 << 20) {
-        Ok(target) => target,
+    let target = match request.target.look(64 << 20) {
+        Ok(Some(target)) => target,
+        Ok(None) => return Ok("new (the target file will be made)".into()),
         Err(error) => return Ok(format!("unknown: {error}")),
     };
-    let con = target.connect()?;
-    if !has_ledger(&con)? {
+    let con = target.link()?;
+    if !has_ledger(&*con)? {
         return Ok("new".into());
     }
-    Ok(match Ledger::new(&con).state(&key_of(request, pack, input))? {
+    Ok(match Ledger::new(&*con).state(&key_of(request, pack, input))? {
         State::New => "new".into(),
         State::Finished(row) => format!("already loaded by run {}", row.run),
         State::Unfinished(row) => match row.ranges.last() {

@@ -10,7 +10,7 @@ use super::request::{Mode, Request};
 use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::flow::{Event, Observer};
-use crate::load::duckdb::{TableSpec, TargetColumn, Texts};
+use crate::load::table::{TableSpec, TargetColumn, Texts};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl Prepared {
     }
 
     /// Rank of the release: year, then P < S < F, then submission. The same as
-    /// `load::duckdb::lookup::RANK_SQL`.
+    /// `load::lookup::RANK_SQL`.
     pub fn rank(&self) -> i64 {
         let release = match self.settled.release {
             None => 0,

@@ -4,12 +4,13 @@
 use super::error::RunError;
 use super::summary::ProblemSummary;
 use crate::chunk::{Example, Note, NoteKey, Notes, Severity};
-use crate::duck::{Connection, Value};
-use crate::load::duckdb::Ledger;
+use crate::duck::Value;
+use crate::load::Link;
+use crate::load::ledger::Ledger;
 
 /// Problems by kind: refused rows first, then warnings, then the rest, each by number.
 pub fn read_problems(
-    con: &Connection,
+    con: &dyn Link,
     run: &str,
     input: u32,
 ) -> Result<Vec<ProblemSummary>, RunError> {

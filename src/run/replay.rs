@@ -6,9 +6,9 @@ use super::error::{RunError, RunErrorKind};
 use super::prepare::{Prepared, column_names, flag_facts, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
-use crate::duck::Connection;
+use crate::load::Link;
 use crate::load::dead_letter::ReplayTable;
-use crate::load::duckdb::{columns_of, replays};
+use crate::load::ledger::replays;
 use crate::pack::{Pack, Release, Settled};
 use crate::source::{Table, infer};
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ pub struct Preparer<'a> {
     /// The pack.
     pub pack: &'a Pack,
     /// The target.
-    pub con: &'a Connection,
+    pub con: &'a dyn Link,
 }
 
 impl Preparer<'_> {
@@ -72,7 +72,7 @@ impl Preparer<'_> {
 
     /// Types are those of the table; only where there is none yet, the records decide.
     fn generic(&self, replay: &ReplayTable, name: String) -> Result<Prepared, RunError> {
-        let known = columns_of(self.con, "main", &name)?;
+        let known = self.con.columns(&name)?;
         let kinds = if known.is_empty() {
             let found = infer::infer(replay, self.request.limits.threads)?;
             found.into_iter().map(|column| column.kind).collect()

@@ -15,10 +15,10 @@ use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
 use super::summary::{RunStatus, Summary};
-use crate::duck::Connection;
 use crate::flow::{Observer, Stop};
+use crate::load::Link;
 use crate::load::dead_letter::{self, FailedFile, Replay, ReplayRow, ReplayTable, SUFFIX};
-use crate::load::duckdb::replays::{self, Used};
+use crate::load::ledger::replays::{self, Used};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,10 +54,10 @@ pub fn reprocess(
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
     let session = Session::open(&request, &pack, replays::COMMAND, observer, stop)?;
-    let con = session.target.connect()?;
-    let found = Found::of(&asked.what, &session.failed_dir(), &con)?;
-    found.sweep(&con)?;
-    let inputs = prepare(&session, &con, found.import(&con)?)?;
+    let con = session.con();
+    let found = Found::of(&asked.what, &session.failed_dir(), con)?;
+    found.sweep(con)?;
+    let inputs = prepare(&session, con, found.import(con)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
         let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
@@ -65,7 +65,7 @@ pub fn reprocess(
         return Ok(Summary { run: String::new(), ..nothing });
     }
     let outcome = session.load_all(&inputs);
-    let swept = found.sweep(&con);
+    let swept = found.sweep(session.con());
     let summaries = outcome.map_err(|error| session.give_up(error))?;
     swept?;
     let status = RunStatus::Done;
@@ -93,7 +93,7 @@ fn for_replay(request: &Request) -> Result<Request, RunError> {
 /// The records as inputs, without those that can only fail as they did before.
 fn prepare(
     session: &Session<'_>,
-    con: &Connection,
+    con: &dyn Link,
     replays: Vec<ReplayTable>,
 ) -> Result<Vec<Prepared>, RunError> {
     let preparer = Preparer { request: session.request, pack: session.pack, con };
@@ -127,7 +127,7 @@ struct Found {
 }
 
 impl Found {
-    fn of(what: &ReprocessSource, folder: &Path, con: &Connection) -> Result<Self, RunError> {
+    fn of(what: &ReprocessSource, folder: &Path, con: &dyn Link) -> Result<Self, RunError> {
         let known = replays::runs(con)?;
         let files = if folder.is_dir() { failures::list(folder)? } else { Vec::new() };
         let mut found = Self::default();
@@ -168,7 +168,7 @@ impl Found {
     }
 
     /// Takes out of all files what the ledger knows as used up.
-    fn sweep(&self, con: &Connection) -> Result<(), RunError> {
+    fn sweep(&self, con: &dyn Link) -> Result<(), RunError> {
         for path in self.paths() {
             if !path.exists() {
                 continue;
@@ -188,7 +188,7 @@ impl Found {
     }
 
     /// The records, each row once; corrections speak before what is replayed as it stands.
-    fn import(&self, con: &Connection) -> Result<Vec<ReplayTable>, RunError> {
+    fn import(&self, con: &dyn Link) -> Result<Vec<ReplayTable>, RunError> {
         let ids = if self.corrected.is_empty() { HashSet::new() } else { replays::ids(con)? };
         let there = |path: &&PathBuf| path.exists();
         let originals: Vec<_> =

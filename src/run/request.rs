@@ -1,48 +1,13 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
+use crate::load::TargetUrl;
+use crate::load::target::Changes;
 use crate::source::SourceOptions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-
-/// Where rows go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TargetUrl {
-    /// A DuckDB file.
-    Duckdb(PathBuf),
-}
-
-impl FromStr for TargetUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(path) = text.strip_prefix("duckdb:") {
-            let path = path.strip_prefix("///").map_or(path, |rest| rest);
-            return if path.is_empty() {
-                Err("duckdb: needs a path, such as duckdb:rolls.duckdb".into())
-            } else {
-                Ok(Self::Duckdb(path.into()))
-            };
-        }
-        if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-            return Err("PostgreSQL targets are not built yet; use duckdb:PATH".into());
-        }
-        if text.contains("://") {
-            return Err("this kind of target is unknown; use duckdb:PATH".into());
-        }
-        Ok(Self::Duckdb(text.into()))
-    }
-}
-
-impl fmt::Display for TargetUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Duckdb(path) => write!(f, "duckdb:{}", path.display()),
-        }
-    }
-}
 
 /// How rows meet what the target already holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,6 +120,8 @@ pub struct Request {
     pub limits: Limits,
     /// Error budget.
     pub errors: ErrorBudget,
+    /// What may be done to the tables of a server.
+    pub changes: Changes,
     /// Folder of the failed-record files; `None`: beside the target.
     pub failed_dir: Option<PathBuf>,
     /// Forget unfinished work on these inputs and load them as new.

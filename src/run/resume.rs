@@ -5,11 +5,12 @@ use super::ingest::key_as;
 use super::load_one::LoadOne;
 use super::request::{Mode, OnAbort};
 use crate::chunk::Mark;
-use crate::duck::Connection;
-use crate::load::duckdb::{
-    InputKey, InputRow, Ledger, Strategy, others_since, rebase, scope_rows, side_table, table_rows,
+use crate::load::ledger::{
+    InputKey, InputRow, Ledger, others_since, rebase, scope_rows, table_rows,
 };
-use crate::load::{LoadError, dead_letter};
+use crate::load::table::{Strategy, side_table};
+use crate::load::target::transaction;
+use crate::load::{Link, LoadError, dead_letter};
 use std::path::PathBuf;
 
 impl LoadOne<'_> {
@@ -64,14 +65,14 @@ impl LoadOne<'_> {
 
     /// Deletes what an input has left in the target and in the failed-record file.
     pub(super) fn forget(&self, row: &InputRow) -> Result<(), RunError> {
-        let con = self.session.target.connect()?;
-        self.finish(&con, row).rollback()?;
-        self.recover_failed(&con, row)
+        let con = self.session.con();
+        self.finish(con, row).rollback()?;
+        self.recover_failed(con, row)
     }
 
     /// Brings the failed-record file to the state of the ledger. Other inputs of the run may write
     /// into the same file (sheets of one workbook).
-    fn recover_failed(&self, con: &Connection, row: &InputRow) -> Result<(), RunError> {
+    fn recover_failed(&self, con: &dyn Link, row: &InputRow) -> Result<(), RunError> {
         let committed = Ledger::new(con).range_ids(&row.run)?;
         dead_letter::recover(&self.failed_file(row), |range| committed.contains(range))
             .map_err(|error| RunError::new(RunErrorKind::Failed, error.to_string()))?;
@@ -89,7 +90,7 @@ impl LoadOne<'_> {
     }
 
     /// Prepares to go on with an unfinished input.
-    pub(super) fn resume(&self, con: &Connection, row: &InputRow) -> Result<InputRow, RunError> {
+    pub(super) fn resume(&self, con: &dyn Link, row: &InputRow) -> Result<InputRow, RunError> {
         let ledger = Ledger::new(con);
         ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
         self.recover_failed(con, row)?;
@@ -108,10 +109,10 @@ impl LoadOne<'_> {
         let merge = row.strategy == Strategy::Insert
             && self.input.mode == Mode::Merge
             && scope_rows(con, spec)? > own;
-        con.transaction(|con| -> Result<(), LoadError> {
+        transaction(con, |con| -> Result<(), LoadError> {
             if merge {
                 row.strategy = Strategy::Merge;
-                spec.make_side(con, &side_table(&row.run, row.input))?;
+                con.make_side(spec, &side_table(&row.run, row.input))?;
             }
             rebase(con, &row)
         })?;
@@ -119,7 +120,7 @@ impl LoadOne<'_> {
     }
 
     /// Says what stays, and deletes it where the user wants that.
-    pub(super) fn abort(&self, con: &Connection, row: &InputRow, mut error: RunError) -> RunError {
+    pub(super) fn abort(&self, con: &dyn Link, row: &InputRow, mut error: RunError) -> RunError {
         let over = matches!(error.kind, RunErrorKind::ErrorBudget) || error.is_rule();
         if over && self.session.request.errors.on_abort == OnAbort::Rollback {
             error.kept = Some(match self.forget(row) {

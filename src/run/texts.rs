@@ -1,7 +1,7 @@
 //! How the texts of a column repeat, guessed from the first records: only how a new table is stored
 //! depends on it, never what it holds.
 
-use crate::load::duckdb::Texts;
+use crate::load::table::Texts;
 use std::collections::HashSet;
 
 /// Fewer values in the sample tell nothing.

@@ -4,8 +4,9 @@
 //! without it a roll of 750,000 rows takes a tenth less of the writer's time and 20-30 MB less
 //! (measured).
 
-use super::table::{Provenance, columns_of, in_table_order};
+use super::table::{columns_of, in_table_order};
 use crate::duck::{Connection, Frame, Prepared, quote};
+use crate::load::table::Provenance;
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars_arrow::datatypes::Field;
 

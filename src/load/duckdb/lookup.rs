@@ -3,11 +3,11 @@
 //! It reads the state before the input (commits of this input are seen too, but their keys are in
 //! the gate's set, which speaks first).
 
-use super::table::TableSpec;
 use crate::chunk::Existing;
 use crate::duck::{Connection, Database, DuckError, Frame, quote};
 use crate::load::encode::NAME;
-use crate::load::lookup::{Finder, Lookup};
+use crate::load::lookup::{Finder, Lookup, RANK_SQL};
+use crate::load::target::KeyQuestion;
 use crate::stage::{StageError, literal};
 use polars::prelude::DataFrame;
 use polars_arrow::array::{Array, FixedSizeBinaryArray, PrimitiveArray};
@@ -15,59 +15,37 @@ use polars_arrow::array::{Array, FixedSizeBinaryArray, PrimitiveArray};
 /// Finds rows of one table by key.
 pub struct KeyLookup {
     db: Database,
-    spec: TableSpec,
-    run: String,
-    source: Option<String>,
+    of: KeyQuestion,
 }
 
 impl KeyLookup {
-    /// A lookup for rows of `spec`, of which `run` writes new ones.
-    pub fn new(db: Database, spec: TableSpec, run: String) -> Self {
-        Self { db, spec, run, source: None }
-    }
-
-    /// Also finds which rows come from `source`, for a replay of rows of that source.
-    #[must_use]
-    pub fn of_source(mut self, source: String) -> Self {
-        self.source = Some(source);
-        self
+    /// A lookup in a file.
+    pub fn new(db: Database, of: KeyQuestion) -> Self {
+        Self { db, of }
     }
 }
-
-/// SQL for the rank of a row's release: year, then P < S < F, then submission. A row without a
-/// release ranks below all.
-pub const RANK_SQL: &str = "coalesce(try_cast(left(t._etl_release, 4) AS BIGINT), 0) * 1000 \
-     + CASE substr(t._etl_release, 5, 1) WHEN 'P' THEN 100 WHEN 'S' THEN 200 WHEN 'F' THEN 300 \
-       ELSE 0 END \
-     + coalesce(try_cast(substr(t._etl_release, 6) AS BIGINT), 0)";
 
 impl Lookup for KeyLookup {
     fn finder(&self) -> Result<Box<dyn Finder>, StageError> {
         let con = self.db.connect().map_err(|error| failed(&error))?;
+        let KeyQuestion { spec, run, source } = &self.of;
         let columns: Vec<_> =
-            self.spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
-        let row = self.source.as_deref().map_or("CAST(NULL AS BIGINT)".to_owned(), |source| {
+            spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
+        let row = source.as_deref().map_or("CAST(NULL AS BIGINT)".to_owned(), |source| {
             format!("CASE WHEN t._etl_source = {} THEN t._etl_row END", literal(source))
         });
         let sql = format!(
             "SELECT k._i, t._etl_hash, CAST({RANK_SQL} AS BIGINT) AS rank, \
              t._etl_run = {} AS this_run, {row} AS row \
              FROM etl_keys AS k JOIN {} AS t ON {} WHERE {} AND {}",
-            literal(&self.run),
-            quote(&self.spec.name),
-            self.spec.key_join("k", "t"),
-            scope_of(&self.spec),
+            literal(run),
+            quote(&spec.name),
+            spec.key_join("k", "t"),
+            spec.scope_of("t"),
             columns.iter().map(|c| format!("{c} IS NOT NULL")).collect::<Vec<_>>().join(" AND "),
         );
-        Ok(Box::new(KeyFinder { con, sql, key: self.spec.key.clone() }))
+        Ok(Box::new(KeyFinder { con, sql, key: spec.key.clone() }))
     }
-}
-
-fn scope_of(spec: &TableSpec) -> String {
-    let term =
-        |(column, value): &(String, String)| format!("t.{} = {}", quote(column), literal(value));
-    let terms: Vec<_> = spec.scope.iter().map(term).collect();
-    if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
 }
 
 struct KeyFinder {

@@ -20,30 +20,15 @@
 //!   they cost more than the lookups they save. Uniqueness is decided by the gate.
 //! * The account is checked in the transaction that finishes the input; a gap rolls it back.
 
-mod finish;
 mod insert;
-mod known;
-mod ledger;
+mod link;
 mod lookup;
-mod meet;
-mod past;
-pub mod replays;
+mod replayed;
 mod table;
 mod target;
 mod write;
 
-pub use finish::{Finish, side_table};
-pub use known::{agrees_with_ledger, has_ledger, has_release, known_keys, scope_rows, table_rows};
-pub use ledger::{InputKey, InputRow, Ledger, State, insert_findings};
-pub use lookup::KeyLookup;
-pub use meet::{others_since, rebase, scope_text};
-pub use past::{PastInput, RunRow};
-pub use table::{Provenance, Strategy, TableSpec, TargetColumn, Texts, columns_of};
 pub use target::DuckTarget;
-pub use write::{DuckWriter, WritePlan};
 
 /// Rows of a DuckDB row group.
 pub const ROW_GROUP: u64 = 122_880;
-
-/// Schema of the ledger.
-pub const SCHEMA: &str = "etl";

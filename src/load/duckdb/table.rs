@@ -1,70 +1,19 @@
 //! The target table: its columns, how it is made, and frames in its order.
 
-use super::SCHEMA;
 use crate::chunk::blank;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
+use crate::load::table::{Provenance, TableSpec, Texts};
+use crate::load::target::SCHEMA;
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
     ChunkFull, ChunkFullNull, CompatLevel, DataType, Int64Chunked, IntoSeries, NewChunkedArray,
     Series, StringChunked, TimeUnit, TimeZone,
 };
 use polars_arrow::datatypes::Field;
-use serde::{Deserialize, Serialize};
 
-/// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
-/// that a resumed run goes on in the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// The table holds nothing of this scope (or mode `append`): every row is new.
-    Insert,
-    /// Compare with what is there.
-    Merge,
-    /// Load beside and take the place of the scope at the end.
-    Replace,
-}
-
-impl Strategy {
-    /// Name in the ledger.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Insert => "insert",
-            Self::Merge => "merge",
-            Self::Replace => "replace",
-        }
-    }
-
-    /// From the ledger.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Insert, Self::Merge, Self::Replace].into_iter().find(|s| s.name() == name)
-    }
-}
-
-/// A column of the target.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TargetColumn {
-    /// Name.
-    pub name: String,
-    /// DuckDB type.
-    pub ty: String,
-    /// What is known of its texts.
-    pub texts: Texts,
-}
-
-/// How the texts of a column repeat, where that is known. DuckDB need not find out then: it would
-/// compress each row group in every way it knows and keep the smallest, which for a roll is a
-/// fifth of the writer's time (measured; the file is 5 % larger).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Texts {
-    /// Not known, or no texts.
-    #[default]
-    Unknown,
-    /// A few texts stand in many rows: codes, labels.
-    Repeat,
-    /// Most rows have a text of their own: names, addresses, ids.
-    Differ,
-}
-
+/// DuckDB need not find out how texts repeat where that is known: it would compress each row group in
+/// every way it knows and keep the smallest, which for a roll is a fifth of the writer's time
+/// (measured; the file is 5 % larger).
 impl Texts {
     fn ddl(self) -> &'static str {
         match self {
@@ -75,39 +24,7 @@ impl Texts {
     }
 }
 
-/// What is to be loaded into one table.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TableSpec {
-    /// Name without schema.
-    pub name: String,
-    /// Business columns, in order.
-    pub columns: Vec<TargetColumn>,
-    /// Key columns.
-    pub key: Vec<String>,
-    /// Scope: columns with the values (as text) of this input.
-    pub scope: Vec<(String, String)>,
-}
-
-/// Provenance columns with their types, behind the business columns.
-pub const PROVENANCE: [(&str, &str, Texts); 6] = [
-    ("_etl_run", "VARCHAR", Texts::Repeat),
-    ("_etl_source", "VARCHAR", Texts::Repeat),
-    ("_etl_row", "BIGINT", Texts::Unknown),
-    ("_etl_release", "VARCHAR", Texts::Repeat),
-    ("_etl_hash", "UUID", Texts::Unknown),
-    ("_etl_loaded_at", "TIMESTAMP WITH TIME ZONE", Texts::Unknown),
-];
-
 impl TableSpec {
-    /// All columns of the table as it would be made.
-    pub fn all_columns(&self) -> impl Iterator<Item = (&str, &str, Texts)> {
-        self.columns
-            .iter()
-            .map(|column| (column.name.as_str(), column.ty.as_str(), column.texts))
-            .chain([("_extra", "VARCHAR", Texts::Unknown)])
-            .chain(PROVENANCE)
-    }
-
     /// The statement that makes the table.
     pub fn ddl(&self) -> String {
         self.ddl_as(&quote(&self.name))
@@ -167,23 +84,6 @@ impl TableSpec {
         ))?;
         Ok(())
     }
-
-    /// `col = value AND …` for the scope; `true` without one.
-    pub fn scope_sql(&self) -> String {
-        if self.scope.is_empty() {
-            return "true".into();
-        }
-        let term = |(column, value): &(String, String)| {
-            format!("{} = {}", quote(column), crate::stage::literal(value))
-        };
-        self.scope.iter().map(term).collect::<Vec<_>>().join(" AND ")
-    }
-
-    /// `l.k = r.k AND …` over the key.
-    pub fn key_join(&self, left: &str, right: &str) -> String {
-        let term = |column: &String| format!("{left}.{0} = {right}.{0}", quote(column));
-        self.key.iter().map(term).collect::<Vec<_>>().join(" AND ")
-    }
 }
 
 /// Columns of a table with their types; empty when there is no such table.
@@ -200,19 +100,6 @@ pub fn columns_of(
     )?;
     let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
     Ok(rows.rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
-}
-
-/// Values that are the same for all rows of an input.
-#[derive(Debug, Clone)]
-pub struct Provenance {
-    /// Run id.
-    pub run: String,
-    /// Input, as people name it.
-    pub source: String,
-    /// Release, such as `2025P01`.
-    pub release: Option<String>,
-    /// Start of the run, microseconds UTC.
-    pub loaded_at: i64,
 }
 
 /// Rows as a frame in the order of the table's columns; columns that the rows do not have are null.

@@ -1,9 +1,14 @@
 //! Opening the file: limits, the ledger's tables, connections.
 
-use super::ledger;
+use super::lookup::KeyLookup;
+use super::write::DuckWriter;
 use crate::duck::{Connection, Database, Settings};
-use crate::load::LoadError;
-use std::path::{Path, PathBuf};
+use crate::load::ledger;
+use crate::load::lookup::Lookup;
+use crate::load::target::{KeyQuestion, Opening, Target, WritePlan};
+use crate::load::{Link, LoadError, Writer};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Block size of a new file. A commit pins about four blocks a column: with DuckDB's 256 KiB a roll
 /// of 196 columns fails below a limit of 200 MB, with 64 KiB it loads at 100 MB; time and size of the
@@ -19,18 +24,17 @@ const ROW_GROUP_ROWS: u64 = 30_720;
 #[derive(Clone)]
 pub struct DuckTarget {
     db: Database,
-    path: PathBuf,
 }
 
 impl DuckTarget {
-    /// Opens or makes the file for loading. `memory` is DuckDB's own share of the budget.
-    pub fn open(path: &Path, memory: u64, temp_dir: Option<&Path>) -> Result<Self, LoadError> {
+    /// Opens or makes the file for loading. The memory is DuckDB's own share of the budget.
+    pub fn open(path: &Path, opening: &Opening) -> Result<Self, LoadError> {
         let settings = Settings {
-            memory_limit: Some(memory),
+            memory_limit: Some(opening.memory),
             // One thread a connection: with two, each flush becomes a parallel INSERT that splits
             // row groups, takes 1.5 x the time and runs out of memory at 256 MB (measured).
             threads: Some(1),
-            temp_dir: temp_dir.map(Path::to_owned),
+            temp_dir: opening.temp_dir.clone(),
             // Rows are found by `_etl_row`, never by position; order would cost memory in the
             // statements that apply changes.
             preserve_order: false,
@@ -41,30 +45,37 @@ impl DuckTarget {
             ..Settings::default()
         };
         let db = Database::open(path, &settings)?;
-        let target = Self { db, path: path.to_owned() };
-        ledger::create(&target.connect()?)?;
-        Ok(target)
+        db.connect()?.execute(ledger::DDL)?;
+        Ok(Self { db })
     }
 
     /// Opens an existing file for questions only.
     pub fn read_only(path: &Path, memory: u64) -> Result<Self, LoadError> {
         let settings =
             Settings { memory_limit: Some(memory), read_only: true, ..Settings::default() };
-        Ok(Self { db: Database::open(path, &settings)?, path: path.to_owned() })
+        Ok(Self { db: Database::open(path, &settings)? })
     }
 
-    /// A connection.
-    pub fn connect(&self) -> Result<Connection, LoadError> {
+    fn connect(&self) -> Result<Connection, LoadError> {
         Ok(self.db.connect()?)
     }
+}
 
-    /// The database, to be shared with lookups.
-    pub fn database(&self) -> &Database {
-        &self.db
+impl Target for DuckTarget {
+    fn link(&self) -> Result<Box<dyn Link>, LoadError> {
+        Ok(Box::new(self.connect()?))
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The file has one writer: whoever has opened it holds all tables.
+    fn hold(&self, _table: &str) -> Result<(), LoadError> {
+        Ok(())
+    }
+
+    fn writer(&self, plan: &Arc<WritePlan>) -> Result<Box<dyn Writer>, LoadError> {
+        Ok(Box::new(DuckWriter::new(self.connect()?, Arc::clone(plan))?))
+    }
+
+    fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {
+        Arc::new(KeyLookup::new(self.db.clone(), of))
     }
 }

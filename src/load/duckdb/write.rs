@@ -1,13 +1,12 @@
 //! One writer: one connection, one transaction a group.
 
-use super::SCHEMA;
 use super::insert::Inserter;
-use super::ledger;
-use super::replays;
-use super::table::Provenance;
+use super::replayed;
 use crate::duck::{Appender, Connection, Frame};
-use crate::flow::Meters;
 use crate::load::dead_letter;
+use crate::load::ledger;
+use crate::load::table::Strategy;
+use crate::load::target::{SCHEMA, WritePlan};
 use crate::load::{LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
 use polars_arrow::array::Utf8ViewArray;
 use std::sync::Arc;
@@ -16,24 +15,6 @@ use std::time::Instant;
 /// Changed rows that wait before they go into the side table: few at a time would make every
 /// statement cost more than its rows.
 const CHANGED_ROWS: usize = 16_384;
-
-/// What all writers of an input share.
-pub struct WritePlan {
-    /// Run id.
-    pub run: String,
-    /// Position of the input in the run.
-    pub input: u32,
-    /// (schema, table) that takes new rows.
-    pub inserts: (String, String),
-    /// Side table that takes changed rows.
-    pub changes: Option<String>,
-    /// Values that all rows share.
-    pub provenance: Provenance,
-    /// Failed records of the input.
-    pub dead: Arc<dead_letter::Writer>,
-    /// Counters.
-    pub meters: Arc<Meters>,
-}
 
 /// Writes groups on one connection.
 pub struct DuckWriter {
@@ -58,11 +39,15 @@ struct Pending {
 impl DuckWriter {
     /// A writer with its own connection.
     pub fn new(con: Connection, plan: Arc<WritePlan>) -> Result<Self, LoadError> {
-        let (schema, table) = &plan.inserts;
-        let inserts = Inserter::new(&con, schema, table)?;
-        let changes = match &plan.changes {
-            Some(side) => Some(Inserter::new(&con, SCHEMA, side)?),
-            None => None,
+        let beside =
+            |side: Option<String>| side.map(|side| Inserter::new(&con, SCHEMA, &side)).transpose();
+        let (inserts, changes) = match plan.strategy {
+            Strategy::Replace => (beside(plan.side())?, None),
+            Strategy::Insert | Strategy::Merge => (None, beside(plan.side())?),
+        };
+        let inserts = match inserts {
+            Some(inserts) => inserts,
+            None => Inserter::new(&con, "main", &plan.spec.name)?,
         };
         Ok(Self { con, plan, inserts, changes, open: false, pending: Pending::default() })
     }
@@ -145,7 +130,7 @@ impl Writer for DuckWriter {
         self.flush_changes()?;
         self.flush_settled()?;
         let replayed = std::mem::take(&mut self.pending.replayed);
-        replays::insert(&self.con, &self.plan.run, self.plan.input, &replayed)?;
+        replayed::insert(&self.con, &self.plan.run, self.plan.input, &replayed)?;
         if self.pending.rejects {
             self.plan.dead.sync().map_err(dead)?;
             self.pending.rejects = false;

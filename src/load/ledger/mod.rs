@@ -1,22 +1,28 @@
-//! The ledger: what was loaded, as rows of the target itself.
+//! The ledger: what was loaded, as rows of the target itself, in SQL that all targets understand.
 //!
 //! `runs` 1-n `inputs` 1-n `ranges`. An input is known by (table, fingerprint, configuration hash);
 //! a range names the records of the input that one transaction has loaded, with their account.
 
 use crate::chunk::{Fingerprint, Mark, Notes, Severity, Tally};
-use crate::duck::{Connection, Rows, Value};
-use crate::load::{LoadError, Seal};
-
-use super::table::Strategy;
+use crate::duck::{Rows, Value};
 use std::collections::HashSet;
 
-/// Makes the ledger's tables where they are missing.
-pub fn create(con: &Connection) -> Result<(), LoadError> {
-    con.execute(DDL)?;
-    Ok(())
-}
+use super::table::Strategy;
+use super::{Link, LoadError, Seal};
 
-const DDL: &str = "
+mod finish;
+mod known;
+mod meet;
+mod past;
+pub mod replays;
+
+pub use finish::Finish;
+pub use known::{agrees_with_ledger, has_ledger, has_release, known_keys, scope_rows, table_rows};
+pub use meet::{others_since, rebase, scope_text};
+pub use past::{PastInput, RunRow};
+
+/// Statements that make the ledger's tables where they are missing.
+pub const DDL: &str = "
 CREATE SCHEMA IF NOT EXISTS etl;
 CREATE TABLE IF NOT EXISTS etl.runs (
   run VARCHAR NOT NULL, version VARCHAR, command VARCHAR, status VARCHAR NOT NULL,
@@ -49,6 +55,21 @@ CREATE TABLE IF NOT EXISTS etl.reprocessed (
   record UUID NOT NULL, refused_by VARCHAR NOT NULL, run VARCHAR NOT NULL,
   input INTEGER NOT NULL, fate VARCHAR NOT NULL, content UUID);
 ";
+
+/// Columns of a finding.
+const PROBLEM: [&str; 10] = [
+    "run",
+    "input",
+    "range",
+    "code",
+    "rule",
+    "\"column\"",
+    "severity",
+    "message",
+    "count",
+    "examples",
+];
+const PROBLEM_MARKS: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// What identifies an input for resuming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,12 +171,12 @@ pub(super) fn optional(value: &Value) -> Option<String> {
 
 /// Reads and writes the ledger on one connection.
 pub struct Ledger<'c> {
-    pub(super) con: &'c Connection,
+    pub(super) con: &'c dyn Link,
 }
 
 impl<'c> Ledger<'c> {
     /// A ledger on a connection.
-    pub fn new(con: &'c Connection) -> Self {
+    pub fn new(con: &'c dyn Link) -> Self {
         Self { con }
     }
 
@@ -272,12 +293,12 @@ impl<'c> Ledger<'c> {
 
     /// Begins a run, or goes on with one that had ended early.
     pub fn begin_run(&self, run: &str, version: &str, command: &str) -> Result<(), LoadError> {
-        self.con.execute_with(
+        self.con.execute(
             "INSERT INTO etl.runs SELECT ?, ?, ?, 'running', now(), NULL, NULL \
              WHERE NOT EXISTS (SELECT 1 FROM etl.runs WHERE run = ?)",
             &[Value::from(run), Value::from(version), Value::from(command), Value::from(run)],
         )?;
-        self.con.execute_with(
+        self.con.execute(
             "UPDATE etl.runs SET status = 'running', finished = NULL, summary = NULL \
              WHERE run = ? AND status <> 'running'",
             &[Value::from(run)],
@@ -287,7 +308,7 @@ impl<'c> Ledger<'c> {
 
     /// Ends a run.
     pub fn end_run(&self, run: &str, status: &str, summary: &str) -> Result<(), LoadError> {
-        self.con.execute_with(
+        self.con.execute(
             "UPDATE etl.runs SET status = ?, finished = now(), summary = ? WHERE run = ?",
             &[Value::from(status), Value::from(summary), Value::from(run)],
         )?;
@@ -317,7 +338,7 @@ impl<'c> Ledger<'c> {
         kind: &str,
         scope: &str,
     ) -> Result<(), LoadError> {
-        self.con.execute_with(
+        self.con.execute(
             "INSERT INTO etl.inputs (run, input, path, sheet, fingerprint, config, \"table\", kind, \
                release, strategy, status, rows_before, failed_file, started, scope) \
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, now(), ?)",
@@ -360,7 +381,7 @@ impl<'c> Ledger<'c> {
         let mut values = vec![Value::from(status)];
         values.extend(tally_values(tally).map(Value::from));
         values.extend([Value::from(run), Value::from(input)]);
-        self.con.execute_with(
+        self.con.execute(
             "UPDATE etl.inputs SET status = ?, finished = now(), read = ?, inserted = ?, \
                updated = ?, unchanged = ?, superseded = ?, duplicate = ?, filtered = ?, \
                rejected = ? WHERE run = ? AND input = ?",
@@ -373,29 +394,30 @@ impl<'c> Ledger<'c> {
     /// examples as JSON lists joined).
     pub fn problems(&self, run: &str, input: u32) -> Result<Rows, LoadError> {
         Ok(self.con.query(
-            "SELECT code, rule, \"column\", severity, any_value(message), sum(count)::BIGINT, \
+            "SELECT code, rule, \"column\", severity, min(message), sum(count)::BIGINT, \
                string_agg(examples, chr(10) ORDER BY range) \
-             FROM etl.problems WHERE run = ? AND input = ? GROUP BY ALL ORDER BY 6 DESC",
+             FROM etl.problems WHERE run = ? AND input = ? GROUP BY code, rule, \"column\", severity \
+             ORDER BY 6 DESC",
             &[Value::from(run), Value::from(input)],
         )?)
     }
 }
 
 /// The ledger row of a range, in the transaction that holds its rows.
-pub fn insert_range(con: &Connection, run: &str, input: u32, seal: &Seal) -> Result<(), LoadError> {
+pub fn insert_range(con: &dyn Link, run: &str, input: u32, seal: &Seal) -> Result<(), LoadError> {
     let mut values = vec![Value::from(run), Value::from(input), Value::from(seal.range.as_str())];
     for mark in [seal.from, seal.to] {
         values.extend([mark.record, mark.byte, mark.row].map(Value::from));
     }
     values.extend(tally_values(&seal.tally).map(Value::from));
     let marks = vec!["?"; values.len()].join(", ");
-    con.execute_with(&format!("INSERT INTO etl.ranges VALUES ({marks}, now())"), &values)?;
+    con.execute(&format!("INSERT INTO etl.ranges VALUES ({marks}, now())"), &values)?;
     Ok(())
 }
 
 /// The findings of a range, in the same transaction.
 pub fn insert_problems(
-    con: &Connection,
+    con: &dyn Link,
     run: &str,
     input: u32,
     seal: &Seal,
@@ -405,12 +427,13 @@ pub fn insert_problems(
 
 /// The same for findings that belong to no range of records: about the file, or about tables.
 pub fn insert_findings(
-    con: &Connection,
+    con: &dyn Link,
     run: &str,
     input: u32,
     range: &str,
     notes: &Notes,
 ) -> Result<(), LoadError> {
+    let mut values = Vec::new();
     for (key, note) in notes.iter() {
         let severity = match note.severity {
             Severity::Info => "info",
@@ -418,21 +441,24 @@ pub fn insert_findings(
             Severity::Critical => "critical",
         };
         let examples = serde_json::to_string(&note.examples).unwrap_or_default();
-        con.execute_with(
-            "INSERT INTO etl.problems VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            &[
-                Value::from(run),
-                Value::from(input),
-                Value::from(range),
-                Value::from(key.code.to_string()),
-                Value::from(key.rule.as_str()),
-                Value::from(key.column.as_str()),
-                Value::from(severity),
-                Value::from(note.message.as_str()),
-                Value::from(note.count),
-                Value::from(examples),
-            ],
-        )?;
+        values.extend([
+            Value::from(run),
+            Value::from(input),
+            Value::from(range),
+            Value::from(key.code.to_string()),
+            Value::from(key.rule.as_str()),
+            Value::from(key.column.as_str()),
+            Value::from(severity),
+            Value::from(note.message.as_str()),
+            Value::from(note.count),
+            Value::from(examples),
+        ]);
+    }
+    // Many rows a statement: to a server far away each one takes a round trip.
+    for values in values.chunks(PROBLEM.len() * 100) {
+        let marks = vec![PROBLEM_MARKS; values.len() / PROBLEM.len()].join(", ");
+        let columns = PROBLEM.join(", ");
+        con.execute(&format!("INSERT INTO etl.problems ({columns}) VALUES {marks}"), values)?;
     }
     Ok(())
 }

@@ -1,50 +1,41 @@
 //! Questions to the table before and between loads.
 
-use super::ledger::InputRow;
-use super::table::{Strategy, TableSpec};
-use super::write::WritePlan;
-use crate::duck::{Connection, Value, quote};
+use super::InputRow;
+use crate::duck::{Value, quote};
 use crate::load::encode::key_hash_of_texts;
-use crate::load::{KeySet, LoadError};
+use crate::load::table::{Strategy, TableSpec};
+use crate::load::target::{SCHEMA, WritePlan};
+use crate::load::{KeySet, Link, LoadError};
 use std::ops::ControlFlow;
 
-fn count(con: &Connection, sql: &str) -> Result<u64, LoadError> {
-    let rows = con.query(sql, &[])?;
-    Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
-}
-
 /// Whether the file has a ledger.
-pub fn has_ledger(con: &Connection) -> Result<bool, LoadError> {
+pub fn has_ledger(con: &dyn Link) -> Result<bool, LoadError> {
     let sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'etl' \
                AND table_name = 'ranges' AND table_catalog = current_database()";
-    Ok(count(con, sql)? > 0)
+    Ok(con.number(sql, &[])? > 0)
 }
 
 /// Rows of the whole table.
-pub fn table_rows(con: &Connection, table: &str) -> Result<u64, LoadError> {
-    count(con, &format!("SELECT count(*) FROM {}", quote(table)))
+pub fn table_rows(con: &dyn Link, table: &str) -> Result<u64, LoadError> {
+    con.number(&format!("SELECT count(*) FROM {}", con.table(table)), &[])
 }
 
 /// Whether the table holds as many rows of an unfinished input as its ledger claims, less those
 /// that later inputs have rewritten; of a replace, none before it is finished. Rows and ledger are
 /// one transaction, so a difference means that somebody else has changed the table, or has opened
 /// the file after a kill with a DuckDB that keeps half a commit (see `duck::log`).
-pub fn agrees_with_ledger(
-    con: &Connection,
-    table: &str,
-    row: &InputRow,
-) -> Result<bool, LoadError> {
+pub fn agrees_with_ledger(con: &dyn Link, table: &str, row: &InputRow) -> Result<bool, LoadError> {
     let own = [Value::from(row.run.as_str()), Value::from(row.source.as_str())];
-    let number = |sql: &str| -> Result<u64, LoadError> {
-        let rows = con.query(sql, &own)?;
-        Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
-    };
-    let held = number(&format!(
-        "SELECT count(*) FROM {} WHERE _etl_run = ? AND _etl_source = ?",
-        quote(table)
-    ))?;
-    let rewritten = number(
+    let held = con.number(
+        &format!(
+            "SELECT count(*) FROM {} WHERE _etl_run = ? AND _etl_source = ?",
+            con.table(table)
+        ),
+        &own,
+    )?;
+    let rewritten = con.number(
         "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ?",
+        &own,
     )?;
     Ok(match row.strategy {
         Strategy::Replace => held == 0,
@@ -53,35 +44,38 @@ pub fn agrees_with_ledger(
 }
 
 /// Rows of the input's scope.
-pub fn scope_rows(con: &Connection, spec: &TableSpec) -> Result<u64, LoadError> {
-    count(con, &format!("SELECT count(*) FROM {} WHERE {}", quote(&spec.name), spec.scope_sql()))
+pub fn scope_rows(con: &dyn Link, spec: &TableSpec) -> Result<u64, LoadError> {
+    let table = con.table(&spec.name);
+    con.number(&format!("SELECT count(*) FROM {table} WHERE {}", spec.scope_sql()), &[])
 }
 
 /// Whether the scope holds rows of a known release.
-pub fn has_release(con: &Connection, spec: &TableSpec) -> Result<bool, LoadError> {
+pub fn has_release(con: &dyn Link, spec: &TableSpec) -> Result<bool, LoadError> {
     let sql = format!(
         "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {} AND substr(_etl_release, 5, 1) IN \
-         ('P', 'S', 'F') LIMIT 1)",
-        quote(&spec.name),
+         ('P', 'S', 'F') LIMIT 1) AS found",
+        con.table(&spec.name),
         spec.scope_sql()
     );
-    Ok(count(con, &sql)? > 0)
+    Ok(con.number(&sql, &[])? > 0)
 }
 
 /// Keys that the committed ranges of an unfinished input have seen: of the rows it has inserted,
 /// and of those it has settled otherwise.
-pub fn known_keys(con: &Connection, plan: &WritePlan, key: &[String]) -> Result<KeySet, LoadError> {
+pub fn known_keys(con: &dyn Link, plan: &WritePlan, key: &[String]) -> Result<KeySet, LoadError> {
     let mut keys = KeySet::default();
     let columns: Vec<_> = key.iter().map(|name| quote(name)).collect();
-    let (schema, table) = &plan.inserts;
+    // A replace loads beside the table.
+    let loaded = match plan.side() {
+        Some(side) if plan.strategy == Strategy::Replace => format!("{SCHEMA}.{}", quote(&side)),
+        _ => con.table(&plan.spec.name),
+    };
     let sql = format!(
-        "SELECT {}, _etl_row FROM {}.{} WHERE _etl_run = ? AND _etl_source = ?",
+        "SELECT {}, _etl_row FROM {loaded} WHERE _etl_run = ? AND _etl_source = ?",
         columns.join(", "),
-        quote(schema),
-        quote(table)
     );
     let values = [Value::from(plan.run.as_str()), Value::from(plan.provenance.source.as_str())];
-    con.query_each(&sql, &values, |_, rows| {
+    con.query_each(&sql, &values, &mut |_, rows| {
         for row in rows {
             let texts: Vec<_> = row[..key.len()].iter().map(Value::to_string).collect();
             let place = row[key.len()].as_int().unwrap_or(0) as u64;
@@ -94,7 +88,7 @@ pub fn known_keys(con: &Connection, plan: &WritePlan, key: &[String]) -> Result<
     con.query_each(
         "SELECT key, row FROM etl.settled WHERE run = ? AND input = ?",
         &settled,
-        |_, rows| {
+        &mut |_, rows| {
             for row in rows {
                 if let Value::Uuid(key) = row[0] {
                     let _ = keys.insert(key, row[1].as_int().unwrap_or(0) as u64);

@@ -4,41 +4,14 @@
 //! used it up. It is written in the transaction that commits the record's range, so it alone
 //! decides what is still to be replayed; failed-record files follow it.
 
-use super::ledger::{InputRow, Ledger};
-use crate::duck::{Appender, Connection, Frame, Value};
+use super::{InputRow, Ledger};
+use crate::duck::Value;
 use crate::load::dead_letter::RecordId;
-use crate::load::{LoadError, Replayed};
-use polars_arrow::array::{PrimitiveArray, Utf8ViewArray};
+use crate::load::{Link, LoadError};
 use std::collections::{HashMap, HashSet};
 
 /// Command of runs that replay.
 pub const COMMAND: &str = "reprocess-failures";
-
-/// Writes records as used up, in the open transaction of their range.
-pub fn insert(
-    con: &Connection,
-    run: &str,
-    input: u32,
-    replayed: &[Replayed],
-) -> Result<(), LoadError> {
-    if replayed.is_empty() {
-        return Ok(());
-    }
-    let mut frame = Frame::new();
-    let text = |values: Vec<String>| Box::new(Utf8ViewArray::from_slice_values(values));
-    let fate = |record: &Replayed| format!("{:?}", record.fate).to_lowercase();
-    frame.push_uuids("record", replayed.iter().map(|record| Some(record.id.0)))?;
-    let refused_by = replayed.iter().map(|record| record.refused_by.clone());
-    frame.push("refused_by", text(refused_by.collect()))?;
-    frame.push("run", text(vec![run.to_owned(); replayed.len()]))?;
-    let inputs = PrimitiveArray::from_vec(vec![input as i32; replayed.len()]);
-    frame.push("input", Box::new(inputs))?;
-    frame.push("fate", text(replayed.iter().map(fate).collect()))?;
-    frame.push_uuids("content", replayed.iter().map(|record| record.content))?;
-    let mut appender: Appender<'_> = con.appender(super::SCHEMA, "reprocessed")?;
-    appender.append(&frame)?;
-    Ok(appender.close()?)
-}
 
 /// Records that replays have used up, asked for by the run that refused them.
 #[derive(Default)]
@@ -49,7 +22,7 @@ pub struct Used {
 impl Used {
     /// Those of some runs.
     pub fn of<'r>(
-        con: &Connection,
+        con: &dyn Link,
         runs: impl IntoIterator<Item = &'r str>,
     ) -> Result<Self, LoadError> {
         let mut used = Self::default();
@@ -79,14 +52,14 @@ fn id(value: &Value) -> Option<RecordId> {
 }
 
 /// All ids that were ever used up.
-pub fn ids(con: &Connection) -> Result<HashSet<RecordId>, LoadError> {
+pub fn ids(con: &dyn Link) -> Result<HashSet<RecordId>, LoadError> {
     let rows = con.query("SELECT DISTINCT record FROM etl.reprocessed", &[])?;
     Ok(rows.rows.iter().filter_map(|row| id(&row[0])).collect())
 }
 
 /// What replays under a configuration have refused again: (record, the replay, content).
 pub fn refused(
-    con: &Connection,
+    con: &dyn Link,
     config: &str,
 ) -> Result<HashSet<(RecordId, String, u128)>, LoadError> {
     let rows = con.query(
@@ -103,13 +76,13 @@ pub fn refused(
 }
 
 /// Ids of all runs.
-pub fn runs(con: &Connection) -> Result<HashSet<String>, LoadError> {
+pub fn runs(con: &dyn Link) -> Result<HashSet<String>, LoadError> {
     let rows = con.query("SELECT run FROM etl.runs", &[])?;
     Ok(rows.rows.iter().map(|row| row[0].to_string()).collect())
 }
 
 /// A run that has begun to load into a table and not finished.
-pub fn busy(con: &Connection, table: &str) -> Result<Option<String>, LoadError> {
+pub fn busy(con: &dyn Link, table: &str) -> Result<Option<String>, LoadError> {
     let sql = "SELECT run FROM etl.inputs WHERE status = 'running' AND \"table\" = ? LIMIT 1";
     let rows = con.query(sql, &[Value::from(table)])?;
     Ok(rows.scalar().map(Value::to_string))
@@ -128,7 +101,7 @@ pub struct Stopped {
 }
 
 /// Replays that were stopped. The caller holds the target, so none of them is still at work.
-pub fn stopped(con: &Connection) -> Result<Vec<Stopped>, LoadError> {
+pub fn stopped(con: &dyn Link) -> Result<Vec<Stopped>, LoadError> {
     let rows = con.query(
         "SELECT i.run, i.input, i.strategy, i.status, i.rows_before, i.failed_file, i.path, \
            i.sheet, i.config, i.release, i.\"table\", i.kind \

@@ -5,26 +5,27 @@
 //! account of the unfinished one still holds when it goes on, and so that an input whose rows were
 //! replaced is not taken for loaded.
 
-use super::ledger::InputRow;
-use super::table::{Strategy, TableSpec};
-use crate::duck::{Connection, Value, quote};
-use crate::load::LoadError;
+use super::InputRow;
+use crate::duck::{Value, quote};
+use crate::load::table::{Strategy, TableSpec, side_table};
+use crate::load::target::SCHEMA;
+use crate::load::{Link, LoadError};
 use std::collections::BTreeMap;
 
 /// Whether another input of the table has begun or ended since this one began.
-pub fn others_since(con: &Connection, table: &str, row: &InputRow) -> Result<bool, LoadError> {
-    let found = con.query(
+pub fn others_since(con: &dyn Link, table: &str, row: &InputRow) -> Result<bool, LoadError> {
+    let found = con.number(
         "SELECT count(*) FROM etl.inputs o JOIN etl.inputs i ON i.run = ? AND i.input = ? \
          WHERE o.\"table\" = ? AND (o.run <> i.run OR o.input <> i.input) \
            AND (o.started >= i.started OR o.finished >= i.started)",
         &[Value::from(row.run.as_str()), Value::from(row.input), Value::from(table)],
     )?;
-    Ok(found.scalar().and_then(Value::as_int).unwrap_or(0) > 0)
+    Ok(found > 0)
 }
 
 /// Stores how an input goes on after others.
-pub fn rebase(con: &Connection, row: &InputRow) -> Result<(), LoadError> {
-    con.execute_with(
+pub fn rebase(con: &dyn Link, row: &InputRow) -> Result<(), LoadError> {
+    con.execute(
         "UPDATE etl.inputs SET rows_before = ?, strategy = ? WHERE run = ? AND input = ?",
         &[
             Value::from(row.rows_before),
@@ -37,8 +38,8 @@ pub fn rebase(con: &Connection, row: &InputRow) -> Result<(), LoadError> {
 }
 
 /// Notes whose rows are about to be deleted; `rows` is a FROM clause with the table as `t`.
-pub fn note_rewritten(con: &Connection, table: &str, rows: &str) -> Result<(), LoadError> {
-    con.execute_with(
+pub fn note_rewritten(con: &dyn Link, table: &str, rows: &str) -> Result<(), LoadError> {
+    con.execute(
         &format!(
             "INSERT INTO etl.rewritten SELECT t._etl_run, t._etl_source, ?, count(*) FROM {rows} \
              GROUP BY 1, 2"
@@ -49,17 +50,16 @@ pub fn note_rewritten(con: &Connection, table: &str, rows: &str) -> Result<(), L
 }
 
 /// Rows of a run that later inputs have rewritten or deleted.
-pub fn rewritten(con: &Connection, run: &str, table: &str) -> Result<u64, LoadError> {
-    let rows = con.query(
+pub fn rewritten(con: &dyn Link, run: &str, table: &str) -> Result<u64, LoadError> {
+    con.number(
         "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND \"table\" = ?",
         &[Value::from(run), Value::from(table)],
-    )?;
-    Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
+    )
 }
 
 /// Forgets that rows of an input were rewritten, with the input itself.
-pub fn forget_rewritten(con: &Connection, row: &InputRow) -> Result<(), LoadError> {
-    con.execute_with(
+pub fn forget_rewritten(con: &dyn Link, row: &InputRow) -> Result<(), LoadError> {
+    con.execute(
         "DELETE FROM etl.rewritten WHERE run = ? AND source = ?",
         &[Value::from(row.run.as_str()), Value::from(row.source.as_str())],
     )?;
@@ -74,7 +74,7 @@ pub fn scope_text(spec: &TableSpec) -> String {
 
 /// Marks the inputs whose rows a replace has deleted: given again, they are loaded again.
 pub fn mark_replaced(
-    con: &Connection,
+    con: &dyn Link,
     spec: &TableSpec,
     run: &str,
     input: u32,
@@ -93,13 +93,13 @@ pub fn mark_replaced(
         let text = row[2].as_text().unwrap_or("{}");
         let scope: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
         if spec.scope.iter().all(|(column, value)| scope.get(column) == Some(value)) {
-            con.execute_with(
+            con.execute(
                 "UPDATE etl.inputs SET status = 'replaced' WHERE run = ? AND input = ?",
                 &[row[0].clone(), row[1].clone()],
             )?;
             let (run, input) = (row[0].to_string(), row[1].as_int().unwrap_or(0) as u32);
-            let side = super::finish::side_table(&run, input);
-            con.execute(&format!("DROP TABLE IF EXISTS {}.{}", super::SCHEMA, quote(&side)))?;
+            let side = side_table(&run, input);
+            con.execute(&format!("DROP TABLE IF EXISTS {SCHEMA}.{}", quote(&side)), &[])?;
         }
     }
     Ok(())

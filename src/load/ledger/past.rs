@@ -1,9 +1,10 @@
 //! What the ledger tells of earlier runs.
 
-use super::ledger::{Ledger, TALLY_SUMS, optional, tally_from, text, unsigned};
+use super::{Ledger, TALLY_SUMS, optional, tally_from, text, unsigned};
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::load::LoadError;
+use chrono::DateTime;
 
 /// A run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -55,21 +56,39 @@ pub struct PastInput {
     pub seconds: f64,
 }
 
+/// A moment in milliseconds since 1970 UTC; the cast is the same in all targets.
+fn millis(moment: &str) -> String {
+    format!("CAST(extract(epoch FROM {moment}) * 1000 AS BIGINT)")
+}
+
+/// As people read it, in UTC.
+fn moment(millis: &Value) -> Option<String> {
+    let moment = DateTime::from_timestamp_millis(millis.as_int()?)?;
+    Some(moment.format("%Y-%m-%d %H:%M:%S").to_string())
+}
+
+/// Seconds from one moment to another.
+fn seconds(from: &Value, to: &Value) -> f64 {
+    let millis = |value: &Value| value.as_int().unwrap_or(0);
+    (millis(to) - millis(from)).max(0) as f64 / 1_000.0
+}
+
 impl Ledger<'_> {
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>, LoadError> {
+        let last = "coalesce(r.finished, (SELECT max(g.committed) FROM etl.ranges g \
+                    WHERE g.run = r.run), r.started)";
         let rows = self.con.query(
             &format!(
-                "SELECT r.run, r.status, r.command, strftime(r.started AT TIME ZONE 'UTC', \
-                   '%Y-%m-%d %H:%M:%S'), strftime(r.finished AT TIME ZONE 'UTC', \
-                   '%Y-%m-%d %H:%M:%S'), (SELECT string_agg(DISTINCT i.\"table\", ',') \
-                   FROM etl.inputs i WHERE i.run = r.run), \
-                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, \
-                   date_diff('millisecond', r.started, coalesce(r.finished, \
-                     (SELECT max(g.committed) FROM etl.ranges g WHERE g.run = r.run), \
-                     r.started)) \
+                "SELECT r.run, r.status, r.command, {}, {}, \
+                   (SELECT string_agg(DISTINCT i.\"table\", ',') FROM etl.inputs i \
+                     WHERE i.run = r.run), \
+                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, {} \
                  FROM etl.runs r LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
-                   WHERE g.run = r.run) t ON true ORDER BY r.started DESC, r.run DESC"
+                   WHERE g.run = r.run) t ON true ORDER BY r.started DESC, r.run DESC",
+                millis("r.started"),
+                millis("r.finished"),
+                millis(last)
             ),
             &[],
         )?;
@@ -77,12 +96,12 @@ impl Ledger<'_> {
             run: text(&row[0]),
             status: text(&row[1]),
             command: text(&row[2]),
-            started: text(&row[3]),
-            finished: optional(&row[4]),
+            started: moment(&row[3]).unwrap_or_default(),
+            finished: moment(&row[4]),
             tables: text(&row[5]).split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
             inputs: unsigned(&row[6]),
             tally: tally_from(row, 7),
-            seconds: unsigned(&row[15]) as f64 / 1_000.0,
+            seconds: seconds(&row[3], &row[15]),
         };
         Ok(rows.rows.iter().map(run).collect())
     }
@@ -106,11 +125,12 @@ impl Ledger<'_> {
         let rows = self.con.query(
             &format!(
                 "SELECT i.input, i.path, i.sheet, i.fingerprint, i.\"table\", i.kind, i.release, \
-                   i.strategy, i.failed_file, t.*, date_diff('millisecond', i.started, \
-                     coalesce(i.finished, i.started)) \
+                   i.strategy, i.failed_file, t.*, {}, {} \
                  FROM etl.inputs i LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
                    WHERE g.run = i.run AND g.input = i.input) t ON true \
-                 WHERE i.run = ? ORDER BY i.input"
+                 WHERE i.run = ? ORDER BY i.input",
+                millis("i.started"),
+                millis("coalesce(i.finished, i.started)")
             ),
             &[Value::from(run)],
         )?;
@@ -125,7 +145,7 @@ impl Ledger<'_> {
             strategy: text(&row[7]),
             failed_file: optional(&row[8]),
             tally: tally_from(row, 9),
-            seconds: unsigned(&row[17]) as f64 / 1_000.0,
+            seconds: seconds(&row[17], &row[18]),
         };
         Ok(rows.rows.iter().map(input).collect())
     }

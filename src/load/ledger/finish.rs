@@ -1,17 +1,16 @@
 //! The end of an input: changes applied, account checked, ledger closed, in one transaction.
 
-use super::SCHEMA;
-use super::ledger::{InputRow, Ledger};
-use super::meet;
-use super::table::{Strategy, TableSpec};
+use super::{InputRow, Ledger, meet};
 use crate::chunk::Tally;
-use crate::duck::{Connection, Value, quote};
-use crate::load::{LoadError, LoadErrorKind};
+use crate::duck::{Value, quote};
+use crate::load::table::{Strategy, TableSpec, side_table};
+use crate::load::target::{SCHEMA, transaction};
+use crate::load::{Link, LoadError, LoadErrorKind};
 
 /// Finishes or gives up one input.
 pub struct Finish<'a> {
     /// The connection.
-    pub con: &'a Connection,
+    pub con: &'a dyn Link,
     /// The table.
     pub spec: &'a TableSpec,
     /// The input in the ledger.
@@ -20,15 +19,10 @@ pub struct Finish<'a> {
     pub release: Option<String>,
 }
 
-/// Name of the side table of an input.
-pub fn side_table(run: &str, input: u32) -> String {
-    format!("side_{}_{input}", run.to_lowercase())
-}
-
 impl Finish<'_> {
     /// Applies what is to be applied and closes the input. Returns its account.
     pub fn close(&self) -> Result<Tally, LoadError> {
-        let tally = self.con.transaction(|con| -> Result<Tally, LoadError> {
+        let tally = transaction(self.con, |con| -> Result<Tally, LoadError> {
             let tally = Ledger::new(con).tally(&self.input.run, self.input.input)?;
             let replaced = match self.input.strategy {
                 Strategy::Insert => 0,
@@ -44,19 +38,19 @@ impl Finish<'_> {
             Ledger::new(con).end_input(&self.input.run, self.input.input, "done", &tally)?;
             Ok(tally)
         })?;
-        self.con.checkpoint()?;
+        self.con.settle(&self.spec.name)?;
         Ok(tally)
     }
 
     /// Deletes what the input has loaded and marks it given up.
     pub fn rollback(&self) -> Result<(), LoadError> {
-        self.con.transaction(|con| -> Result<(), LoadError> {
+        transaction(self.con, |con| -> Result<(), LoadError> {
             let (run, input) = (&self.input.run, self.input.input);
             if self.input.strategy != Strategy::Replace {
-                con.execute_with(
+                con.execute(
                     &format!(
                         "DELETE FROM {} WHERE _etl_run = ? AND _etl_source = ?",
-                        quote(&self.spec.name)
+                        con.table(&self.spec.name)
                     ),
                     &[Value::from(run.as_str()), Value::from(self.input.source.as_str())],
                 )?;
@@ -65,33 +59,34 @@ impl Finish<'_> {
             self.drop_side()?;
             self.forget_settled()?;
             let gone = [Value::from(run.as_str()), Value::from(input)];
-            con.execute_with("DELETE FROM etl.ranges WHERE run = ? AND input = ?", &gone)?;
-            con.execute_with("DELETE FROM etl.problems WHERE run = ? AND input = ?", &gone)?;
-            con.execute_with("DELETE FROM etl.reprocessed WHERE run = ? AND input = ?", &gone)?;
+            con.execute("DELETE FROM etl.ranges WHERE run = ? AND input = ?", &gone)?;
+            con.execute("DELETE FROM etl.problems WHERE run = ? AND input = ?", &gone)?;
+            con.execute("DELETE FROM etl.reprocessed WHERE run = ? AND input = ?", &gone)?;
             Ledger::new(con).end_input(run, input, "rolled back", &Tally::default())
         })
     }
 
     fn side(&self) -> String {
-        format!("{SCHEMA}.{}", quote(&side_table(&self.input.run, self.input.input)))
+        side_table(&self.input.run, self.input.input)
+    }
+
+    fn table(&self) -> String {
+        self.con.table(&self.spec.name)
     }
 
     fn drop_side(&self) -> Result<(), LoadError> {
-        self.con.execute(&format!("DROP TABLE IF EXISTS {}", self.side()))?;
+        let side = quote(&self.side());
+        self.con.execute(&format!("DROP TABLE IF EXISTS {SCHEMA}.{side}"), &[])?;
         Ok(())
     }
 
     fn apply_changes(&self, tally: &Tally) -> Result<(), LoadError> {
-        let (table, side) = (quote(&self.spec.name), self.side());
         if tally.updated > 0 {
-            let join = self.spec.key_join("t", "s");
-            let rows = format!("{table} AS t JOIN {side} AS s ON {join}");
+            let (side, join) = (self.side(), self.spec.key_join("t", "s"));
+            let rows =
+                format!("{} AS t JOIN {SCHEMA}.{} AS s ON {join}", self.table(), quote(&side));
             meet::note_rewritten(self.con, &self.spec.name, &rows)?;
-            let deleted = self
-                .con
-                .execute(&format!("DELETE FROM {table} AS t USING {side} AS s WHERE {join}"))?;
-            let insert = format!("INSERT INTO {table} BY NAME SELECT * FROM {side}");
-            let added = self.con.execute(&insert)?;
+            let (deleted, added) = self.con.apply_changes(self.spec, &side)?;
             if deleted != tally.updated || added != tally.updated {
                 return Err(gap(format!(
                     "{} rows were to be updated, {deleted} were replaced by {added}",
@@ -106,11 +101,11 @@ impl Finish<'_> {
     fn raise_releases(&self) -> Result<(), LoadError> {
         let Some(release) = &self.release else { return Ok(()) };
         let (run, input) = (self.input.run.as_str(), self.input.input);
-        self.con.execute_with(
+        self.con.execute(
             &format!(
                 "UPDATE {} SET _etl_release = ? WHERE _etl_hash IN (SELECT raise FROM etl.settled \
                  WHERE run = ? AND input = ? AND raise IS NOT NULL)",
-                quote(&self.spec.name)
+                self.table()
             ),
             &[Value::from(release.as_str()), Value::from(run), Value::from(input)],
         )?;
@@ -119,19 +114,18 @@ impl Finish<'_> {
 
     /// Puts the side table in the place of the scope. Returns the rows that went.
     fn swap_scope(&self) -> Result<u64, LoadError> {
-        let (table, side) = (quote(&self.spec.name), self.side());
-        let scope = self.spec.scope_sql();
+        let (table, scope) = (self.table(), self.spec.scope_sql());
         meet::note_rewritten(self.con, &self.spec.name, &format!("{table} AS t WHERE {scope}"))?;
         let (run, input) = (self.input.run.as_str(), self.input.input);
         meet::mark_replaced(self.con, self.spec, run, input)?;
-        let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"))?;
-        self.con.execute(&format!("INSERT INTO {table} BY NAME SELECT * FROM {side}"))?;
+        let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"), &[])?;
+        self.con.take_over(self.spec, &self.side())?;
         self.drop_side()?;
         Ok(gone)
     }
 
     fn forget_settled(&self) -> Result<(), LoadError> {
-        self.con.execute_with(
+        self.con.execute(
             "DELETE FROM etl.settled WHERE run = ? AND input = ?",
             &[Value::from(self.input.run.as_str()), Value::from(self.input.input)],
         )?;
@@ -147,22 +141,16 @@ impl Finish<'_> {
                 tally.settled()
             )));
         }
-        let table = quote(&self.spec.name);
-        let now = self.count(&format!("SELECT count(*) FROM {table}"), &[])?;
-        let expected = self.input.rows_before + tally.inserted - replaced;
-        if now != expected {
-            return Err(gap(format!(
-                "table {table} holds {now} rows; {} before + {} inserted - {replaced} replaced = \
-                 {expected}",
-                self.input.rows_before, tally.inserted
-            )));
+        let table = self.table();
+        if self.con.is_alone() {
+            self.check_rows(&table, tally, replaced)?;
         }
         let run = Value::from(self.input.run.as_str());
-        let ours = self.count(
+        let ours = self.con.number(
             &format!("SELECT count(*) FROM {table} WHERE _etl_run = ?"),
             std::slice::from_ref(&run),
         )?;
-        let claimed = self.count(
+        let claimed = self.con.number(
             "SELECT coalesce(sum(g.inserted + g.updated), 0)::BIGINT FROM etl.ranges g \
              JOIN etl.inputs i ON i.run = g.run AND i.input = g.input \
              WHERE g.run = ? AND i.\"table\" = ?",
@@ -178,9 +166,18 @@ impl Finish<'_> {
         Ok(())
     }
 
-    fn count(&self, sql: &str, values: &[Value]) -> Result<u64, LoadError> {
-        let rows = self.con.query(sql, values)?;
-        Ok(rows.scalar().and_then(Value::as_int).unwrap_or(0) as u64)
+    /// Where nobody else writes, the whole table can be counted.
+    fn check_rows(&self, table: &str, tally: &Tally, replaced: u64) -> Result<(), LoadError> {
+        let now = self.con.number(&format!("SELECT count(*) FROM {table}"), &[])?;
+        let expected = self.input.rows_before + tally.inserted - replaced;
+        if now == expected {
+            return Ok(());
+        }
+        Err(gap(format!(
+            "table {table} holds {now} rows; {} before + {} inserted - {replaced} replaced = \
+             {expected}",
+            self.input.rows_before, tally.inserted
+        )))
     }
 }
 

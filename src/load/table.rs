@@ -1,0 +1,135 @@
+//! What is to be loaded into a table, whatever the target.
+
+use serde::{Deserialize, Serialize};
+
+/// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
+/// that a resumed run goes on in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// The table holds nothing of this scope (or mode `append`): every row is new.
+    Insert,
+    /// Compare with what is there.
+    Merge,
+    /// Load beside and take the place of the scope at the end.
+    Replace,
+}
+
+impl Strategy {
+    /// Name in the ledger.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "insert",
+            Self::Merge => "merge",
+            Self::Replace => "replace",
+        }
+    }
+
+    /// From the ledger.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Insert, Self::Merge, Self::Replace].into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// A column of the target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetColumn {
+    /// Name.
+    pub name: String,
+    /// DuckDB type; other targets translate it.
+    pub ty: String,
+    /// What is known of its texts.
+    pub texts: Texts,
+}
+
+/// How the texts of a column repeat, where that is known. A target that compresses need not find
+/// out then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Texts {
+    /// Not known, or no texts.
+    #[default]
+    Unknown,
+    /// A few texts stand in many rows: codes, labels.
+    Repeat,
+    /// Most rows have a text of their own: names, addresses, ids.
+    Differ,
+}
+
+/// What is to be loaded into one table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TableSpec {
+    /// Name without schema.
+    pub name: String,
+    /// Business columns, in order.
+    pub columns: Vec<TargetColumn>,
+    /// Key columns.
+    pub key: Vec<String>,
+    /// Scope: columns with the values (as text) of this input.
+    pub scope: Vec<(String, String)>,
+}
+
+/// Provenance columns with their types, behind the business columns.
+pub const PROVENANCE: [(&str, &str, Texts); 6] = [
+    ("_etl_run", "VARCHAR", Texts::Repeat),
+    ("_etl_source", "VARCHAR", Texts::Repeat),
+    ("_etl_row", "BIGINT", Texts::Unknown),
+    ("_etl_release", "VARCHAR", Texts::Repeat),
+    ("_etl_hash", "UUID", Texts::Unknown),
+    ("_etl_loaded_at", "TIMESTAMP WITH TIME ZONE", Texts::Unknown),
+];
+
+impl TableSpec {
+    /// All columns of the table as it would be made.
+    pub fn all_columns(&self) -> impl Iterator<Item = (&str, &str, Texts)> {
+        self.columns
+            .iter()
+            .map(|column| (column.name.as_str(), column.ty.as_str(), column.texts))
+            .chain([("_extra", "VARCHAR", Texts::Unknown)])
+            .chain(PROVENANCE)
+    }
+
+    /// `col = value AND …` for the scope; `true` without one.
+    pub fn scope_sql(&self) -> String {
+        if self.scope.is_empty() {
+            return "true".into();
+        }
+        let term = |(column, value): &(String, String)| {
+            format!("{} = {}", crate::duck::quote(column), crate::stage::literal(value))
+        };
+        self.scope.iter().map(term).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The same for columns of the table `alias`.
+    pub fn scope_of(&self, alias: &str) -> String {
+        let term = |(column, value): &(String, String)| {
+            format!("{alias}.{} = {}", crate::duck::quote(column), crate::stage::literal(value))
+        };
+        let terms: Vec<_> = self.scope.iter().map(term).collect();
+        if terms.is_empty() { "true".into() } else { terms.join(" AND ") }
+    }
+
+    /// `l.k = r.k AND …` over the key.
+    pub fn key_join(&self, left: &str, right: &str) -> String {
+        let term =
+            |column: &String| format!("{left}.{0} = {right}.{0}", crate::duck::quote(column));
+        self.key.iter().map(term).collect::<Vec<_>>().join(" AND ")
+    }
+}
+
+/// Values that are the same for all rows of an input.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Run id.
+    pub run: String,
+    /// Input, as people name it.
+    pub source: String,
+    /// Release, such as `2025P01`.
+    pub release: Option<String>,
+    /// Start of the run, microseconds UTC.
+    pub loaded_at: i64,
+}
+
+/// Name of the side table of an input, in the ledger's schema.
+pub fn side_table(run: &str, input: u32) -> String {
+    format!("side_{}_{input}", run.to_lowercase())
+}

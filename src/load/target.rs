@@ -1,0 +1,200 @@
+//! The seam between a run and the database that its rows go to.
+//!
+//! A run knows a [`Target`], links to it, writers and lookups; which database stands behind them is
+//! decided in one place ([`TargetUrl`](super::TargetUrl)). What a target must promise:
+//!
+//! * [`Target::writer`]: the pieces of a group, its ledger row and its findings become durable in one
+//!   transaction; a group that was not sealed leaves no trace. So the ledger row alone says that a
+//!   range is loaded.
+//! * [`Target::hold`]: from then on nobody else loads into the table, and no transaction of an
+//!   earlier program that loaded into it is still open.
+//! * [`Link`]: one connection of one thread; the ledger is read and written through it in SQL that
+//!   all targets understand.
+
+use super::lookup::Lookup;
+use super::table::{Provenance, Strategy, TableSpec};
+use super::{LoadError, Writer, dead_letter};
+use crate::duck::{ResultColumn, Rows, Value};
+use crate::flow::Meters;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Schema of the ledger and of side tables, in every target.
+pub const SCHEMA: &str = "etl";
+
+/// How a target is opened.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    /// The target's own share of the memory, in bytes.
+    pub memory: u64,
+    /// Folder of its spill files.
+    pub temp_dir: Option<PathBuf>,
+}
+
+/// What may be done to a table of the target that is not as it is needed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Changes {
+    /// Make it where it is missing.
+    pub create: bool,
+    /// Add columns.
+    pub evolve: bool,
+}
+
+/// A database that rows go to.
+pub trait Target: Send + Sync {
+    /// A connection for the ledger and for questions.
+    fn link(&self) -> Result<Box<dyn Link>, LoadError>;
+
+    /// Nobody else loads into `table` from now on until the target is dropped. Twice is no error.
+    fn hold(&self, table: &str) -> Result<(), LoadError>;
+
+    /// A writer with a connection of its own.
+    fn writer(&self, plan: &Arc<WritePlan>) -> Result<Box<dyn Writer>, LoadError>;
+
+    /// Finds rows that the table holds under the keys of a chunk.
+    fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup>;
+}
+
+/// What a lookup asks.
+#[derive(Debug, Clone)]
+pub struct KeyQuestion {
+    /// The table.
+    pub spec: TableSpec,
+    /// The run that writes new rows.
+    pub run: String,
+    /// Also tell which rows come from this source: for a replay of rows of that source.
+    pub source: Option<String>,
+}
+
+/// What all writers of an input share.
+pub struct WritePlan {
+    /// Run id.
+    pub run: String,
+    /// Position of the input in the run.
+    pub input: u32,
+    /// The table, with the types of its columns.
+    pub spec: TableSpec,
+    /// Where new and changed rows go: straight into the table, or beside it.
+    pub strategy: Strategy,
+    /// Values that all rows share.
+    pub provenance: Provenance,
+    /// Failed records of the input.
+    pub dead: Arc<dead_letter::Writer>,
+    /// Counters.
+    pub meters: Arc<Meters>,
+}
+
+impl WritePlan {
+    /// The side table of the input, where its strategy needs one.
+    pub fn side(&self) -> Option<String> {
+        let needed = self.strategy != Strategy::Insert;
+        needed.then(|| super::table::side_table(&self.run, self.input))
+    }
+}
+
+/// Takes rows of an answer with their columns, at least once; may stop the query.
+pub type EachRows<'a> = &'a mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>;
+
+/// One connection of one thread. SQL is what all targets understand, with `?` for values; only a
+/// user's own questions are in the dialect of the target.
+pub trait Link {
+    /// Runs a query and hands over its rows as they come, in bounded memory. `each` must not use
+    /// this connection. Gives the columns.
+    fn query_each(
+        &self,
+        sql: &str,
+        values: &[Value],
+        each: EachRows<'_>,
+    ) -> Result<Vec<ResultColumn>, LoadError>;
+
+    /// Runs one statement; the number of rows it changed.
+    fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, LoadError>;
+
+    /// Starts a transaction.
+    fn begin(&self) -> Result<(), LoadError>;
+
+    /// Commits it.
+    fn commit(&self) -> Result<(), LoadError>;
+
+    /// Gives it up.
+    fn rollback(&self) -> Result<(), LoadError>;
+
+    /// Does what the target wants done after a load.
+    fn settle(&self, table: &str) -> Result<(), LoadError>;
+
+    /// A table of the user as SQL names it.
+    fn table(&self, name: &str) -> String;
+
+    /// Columns of a table of the user with their types as DuckDB names them (another type by the
+    /// target's own name); none where there is no such table.
+    fn columns(&self, table: &str) -> Result<Vec<(String, String)>, LoadError>;
+
+    /// Makes the table, or checks that the existing one can take the rows; what does not fit is one
+    /// error that names all of it.
+    fn ensure(&self, spec: &TableSpec, changes: Changes) -> Result<(), LoadError>;
+
+    /// Makes a side table with the columns of the table, where it is missing.
+    fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError>;
+
+    /// Puts the rows of a side table in the place of those of the same keys. Returns how many went
+    /// and how many came.
+    fn apply_changes(&self, spec: &TableSpec, side: &str) -> Result<(u64, u64), LoadError>;
+
+    /// Adds all rows of a side table to the table.
+    fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError>;
+
+    /// Whether nobody but this program can change the table while it is held.
+    fn is_alone(&self) -> bool;
+}
+
+impl dyn Link + '_ {
+    /// Runs a query with a small result.
+    pub fn query(&self, sql: &str, values: &[Value]) -> Result<Rows, LoadError> {
+        let mut rows = Vec::new();
+        let columns = self.query_each(sql, values, &mut |_, mut more| {
+            rows.append(&mut more);
+            ControlFlow::Continue(())
+        })?;
+        Ok(Rows { columns, rows })
+    }
+
+    /// The whole number that a query answers; 0 where it has none.
+    pub fn number(&self, sql: &str, values: &[Value]) -> Result<u64, LoadError> {
+        let rows = self.query(sql, values)?;
+        Ok(rows.scalar().and_then(Value::as_int).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+    }
+}
+
+/// Runs `work` in a transaction: committed when it succeeds, else rolled back.
+pub fn transaction<T, E: From<LoadError>>(
+    con: &dyn Link,
+    work: impl FnOnce(&dyn Link) -> Result<T, E>,
+) -> Result<T, E> {
+    con.begin()?;
+    let done = work(con).and_then(|value| Ok(con.commit().map(|()| value)?));
+    if done.is_err() {
+        // The first error tells more than one of the clean-up; after a failed COMMIT there is no
+        // transaction left, which is an error here and no harm.
+        let _ = con.rollback();
+    }
+    done
+}
+
+/// What `etl doctor` and `etl plan` want to know about a target.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct TargetState {
+    /// Whether there is anything yet.
+    pub exists: bool,
+    /// Bytes on disk, where that is known.
+    pub bytes: u64,
+    /// Whether it has a ledger.
+    pub ledger: bool,
+    /// Unfinished runs.
+    pub unfinished: Vec<String>,
+}
+
+/// The folder part of a path; `.` where it has none.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
