@@ -45,6 +45,8 @@ impl Sheet {
 /// An open workbook.
 pub struct Book {
     container: Container,
+    /// Name of the part that lists the sheets.
+    part: String,
     sheets: Vec<Sheet>,
     styles: Arc<Styles>,
     strings_part: Option<String>,
@@ -74,8 +76,10 @@ impl Book {
             })?,
             None => Styles::none(from_1904),
         };
+        let strings_part = beside("sharedStrings", "sharedStrings.xml");
         Ok(Self {
-            strings_part: beside("sharedStrings", "sharedStrings.xml"),
+            strings_part,
+            part,
             container,
             sheets,
             styles: Arc::new(styles),
@@ -103,6 +107,24 @@ impl Book {
                 .with_hint("open it in Excel and save it again"));
         }
         self.container.part(&sheet.part)
+    }
+
+    /// The text of the part that lists sheets and names.
+    pub fn workbook(&self) -> Result<Box<dyn Read + Send>, SourceError> {
+        self.container.part(&self.part)
+    }
+
+    /// The parts of a sheet's Excel tables, with their names.
+    pub fn table_parts(
+        &self,
+        sheet: &Sheet,
+    ) -> Result<Vec<(String, Box<dyn Read + Send>)>, SourceError> {
+        if sheet.part.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rels = Relationships::read(&self.container, &sheet.part)?;
+        let parts = rels.parts_of_kind("table").filter(|part| self.container.has(part));
+        parts.map(|part| Ok((part.to_owned(), self.container.part(part)?))).collect()
     }
 
     /// All shared strings: those that somebody holds already, or loaded now.

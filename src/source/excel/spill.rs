@@ -102,6 +102,11 @@ struct Page {
 }
 
 impl Spill {
+    /// How many strings there are.
+    pub fn len(&self) -> u64 {
+        self.index.strings
+    }
+
     /// Look-ups for one thread.
     pub fn pages(&self) -> Pages<'_> {
         Pages { spill: self, own: vec![None; OWN], large: None }

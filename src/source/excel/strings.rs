@@ -49,19 +49,35 @@ const SEGMENT: usize = 4_096;
 
 /// Strings in segments of equal numbers; the last one is still growing.
 #[derive(Debug, Default)]
-struct Segments {
+pub struct Segments {
     full: Vec<Arena>,
     last: Arena,
     /// Memory of the full ones.
     bytes: u64,
+    /// Some string may hold NUL.
+    nul: bool,
 }
 
 impl Segments {
-    #[inline]
-    fn get(&self, index: usize) -> Option<&str> {
+    /// The string with this number.
+    #[inline(always)]
+    pub fn get(&self, index: usize) -> Option<&str> {
         let segment = self.full.get(index / SEGMENT);
         let segment = segment.or((index / SEGMENT == self.full.len()).then_some(&self.last));
         segment?.get(index % SEGMENT)
+    }
+
+    /// Brings a string into the processor.
+    #[inline(always)]
+    pub fn touch(&self, index: usize) {
+        let Some(segment) = self.full.get(index / SEGMENT) else { return };
+        let end = segment.ends[index % SEGMENT] as usize;
+        std::hint::black_box(segment.text.as_bytes().get(end.saturating_sub(1)).copied());
+    }
+
+    /// Whether some string may hold NUL.
+    pub fn has_nul(&self) -> bool {
+        self.nul
     }
 
     fn len(&self) -> u64 {
@@ -93,6 +109,22 @@ impl Segments {
 }
 
 impl Strings {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        match &self.0 {
+            Store::Memory(segments) => segments.len(),
+            Store::Spilled(spill) => spill.len(),
+        }
+    }
+
+    /// The strings themselves, where they are in memory.
+    pub fn in_memory(&self) -> Option<&Segments> {
+        match &self.0 {
+            Store::Memory(segments) => Some(segments),
+            Store::Spilled(_) => None,
+        }
+    }
+
     /// Look-ups for one thread.
     pub fn lookup(&self) -> Lookup<'_> {
         match &self.0 {
@@ -219,6 +251,7 @@ impl Loader {
 
 fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
     let valid = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
+    segments.nul |= memchr::memchr(0, bytes).is_some();
     let mut cursor = Cursor::new(bytes, 0);
     loop {
         while let Some((text, length)) = plain_item(valid, cursor.at) {
@@ -230,7 +263,9 @@ fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
             None => return Ok(()),
             Some(Token::Open(tag)) if tag.name == b"si" => {
                 if !tag.empty {
+                    let start = segments.last.text.len();
                     text::append_item(&mut cursor, b"si", &mut segments.last.text)?;
+                    segments.nul |= segments.last.text.as_bytes()[start..].contains(&0);
                 }
                 segments.end_string()?;
             }
@@ -255,7 +290,12 @@ fn plain_item(xml: &str, at: usize) -> Option<(&str, usize)> {
     if !text::is_plain(raw.as_bytes()) {
         return None;
     }
-    let text = if preserve { raw } else { raw.trim_matches(text::BLANKS) };
+    let blank = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');
+    let bytes = raw.as_bytes();
+    let text = match preserve || !blank(bytes.first()) && !blank(bytes.last()) {
+        true => raw,
+        false => raw.trim_matches(text::BLANKS),
+    };
     Some((text, item.len() - behind.len()))
 }
 
