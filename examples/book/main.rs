@@ -10,6 +10,8 @@
 
 use calamine::{Reader, Xlsx};
 use etl::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
+use etl::pack::ColumnType;
+use etl::run::load_pack;
 use etl::source::{SourceOptions, Table, resolve};
 use std::error::Error;
 use std::fs::File;
@@ -122,7 +124,7 @@ fn read_with(file: &str, options: &SourceOptions) -> Outcome<u64> {
     let mut cells = 0;
     for file in &files {
         for table in file.format.survey(&file.content, options)? {
-            let mut source = table.open(schema(&*table), Mark::default())?;
+            let mut source = table.open(schema(&*table)?, Mark::default())?;
             while let Some(block) = source.next_block(BLOCK.0, BLOCK.1)? {
                 let decoded = block.body.decode()?;
                 let filled = decoded.frame.columns().iter();
@@ -133,29 +135,52 @@ fn read_with(file: &str, options: &SourceOptions) -> Outcome<u64> {
     Ok(cells)
 }
 
-/// A type for each column by its first values, much as a roll has them.
-fn schema(table: &dyn Table) -> Arc<ReadSchema> {
-    let whole = |field: usize| {
-        let values = || table.sample().iter().filter_map(move |record| record.get(field));
-        values().all(|value| value.is_empty() || value.parse::<i32>().is_ok())
-    };
-    let column = |(field, header): (usize, &String)| ReadColumn {
+/// A roll's columns as the pack has them; of any other table the whole numbers by its first rows, and
+/// the rest as text.
+fn schema(table: &dyn Table) -> Outcome<Arc<ReadSchema>> {
+    let pack = load_pack("florida")?;
+    let headers = table.headers();
+    let kind = pack.recognise(headers).and_then(|found| pack.kind(&found.kind));
+    let mut columns: Vec<_> = headers.iter().enumerate().map(|it| plain(table, it)).collect();
+    if let Some(kind) = kind {
+        for (column, field) in kind.columns.iter().zip(kind.bind(headers, None).columns) {
+            let Some(field) = field else { continue };
+            let (kind, role) = typed(column.ty);
+            let (width, max_len, nulls) = (column.width, column.max_len, column.nulls.clone());
+            let plain = columns[field].clone();
+            columns[field] = ReadColumn { kind, role, width, max_len, nulls, ..plain };
+        }
+    }
+    Ok(Arc::new(ReadSchema { columns, extra: Vec::new(), headers: headers.to_vec() }))
+}
+
+fn typed(ty: ColumnType) -> (ColumnKind, Role) {
+    match ty {
+        ColumnType::Text => (ColumnKind::Text, Role::Plain),
+        ColumnType::Id => (ColumnKind::Text, Role::Id),
+        ColumnType::Code => (ColumnKind::Text, Role::Code),
+        ColumnType::Integer => (ColumnKind::BigInt, Role::Plain),
+        ColumnType::Money => (ColumnKind::BigInt, Role::Money),
+        ColumnType::Real => (ColumnKind::Double, Role::Plain),
+        ColumnType::Date => (ColumnKind::Date, Role::Plain),
+    }
+}
+
+fn plain(table: &dyn Table, (field, header): (usize, &String)) -> ReadColumn {
+    let mut values = table.sample().iter().filter_map(|record| record.get(field));
+    let whole = values.all(|value| value.is_empty() || value.parse::<i32>().is_ok());
+    ReadColumn {
         name: format!("c{field}"),
         header: header.clone(),
         field,
-        kind: if whole(field) { ColumnKind::BigInt } else { ColumnKind::Text },
+        kind: if whole { ColumnKind::BigInt } else { ColumnKind::Text },
         role: Role::Plain,
         width: None,
         max_len: None,
         nulls: Vec::new(),
         key: false,
         clean: true,
-    };
-    Arc::new(ReadSchema {
-        columns: table.headers().iter().enumerate().map(column).collect(),
-        extra: Vec::new(),
-        headers: table.headers().to_vec(),
-    })
+    }
 }
 
 /// Asks for every cell.

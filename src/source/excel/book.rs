@@ -42,6 +42,9 @@ impl Sheet {
     }
 }
 
+/// The text of a part.
+pub type PartReader = Box<dyn Read + Send>;
+
 /// An open workbook.
 pub struct Book {
     container: Container,
@@ -100,7 +103,7 @@ impl Book {
     }
 
     /// The text of a sheet's part.
-    pub fn sheet(&self, sheet: &Sheet) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub fn sheet(&self, sheet: &Sheet) -> Result<PartReader, SourceError> {
         if sheet.part.is_empty() {
             let message = format!("the workbook does not say where sheet \"{}\" is", sheet.name);
             return Err(SourceError::new(SourceErrorKind::Broken, self.container.label(), message)
@@ -110,15 +113,12 @@ impl Book {
     }
 
     /// The text of the part that lists sheets and names.
-    pub fn workbook(&self) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub fn workbook(&self) -> Result<PartReader, SourceError> {
         self.container.part(&self.part)
     }
 
     /// The parts of a sheet's Excel tables, with their names.
-    pub fn table_parts(
-        &self,
-        sheet: &Sheet,
-    ) -> Result<Vec<(String, Box<dyn Read + Send>)>, SourceError> {
+    pub fn table_parts(&self, sheet: &Sheet) -> Result<Vec<(String, PartReader)>, SourceError> {
         if sheet.part.is_empty() {
             return Ok(Vec::new());
         }

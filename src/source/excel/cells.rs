@@ -27,7 +27,6 @@ pub struct Scanner<'a> {
     /// The block as text, once a cell wants its text from it.
     valid: Option<&'a str>,
     row: u32,
-    digits: RowDigits,
     /// Cells of the row, by column; empty ones are left out.
     cells: Vec<Raw>,
     /// Text of the row that does not stand in the block as it is.
@@ -64,7 +63,6 @@ impl<'a> Scanner<'a> {
             styles,
             valid: None,
             row: before,
-            digits: RowDigits::of(before),
             cells: Vec::new(),
             texts: String::new(),
         }
@@ -119,7 +117,6 @@ impl<'a> Scanner<'a> {
         if self.row <= last {
             return Err(Fault::Disorder { row: self.row, last });
         }
-        self.digits = RowDigits::of(self.row);
         if !tag.empty {
             self.scan_cells()?;
         }
@@ -134,9 +131,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan_cells(&mut self) -> Result<(), Fault> {
+        let digits = RowDigits::of(self.row);
         let mut column = 0;
         loop {
-            while let Some(found) = self.quick_cell(self.at) {
+            while let Some(found) = self.quick_cell(self.at, &digits) {
                 self.at += found.length;
                 column = found.column + 1;
                 if found.shape.kind != Kind::Empty {

@@ -67,12 +67,12 @@ impl Segments {
         segment?.get(index % SEGMENT)
     }
 
-    /// Brings a string into the processor.
+    /// Some byte of a string, or 0.
     #[inline(always)]
-    pub fn touch(&self, index: usize) {
-        let Some(segment) = self.full.get(index / SEGMENT) else { return };
-        let end = segment.ends[index % SEGMENT] as usize;
-        std::hint::black_box(segment.text.as_bytes().get(end.saturating_sub(1)).copied());
+    pub fn peek(&self, index: usize) -> u8 {
+        let Some(segment) = self.full.get(index / SEGMENT) else { return 0 };
+        let end = segment.ends.get(index % SEGMENT).copied().unwrap_or(0) as usize;
+        segment.text.as_bytes().get(end.wrapping_sub(1)).copied().unwrap_or(0)
     }
 
     /// Whether some string may hold NUL.
@@ -253,8 +253,9 @@ fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
     let valid = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
     segments.nul |= memchr::memchr(0, bytes).is_some();
     let mut cursor = Cursor::new(bytes, 0);
+    let mut odd = Odd { bytes, next: 0 };
     loop {
-        while let Some((text, length)) = plain_item(valid, cursor.at) {
+        while let Some((text, length)) = plain_item(valid, cursor.at, &mut odd) {
             segments.last.text.push_str(text);
             segments.end_string()?;
             cursor.at += length;
@@ -274,9 +275,28 @@ fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
     }
 }
 
+/// Where the next text stands that does not stand for itself. Such texts are rare, so that nearly all
+/// of a block is looked at in one go.
+struct Odd<'a> {
+    bytes: &'a [u8],
+    /// Nothing before is odd, as far as it was asked for.
+    next: usize,
+}
+
+impl Odd<'_> {
+    /// Whether something odd stands between; never asked for what lies before an earlier question.
+    #[inline]
+    fn is_in(&mut self, start: usize, end: usize) -> bool {
+        if self.next < start {
+            self.next = start + text::plain_length(&self.bytes[start..]);
+        }
+        self.next < end
+    }
+}
+
 /// `<si><t>text</t></si>`, as nearly all of them are: the text, and the length of the whole.
 #[inline]
-fn plain_item(xml: &str, at: usize) -> Option<(&str, usize)> {
+fn plain_item<'a>(xml: &'a str, at: usize, odd: &mut Odd<'_>) -> Option<(&'a str, usize)> {
     const PRESERVE: &str = " xml:space=\"preserve\">";
     let item = xml.get(at..)?;
     let rest = item.strip_prefix("<si><t")?;
@@ -287,7 +307,8 @@ fn plain_item(xml: &str, at: usize) -> Option<(&str, usize)> {
     let end = memchr::memchr(b'<', rest.as_bytes())?;
     let behind = rest[end..].strip_prefix("</t></si>")?;
     let raw = &rest[..end];
-    if !text::is_plain(raw.as_bytes()) {
+    let start = at + item.len() - rest.len();
+    if odd.is_in(start, start + end) {
         return None;
     }
     let blank = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');

@@ -220,9 +220,9 @@ fn cell_type(bytes: &[u8]) -> Option<(Type, usize)> {
 impl<'a> Scanner<'a> {
     /// The cell at `at` if it is of a usual form.
     #[inline(always)]
-    pub(super) fn quick_cell(&mut self, at: usize) -> Option<Found> {
+    pub(super) fn quick_cell(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
         let bytes = self.bytes.get(at..)?;
-        let Some(cell) = plain(bytes, &self.digits) else { return self.quick_other(at) };
+        let Some(cell) = plain(bytes, digits) else { return self.quick_other(at, digits) };
         let shape = match (cell.shared, cell.style) {
             (true, _) => Shape { kind: Kind::Shared, value: cell.value },
             (false, None) => Shape { kind: Kind::Whole, value: cell.value },
@@ -232,9 +232,10 @@ impl<'a> Scanner<'a> {
     }
 
     /// The rarer of the usual forms.
-    fn quick_other(&mut self, at: usize) -> Option<Found> {
+    #[inline(never)]
+    fn quick_other(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
         let bytes = &self.bytes[at..];
-        let start = start(bytes, &self.digits)?;
+        let start = start(bytes, digits)?;
         let Start { column, style, kind, end, empty } = start;
         if empty {
             return Some(Found { column, shape: Shape::EMPTY, length: end });
@@ -309,17 +310,17 @@ impl<'a> Scanner<'a> {
     /// Reads the next row if it is of the usual form in all its cells, and gives each to `take` as
     /// (column, kind, value): ascending, none of them empty. Nothing happens to the scanner where the
     /// row has another form, or no cells, or `take` does not want a cell.
-    #[inline]
+    #[inline(never)]
     pub fn quick_row(&mut self, mut take: impl FnMut(u16, Kind, u64) -> bool) -> Option<RowAt> {
         let start = self.at;
         let (row, mut at) = quick_row_tag(self.bytes.get(start..)?)?;
         if row <= self.row || row > MAX_ROWS {
             return None;
         }
-        self.digits = RowDigits::of(row);
+        let digits = RowDigits::of(row);
         at += start;
         let mut next = 0;
-        while let Some(found) = self.quick_cell(at) {
+        while let Some(found) = self.quick_cell(at, &digits) {
             if found.column < next {
                 return None;
             }
