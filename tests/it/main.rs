@@ -10,6 +10,7 @@ mod damage;
 mod damage_compare;
 mod derived;
 mod file_rules;
+mod formulas;
 mod hostile;
 mod layering;
 mod legacy;
