@@ -248,7 +248,7 @@ impl<'a> LoadOne<'a> {
             agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
         agents::rehearse(&stages, self.input)?;
         stages.push(Arc::new(self.encoder(row)));
-        let budget = Budget::new(shares.chunks);
+        let budget = Budget::new(shares.chunks_of(self.input.format));
         // What ends this input, such as `--limit`, does not end the run.
         let stop = self.session.stop.child();
         stop.watch(&budget);

@@ -6,6 +6,7 @@
 
 use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
+use super::memory;
 use super::request::{Mode, Request};
 use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
@@ -113,14 +114,33 @@ fn survey(
     request: &Request,
     pack: &Pack,
 ) -> Result<Vec<Arc<dyn Table>>, RunError> {
+    refuse_range(file, request)?;
     let name = read_name(file.content.name(), &pack.counties);
     let wanted = request.kind.as_ref().or(name.kind.as_ref());
     let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
     let mut options = request.source.clone();
+    let shares = memory::shares(request.limits.memory, request.limits.writers);
+    options.strings_in_memory.get_or_insert(shares.strings);
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
     }
     Ok(file.format.survey(&file.content, &options)?)
+}
+
+/// Only sheets have cells to choose from.
+fn refuse_range(file: &InputFile, request: &Request) -> Result<(), RunError> {
+    let asked = match (&request.source.range, &request.source.excel_table) {
+        (Some(_), _) => "--range",
+        (_, Some(_)) => "--excel-table",
+        _ => return Ok(()),
+    };
+    if file.format.has_ranges() {
+        return Ok(());
+    }
+    let (label, format) = (file.content.label(), file.format.name());
+    let message = format!("{label}: {asked} is for .xlsx workbooks, and this is {format}");
+    Err(RunError::new(RunErrorKind::Usage, message)
+        .with_hint("leave it away, or save the part you want as a file of its own"))
 }
 
 fn prepare_table(

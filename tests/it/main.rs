@@ -16,6 +16,7 @@ mod layering;
 mod legacy;
 mod loaded;
 mod modes;
+mod ranges;
 mod real_roll;
 mod reprocess;
 mod roll;

@@ -1,6 +1,8 @@
 //! Where the table lies on its sheet: the header row below a preamble, the first and last column.
 
+use super::asked::{Bounds, HeaderAt};
 use super::page::Page;
+use super::range::Area;
 use crate::source::SourceOptions;
 use crate::source::cell::Cell;
 
@@ -20,6 +22,8 @@ pub struct Layout {
     pub first_row: u32,
     /// Rows above the header that hold something.
     pub preamble: Vec<u32>,
+    /// The cells that alone are read, where the user says so; there is nothing beside them.
+    pub area: Option<Area>,
 }
 
 impl Layout {
@@ -51,6 +55,36 @@ impl Layout {
             header_row: Some(row),
             first_row: row + 1,
             preamble: (0..header).map(|record| page.number(record)).collect(),
+            area: None,
+        })
+    }
+
+    /// The table in the cells that the user asks for; the page holds only these. `None`: their first
+    /// row is blank and should be the header.
+    pub fn within(page: &Page, bounds: &Bounds, names: Option<&Vec<String>>) -> Option<Self> {
+        let area = bounds.area;
+        let is_header = |record: &usize| page.number(*record) == area.first_row;
+        let header = (0..page.len()).find(is_header);
+        let header = match bounds.header {
+            HeaderAt::First => Some(header?),
+            HeaderAt::None | HeaderAt::Names(_) => None,
+        };
+        let last = if area.has_last_column() { area.last_column } else { last_used(page, header) };
+        let columns = area.first_column..=last.max(area.first_column);
+        let headers = match (&bounds.header, header) {
+            (HeaderAt::Names(names), _) => names.clone(),
+            (_, Some(header)) => {
+                columns.map(|column| page.at(header, column).text().trim().to_owned()).collect()
+            }
+            _ => names.cloned().unwrap_or_else(|| numbered(columns.count())),
+        };
+        Some(Self {
+            first_column: area.first_column,
+            headers,
+            header_row: header.map(|_| area.first_row),
+            first_row: area.first_row + u32::from(header.is_some()),
+            preamble: Vec::new(),
+            area: Some(area),
         })
     }
 
@@ -59,14 +93,20 @@ impl Layout {
         let spans = || (0..page.len()).filter_map(|record| filled_span(page, record));
         let first = spans().map(|(first, _)| first).min().unwrap_or(0);
         let last = spans().map(|(_, last)| last).max().unwrap_or(0);
-        let numbered = || (1..=last - first + 1).map(|n| format!("column_{n}")).collect();
         Self {
             first_column: first,
-            headers: names.cloned().unwrap_or_else(numbered),
+            headers: names.cloned().unwrap_or_else(|| numbered(usize::from(last - first) + 1)),
             header_row: None,
             first_row: page.number(0),
             preamble: Vec::new(),
+            area: None,
         }
+    }
+
+    /// Whether a column counts for nothing, because the user asks for others only.
+    #[inline]
+    pub fn is_outside(&self, column: u16) -> bool {
+        self.area.is_some_and(|area| !area.holds_column(column))
     }
 
     /// The field at a column of the sheet.
@@ -85,6 +125,23 @@ impl Layout {
     pub fn is_header(&self, mut same: impl FnMut(u16, &str) -> bool) -> bool {
         let mut headers = self.headers.iter().enumerate();
         self.header_row.is_some() && headers.all(|(field, header)| same(self.column(field), header))
+    }
+}
+
+fn numbered(columns: usize) -> Vec<String> {
+    (1..=columns).map(|n| format!("column_{n}")).collect()
+}
+
+/// The last column of a table whose columns end nowhere: that of its header or of its common ones,
+/// without a header that of any row.
+fn last_used(page: &Page, header: Option<usize>) -> u16 {
+    let last = |record| filled_span(page, record).map_or(0, |(_, last)| last);
+    match header {
+        Some(header) => {
+            let common = common_columns(page, header + 1);
+            common.into_iter().fold(last(header), u16::max)
+        }
+        None => (0..page.len()).map(last).max().unwrap_or(0),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod oracle;
 mod package;
+mod ranges;
+mod usual;
 
 use super::Excel;
 use crate::chunk::{ColumnKind, Mark, MisfitKind, ReadColumn, ReadSchema, Role};
