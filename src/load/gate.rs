@@ -166,6 +166,8 @@ impl<'a> Gate<'a> {
         }
         if chunk.records > 0 {
             self.end = mark_after(&chunk, chunk.records);
+        } else {
+            self.group.notes.merge(notes);
         }
         // A group of rows that are all unchanged never fills; it must become durable all the same.
         if self.group.tally.read >= self.plan.group_rows * 4 {

@@ -115,6 +115,11 @@ impl Text<'_> {
         })
     }
 
+    /// Whether anything stands in the text besides blank lines.
+    pub fn holds_records(&self) -> bool {
+        !self.records().is_empty()
+    }
+
     /// A header of one name is too easily a value as well to be known again.
     fn line(&self, header: &Record) -> Vec<u8> {
         if header.fields.len() < 2 {

@@ -124,7 +124,7 @@ fn find_head(
                     .filter(|head| !head.headers.is_empty())
                     .ok_or_else(|| too_long(content.label(), 1));
             }
-            None if !more => return Err(no_header(content, options.header_row)),
+            None if !more => return Err(no_header(content, &text, options.header_row)),
             _ => size = (size * 8).min(LONGEST_RECORD),
         }
     }
@@ -143,7 +143,11 @@ fn check_head(content: &Content, options: &SourceOptions, head: &Head) -> Result
     ))
 }
 
-fn no_header(content: &Content, wanted: Option<u64>) -> SourceError {
+fn no_header(content: &Content, text: &Text<'_>, wanted: Option<u64>) -> SourceError {
+    if !text.holds_records() {
+        let message = "the file holds blank lines only";
+        return SourceError::new(SourceErrorKind::Empty, content.label(), message);
+    }
     let wanted = wanted.unwrap_or(1);
     SourceError::new(
         SourceErrorKind::Header,
