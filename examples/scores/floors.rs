@@ -53,7 +53,8 @@ impl Floors {
         if let Some(pollock) = &report.pollock {
             for (way, score) in [("given", &pollock.given), ("found", &pollock.found)] {
                 let Some(floor) = self.pollock.get(way) else { continue };
-                failures.extend(floor.failures(score).map(|what| format!("Pollock, {way}: {what}")));
+                failures
+                    .extend(floor.failures(score).map(|what| format!("Pollock, {way}: {what}")));
             }
         }
         failures

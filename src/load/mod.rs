@@ -15,6 +15,7 @@ pub mod gate;
 mod keys;
 pub mod lookup;
 mod replayed;
+mod select;
 mod telling;
 mod threaded;
 

@@ -120,7 +120,10 @@ impl Found {
             match with_format(member) {
                 Ok(file) => self.files.push(file),
                 Err(error)
-                    if matches!(error.kind, SourceErrorKind::NotTheFormat | SourceErrorKind::Empty) =>
+                    if matches!(
+                        error.kind,
+                        SourceErrorKind::NotTheFormat | SourceErrorKind::Empty
+                    ) =>
                 {
                     self.skipped.push(error.to_string());
                 }
@@ -156,7 +159,9 @@ fn zip_kind(content: &Content) -> Result<Zip, SourceError> {
         let mut names = archive.file_names().filter_map(Result::ok);
         names.any(|name| name.eq_ignore_ascii_case(wanted))
     };
-    let office = holds("[content_types].xml");
+    // One damaged name of the directory must not make a heap of XML of a workbook.
+    let office =
+        ["[content_types].xml", "xl/workbook.xml", "xl/workbook.bin"].into_iter().any(holds);
     Ok(if office && holds("xl/workbook.bin") {
         Zip::Binary
     } else if office || holds("mimetype") || holds("META-INF/manifest.xml") && holds("content.xml")

@@ -55,7 +55,9 @@ fn check(place: &Place, file: &str) -> Told {
         }
         std::thread::sleep(Duration::from_millis(2));
     };
-    let text = |name| String::from_utf8_lossy(&std::fs::read(place.path(name)).expect("there")).into_owned();
+    let text = |name| {
+        String::from_utf8_lossy(&std::fs::read(place.path(name)).expect("there")).into_owned()
+    };
     let said = text("err");
     let code = status.code().unwrap_or_else(|| panic!("{file}: killed by a signal: {said}"));
     let answer = serde_json::from_str(&text("out")).unwrap_or(serde_json::Value::Null);
@@ -106,13 +108,10 @@ fn sound_rows() -> String {
 
 #[test]
 fn sheets_that_lie_about_their_size() {
-    let one = |address: &str, row: &str| {
-        rows(&format!("<row r=\"2\">{}</row>{row}", cell(address, "1")))
-    };
+    let one =
+        |address: &str, row: &str| rows(&format!("<row r=\"2\">{}</row>{row}", cell(address, "1")));
     let corner = format!("<row r=\"1048576\">{}</row>", cell("XFD1048576", "far"));
-    let outside = |cell: &str| {
-        rows(&format!("<row r=\"2\"><c r=\"{cell}\"><v>1</v></c></row>"))
-    };
+    let outside = |cell: &str| rows(&format!("<row r=\"2\"><c r=\"{cell}\"><v>1</v></c></row>"));
     all(&[
         // A value beside the table is a refused row, not a table of 17 billion cells.
         ("corner.xlsx", workbook(&one("A2", &corner), &[]), Rows(2)),
@@ -133,7 +132,10 @@ fn sheets_that_lie_about_their_size() {
             "many_strings_claimed.xlsx",
             workbook(
                 &rows("<row r=\"2\"><c r=\"A2\" t=\"s\"><v>0</v></c></row>"),
-                &[("xl/sharedStrings.xml", "<sst uniqueCount=\"4294967295\"><si><t>x</t></si></sst>")],
+                &[(
+                    "xl/sharedStrings.xml",
+                    "<sst uniqueCount=\"4294967295\"><si><t>x</t></si></sst>",
+                )],
             ),
             Rows(1),
         ),
@@ -171,11 +173,12 @@ fn xml_that_explodes_or_points_elsewhere() {
         ("elsewhere.xlsx", pointing("file:///etc/passwd", " TargetMode=\"External\""), DAMAGED),
         ("above.xlsx", pointing("../../../../../../etc/passwd", ""), DAMAGED),
         ("itself.xlsx", pointing("_rels/workbook.xml.rels", ""), Refused(&["E103", "E205"])),
-        ("nested.xlsx", workbook(&format!("{nested}{}", sound_rows()), &[]), Refused(&["E103", "E205"])),
+        // What stands around the rows is not asked to be in order.
+        ("nested.xlsx", workbook(&format!("{nested}{}", sound_rows()), &[]), Rows(1)),
         (
             "attributes.xlsx",
             workbook(&rows(&format!("<row r=\"2\"{attributes}>{}</row>", cell("A2", "1"))), &[]),
-            Refused(&["E103", "E104"]),
+            Rows(1),
         ),
     ]);
 }
@@ -188,9 +191,14 @@ fn bombs() {
         ("sheet.xlsx", workbook(&blanks, &[]), LIMITED),
         ("zeros.csv.gz", gzipped_run(b"", b"\0", 256 << 20), Refused(&["E101"])),
         ("line.csv.gz", gzipped_run(b"a,b\n1,", b"x", 256 << 20), LIMITED),
-        ("quoted.csv.gz", gzipped_run(b"a,b\n1,\"", b"x\n", 64 << 20), Rows((64 << 19) + 1)),
+        // A quote that never closes costs its line; the others are two million refused rows.
+        ("quoted.csv.gz", gzipped_run(b"a,b\n1,\"", b"x\n", 4 << 20), Rows(4 << 19)),
         ("overlapping.zip", overlapping(many.as_bytes(), 20_000), DAMAGED),
-        ("zip_in_zip.zip", zipped(&[("in.zip", &zipped(&[("a.csv", b"a,b\n1,2\n")]))]), Refused(&["E101"])),
+        (
+            "zip_in_zip.zip",
+            zipped(&[("in.zip", &zipped(&[("a.csv", b"a,b\n1,2\n")]))]),
+            Refused(&["E101"]),
+        ),
     ]);
 }
 
@@ -238,7 +246,8 @@ fn old_containers_that_loop() {
     let sound = [FAT, END, 3, 4, 5, 6, END];
     let loops = [FAT, END, 3, 2, 3, 3, 3];
     let directory = [FAT, 1, 3, 4, 5, 6, END];
-    let size = |size: u32| move |entry: &mut [u8]| entry[120..124].copy_from_slice(&size.to_le_bytes());
+    let size =
+        |size: u32| move |entry: &mut [u8]| entry[120..124].copy_from_slice(&size.to_le_bytes());
     let at = |offset: usize, value: u32| {
         move |header: &mut [u8]| header[offset..offset + 4].copy_from_slice(&value.to_le_bytes())
     };

@@ -131,7 +131,9 @@ pub fn ole(fat: &[u32], header: impl Fn(&mut [u8]), entry: impl Fn(&mut [u8])) -
         put(&mut out, SECTOR + at * 4, &next.to_le_bytes());
     }
     for (at, (name, kind, start, size)) in
-        [("Root Entry", 5_u8, u32::MAX - 1, 0_u32), ("Workbook", 2, 2, 2_560)].into_iter().enumerate()
+        [("Root Entry", 5_u8, u32::MAX - 1, 0_u32), ("Workbook", 2, 2, 2_560)]
+            .into_iter()
+            .enumerate()
     {
         let begin = SECTOR * 2 + at * 128;
         let utf16: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -65,7 +65,6 @@ impl Undecoded for CsvBlock {
             place: raw.place(record),
             stage: "read",
             problems: vec![problem],
-            raw: raw.fields(record),
         };
         let rejects = broken.into_iter().map(reject).collect();
         Ok(Decoded { records: raw.starts.len() as u32, frame, index, raw, misfits, rejects, notes })

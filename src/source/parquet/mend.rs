@@ -280,7 +280,8 @@ impl<'a> Copy<'a> {
             .map_err(|error| SourceError::io(self.label, error))?;
         let kind = header.int(id::PAGE_TYPE).unwrap_or_default();
         let v2 = header.fields(id::PAGE_V2).filter(|_| kind == DATA_PAGE_V2);
-        let levels = v2.map_or(0, |v2| id::V2_LEVELS.map(|id| v2.int(id).unwrap_or(0)).iter().sum());
+        let levels =
+            v2.map_or(0, |v2| id::V2_LEVELS.map(|id| v2.int(id).unwrap_or(0)).iter().sum());
         let levels = usize::try_from(levels).unwrap_or(usize::MAX);
         let is_packed = v2.is_none_or(|v2| v2.get(id::V2_IS_PACKED) != Some(&Value::Bool(false)));
         if is_packed {
