@@ -102,8 +102,9 @@ fn read_into(
     Ok(())
 }
 
-/// Surveys a file and reads its tables twice, in large and in small blocks.
-fn tables(format: &dyn Format, path: &Path, options: &SourceOptions) {
+/// Surveys a file and reads its tables twice, in large and in small blocks. In a format that is not
+/// `exact` damage may be seen only where a block ends in it.
+fn tables(format: &dyn Format, path: &Path, options: &SourceOptions, exact: bool) {
     let surveyed = match format.survey(&Content::plain(path), options) {
         Ok(tables) => tables,
         Err(error) => return assert!(error.to_string().len() > 10, "in words: {error}"),
@@ -111,10 +112,11 @@ fn tables(format: &dyn Format, path: &Path, options: &SourceOptions) {
     for table in surveyed {
         let large = read(&*table, 100_000, 64 << 20);
         let small = read(&*table, 3, 64);
-        if large.ended.is_ok() {
-            assert_eq!(large, small, "the same rows in blocks of any size");
-        } else {
-            assert_eq!(large.ended, small.ended, "damage is damage in blocks of any size");
+        match (&large.ended, &small.ended) {
+            (Ok(()), Ok(())) => assert_eq!(large, small, "the same rows in blocks of any size"),
+            (large, small) => {
+                assert!(!exact || large == small, "{large:?} and {small:?} in other blocks");
+            }
         }
     }
 }
@@ -128,7 +130,7 @@ pub fn csv(data: &[u8]) {
     let csv = if first & 1 == 0 { CsvPolicy::Strict } else { CsvPolicy::Lenient };
     let options = SourceOptions { csv, ..SourceOptions::default() };
     let times = if first & 2 == 0 { 1 } else { BLOCKS * 4_096 / text.len().max(1) + 1 };
-    tables(&Csv, &file("t.csv", &text.repeat(times)), &options);
+    tables(&Csv, &file("t.csv", &text.repeat(times)), &options, true);
 }
 
 /// A Parquet file.
@@ -136,7 +138,7 @@ pub fn parquet(data: &[u8]) {
     let path = file("t.parquet", data);
     let argument = path.display().to_string();
     if resolve(&[argument], &SourceOptions::default()).is_ok() {
-        tables(&Parquet, &path, &SourceOptions::default());
+        tables(&Parquet, &path, &SourceOptions::default(), true);
     }
 }
 
@@ -164,7 +166,8 @@ pub fn xlsx(data: &[u8]) {
     };
     let argument = path.display().to_string();
     if resolve(&[argument], &SourceOptions::default()).is_ok() {
-        tables(&Excel, &path, &SourceOptions::default());
+        // XML that is not well-formed, inside a sound container.
+        tables(&Excel, &path, &SourceOptions::default(), false);
     }
 }
 
@@ -195,10 +198,9 @@ pub fn dead_letter(data: &[u8]) {
     }
     let copy = file("copy.failed.jsonl", data);
     let recovered = dead_letter::recover(&copy, |_| true);
-    // Without any record there is no file.
-    if recovered.is_ok() && copy.exists() {
-        let again = dead_letter::read(&copy).expect("the file can be opened");
-        assert!(again.into_iter().all(|record| record.is_ok()), "recovered means readable");
+    if let Ok(first) = recovered {
+        let again = dead_letter::recover(&copy, |_| true).expect("what is recovered stays so");
+        assert_eq!((again.kept, again.dropped), (first.kept, 0), "recovering twice is once");
     }
     let original = file("original.failed.jsonl", ORIGINAL);
     let sheet = file("corrected", data);

@@ -257,6 +257,7 @@ impl Settings {
         Ok(SourceOptions {
             sheets: value(&self.sheet).unwrap_or_default(),
             header_row: value(&self.header_row),
+            header_rows: value(&self.header_rows),
             encoding: value(&self.encoding),
             delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
             quote: value(&self.quote),

@@ -175,6 +175,7 @@ settings! {
     "submission" submission: u16 = "Submission number of the release; else from the file name.",
     "sheet" sheet: Vec<String> = "Sheets by name or number; else every visible sheet that holds rows.",
     "header_row" header_row: u64 = "Row of the header as an editor shows it; 0: the file has none.",
+    "header_rows" header_rows: u64 = "Rows that the header takes; the texts of a column are joined by a blank.",
     "encoding" encoding: String = "Encoding of text files; else found out.",
     "delimiter" delimiter: Delimiter = "Character between fields of text files; else found out.",
     "quote" quote: Quoting = "Character around values of text files, or none; else found out.",

@@ -326,3 +326,6 @@ impl<'a> Copy<'a> {
         Ok(Spooled::temporary(self.to.into_temp_path()))
     }
 }
+
+#[cfg(test)]
+mod tests;
