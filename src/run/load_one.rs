@@ -272,7 +272,7 @@ impl<'a> LoadOne<'a> {
             for _ in 0..shares.writers {
                 let writer = DuckWriter::new(self.session.target.connect()?, Arc::clone(&write))?;
                 let writer = Telling::new(writer, self.session.observer, self.index);
-                writers.push(Box::new(Threaded::start(scope, writer)));
+                writers.push(Box::new(Threaded::start(scope, writer)?));
             }
             let mut gate = Gate::new(self.gate_plan(row, start), writers, seen, Arc::clone(meters));
             match drive(flow_input, &plan, &mut gate) {

@@ -11,6 +11,7 @@ mod damage_compare;
 mod derived;
 mod file_rules;
 mod fuzz_seeds;
+mod formulas;
 mod hostile;
 mod hostile_files;
 mod hostile_make;
