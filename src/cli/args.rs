@@ -145,6 +145,9 @@ struct InputArgs {
     /// Row of the header as an editor shows it; 0: none
     #[arg(long, value_name = "ROW")]
     header_row: Option<u64>,
+    /// Rows that the header takes, their texts joined
+    #[arg(long, value_name = "N")]
+    header_rows: Option<u64>,
     /// Column names of a file without a header
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     headers: Option<Vec<String>>,
@@ -254,6 +257,7 @@ impl LoadArgs {
             range: input.range.clone(),
             excel_table: input.excel_table.clone(),
             header_row: input.header_row,
+            header_rows: input.header_rows,
             headers: input.headers.clone(),
             encoding: input.encoding.clone(),
             delimiter: input.delimiter,

@@ -262,6 +262,7 @@ impl Settings {
             range: value(&self.range),
             excel_table: value(&self.excel_table),
             header_row: value(&self.header_row),
+            header_rows: value(&self.header_rows),
             encoding: value(&self.encoding),
             delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
             quote: value(&self.quote),

@@ -178,6 +178,7 @@ settings! {
     "range" range: SheetRange = "Cells of a workbook that alone are read: A3:F200, A3:F, Sheet!A3:F200 or a name; the first row is the header.",
     "excel_table" excel_table: String = "Excel table that alone is read, by its name.",
     "header_row" header_row: u64 = "Row of the header as an editor shows it; 0: the file has none.",
+    "header_rows" header_rows: u64 = "Rows that the header takes; the texts of a column are joined by a blank.",
     "encoding" encoding: String = "Encoding of text files; else found out.",
     "delimiter" delimiter: Delimiter = "Character between fields of text files; else found out.",
     "quote" quote: Quoting = "Character around values of text files, or none; else found out.",

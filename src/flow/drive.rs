@@ -5,7 +5,7 @@ use super::order::Reorder;
 use super::priority::give_way;
 use super::size::Sizer;
 use super::stop::{Stop, StopCause};
-use crate::chunk::{Budget, Chunk, Origin, Permit};
+use crate::chunk::{Budget, Chunk, Origin, Permit, Reject};
 use crate::source::{Block, Source, SourceError};
 use crate::stage::{Stage, StageError, StageSpec};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -252,7 +252,6 @@ fn decode_loop(
         let decoded = block.body.decode().map_err(Failure::Source)?;
         let size = raw_bytes + held_bytes(&decoded.frame);
         permit.resize(size);
-        sizer.learn(decoded.records as usize, raw_bytes, size);
         let records = u64::from(decoded.records);
         if let Some(meter) = plan.meters.of("read") {
             meter.worked(records, started.elapsed());
@@ -268,7 +267,12 @@ fn decode_loop(
             permit: Some(permit),
             ..Chunk::empty(decoded.frame, Arc::clone(origin), decoded.raw)
         };
-        let chunk = apply(stages, chunk, plan)?;
+        let mut chunk = apply(stages, chunk, plan)?;
+        let refused: usize = chunk.rejects.iter().map(Reject::held_bytes).sum();
+        if let Some(permit) = &mut chunk.permit {
+            permit.resize(size + refused as u64);
+        }
+        sizer.learn(chunk.records as usize, raw_bytes, size + refused as u64);
         if out.send(chunk).is_err() {
             return Ok(());
         }

@@ -19,6 +19,7 @@ mod keys;
 pub mod ledger;
 pub mod lookup;
 mod replayed;
+mod select;
 pub mod table;
 pub mod target;
 mod telling;

@@ -55,6 +55,9 @@ pub struct SourceOptions {
     pub excel_table: Option<String>,
     /// Row of the header as an editor shows it; 0: the file has none.
     pub header_row: Option<u64>,
+    /// Rows that the header takes; the texts of a column are joined by a blank. `None`: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_rows: Option<u64>,
     /// Encoding label (`utf-8`, `windows-1252`, `utf-16`).
     pub encoding: Option<String>,
     /// Field delimiter.

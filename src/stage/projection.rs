@@ -1,8 +1,8 @@
 //! Named expressions over a chunk, and the columns that they give.
 
+use super::StageError;
 use super::formula::Formulas;
 use super::sql::{CHUNK, SOURCE, Session};
-use super::StageError;
 use crate::duck::{DuckError, Frame, quote};
 use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray};
 use polars_arrow::array::PrimitiveArray;
@@ -28,7 +28,6 @@ pub struct Joined {
     /// SQL condition.
     pub on: String,
 }
-
 
 /// Expressions over one chunk, each by the quickest way that gives DuckDB's answer: a formula where
 /// the expression is one ([`super::formula`]), else SQL.
@@ -124,7 +123,13 @@ impl Projection {
 
     /// The expressions as formulas for frames of this shape, where they are some.
     pub(super) fn compile(&self, frame: &DataFrame, session: &Session) -> Formulas {
-        Formulas::new(&self.expressions, &self.joins, &self.missing, frame.schema(), session.tables())
+        Formulas::new(
+            &self.expressions,
+            &self.joins,
+            &self.missing,
+            frame.schema(),
+            session.tables(),
+        )
     }
 
     /// How many of the expressions are formulas for frames of this shape.
@@ -195,8 +200,8 @@ impl Projection {
         let mut from = 0;
         for to in 1..=places.len() {
             let full = to - from == BATCH;
-            let next_is_too_much = to < places.len()
-                && self.joins_of(&places[from..=to]).count() > BATCH_JOINS;
+            let next_is_too_much =
+                to < places.len() && self.joins_of(&places[from..=to]).count() > BATCH_JOINS;
             if full || next_is_too_much || to == places.len() {
                 batches.push(&places[from..to]);
                 from = to;

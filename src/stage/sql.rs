@@ -6,9 +6,9 @@
 //! row for each row of the chunk: anything else (a lookup that matches twice) ends the run, it never
 //! loads a row twice.
 
-use crate::duck::{Connection, Database, DuckError, Frame, Prepared, Settings, quote};
 use super::formula::Formulas;
 use super::projection::Projection;
+use crate::duck::{Connection, Database, DuckError, Frame, Prepared, Settings, quote};
 use polars::prelude::{DataFrame, Schema, StringChunked};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,9 @@ pub(super) struct StoredTable {
 impl StoredTable {
     fn new(name: &str, header: &[String], rows: &[Vec<String>]) -> Self {
         let column = |(at, column): (usize, &String)| {
-            let cells = rows.iter().map(|row| row.get(at).map(String::as_str).filter(|cell| !cell.is_empty()));
+            let cells = rows
+                .iter()
+                .map(|row| row.get(at).map(String::as_str).filter(|cell| !cell.is_empty()));
             cells.collect::<StringChunked>().with_name(column.as_str().into())
         };
         let columns = header.iter().enumerate().map(column).collect();
@@ -77,7 +79,12 @@ impl Engine {
     /// A connection for one worker.
     pub fn session(&self) -> Result<Session, DuckError> {
         let (prepared, compiled) = (Vec::new(), Vec::new());
-        Ok(Session { con: self.db.connect()?, tables: Arc::clone(&self.tables), prepared, compiled })
+        Ok(Session {
+            con: self.db.connect()?,
+            tables: Arc::clone(&self.tables),
+            prepared,
+            compiled,
+        })
     }
 }
 
@@ -90,9 +97,8 @@ impl Session {
     /// The formulas of a projection for this shape of frame, made once.
     pub(super) fn formulas(&mut self, of: &Projection, frame: &DataFrame) -> Arc<Formulas> {
         let schema = frame.schema();
-        let known = |held: &&(Projection, Schema, Arc<Formulas>)| {
-            held.0.is_like(of) && held.1 == **schema
-        };
+        let known =
+            |held: &&(Projection, Schema, Arc<Formulas>)| held.0.is_like(of) && held.1 == **schema;
         if let Some((.., formulas)) = self.compiled.iter().find(known) {
             return Arc::clone(formulas);
         }

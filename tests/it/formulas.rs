@@ -54,10 +54,48 @@ fn compare(projection: &Projection, session: &mut Session, frame: &DataFrame) ->
 /// Texts that meet rules half-way: codes of all tables, shapes, blanks, letters beyond ASCII.
 fn texts(pack: &Pack) -> Vec<String> {
     let odd = [
-        "0", "00", "01", "1", "2", "12", "13", "004", "099", "070", "R", "X", "F", "FC", "FL", "fl",
-        "Fla.", " FLORIDA ", "C16-001-001-0001-5", "0A1B2C3D", "33301", "3330", "33301-1234", "I",
-        "202401", "0124", "0000", "1201", "10Ñ", "SMITH, JOHN", "ACME LLC", "CITY OF MIAMI", "Ñandú",
-        "474119030010", "  ", "999999999", "12345678901234567890", "1.5", "-3", "x", "05", "03",
+        "0",
+        "00",
+        "01",
+        "1",
+        "2",
+        "12",
+        "13",
+        "004",
+        "099",
+        "070",
+        "R",
+        "X",
+        "F",
+        "FC",
+        "FL",
+        "fl",
+        "Fla.",
+        " FLORIDA ",
+        "C16-001-001-0001-5",
+        "0A1B2C3D",
+        "33301",
+        "3330",
+        "33301-1234",
+        "I",
+        "202401",
+        "0124",
+        "0000",
+        "1201",
+        "10Ñ",
+        "SMITH, JOHN",
+        "ACME LLC",
+        "CITY OF MIAMI",
+        "Ñandú",
+        "474119030010",
+        "  ",
+        "999999999",
+        "12345678901234567890",
+        "1.5",
+        "-3",
+        "x",
+        "05",
+        "03",
     ];
     let codes = pack.tables.iter().filter(|table| table.rows.len() < 500);
     let codes = codes.flat_map(|table| table.rows.iter().filter_map(|row| row.first()).cloned());
@@ -287,10 +325,16 @@ fn made_up_frame(dice: &mut Dice, rows: usize) -> DataFrame {
         Series::new("g".into(), cells(dice, rows, |dice| dice.roll(2) == 0)).into_column(),
         Series::new("i".into(), cells(dice, rows, |dice| dice.pick(&[0, 1, -1, 7, i32::MAX])))
             .into_column(),
-        Series::new("b".into(), cells(dice, rows, |dice| dice.pick(&[0, -1, 7, 5_000_000_000, i64::MAX])))
-            .into_column(),
-        Series::new("r".into(), cells(dice, rows, |dice| dice.pick(&[0.0, -0.0, 1.5, -7.0, 1e300, f64::NAN])))
-            .into_column(),
+        Series::new(
+            "b".into(),
+            cells(dice, rows, |dice| dice.pick(&[0, -1, 7, 5_000_000_000, i64::MAX])),
+        )
+        .into_column(),
+        Series::new(
+            "r".into(),
+            cells(dice, rows, |dice| dice.pick(&[0.0, -0.0, 1.5, -7.0, 1e300, f64::NAN])),
+        )
+        .into_column(),
         Series::new("t".into(), cells(dice, rows, |dice| dice.pick(&texts))).into_column(),
         Series::new("u".into(), cells(dice, rows, |dice| dice.pick(&texts))).into_column(),
     ];
@@ -300,7 +344,8 @@ fn made_up_frame(dice: &mut Dice, rows: usize) -> DataFrame {
 #[test]
 fn made_up_expressions_are_the_same_by_formula_and_by_sql() {
     let engine = Engine::new(&[], 256 << 20).expect("an engine");
-    let rounds: u64 = std::env::var("ETL_FORMULA_ROUNDS").map_or(400, |text| text.parse().expect("a number"));
+    let rounds: u64 =
+        std::env::var("ETL_FORMULA_ROUNDS").map_or(400, |text| text.parse().expect("a number"));
     let (mut compared, mut formulas) = (0, 0);
     for seed in 1..=rounds {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));

@@ -177,7 +177,6 @@ impl Undecoded for ExcelBlock {
                 place: raw.place(record),
                 stage: "read",
                 problems: vec![problem],
-                raw: raw.fields(record),
             })
             .collect();
         Ok(Decoded { records: count, frame, index, raw, misfits, rejects, notes })

@@ -42,18 +42,29 @@ impl Layout {
             }
             None => find_header(page),
         };
-        let (mut first, mut last) = filled_span(page, header)?;
-        for column in common_columns(page, header + 1) {
-            first = first.min(column);
-            last = last.max(column);
-        }
-        let name = |column| page.at(header, column).text().trim().to_owned();
         let row = page.number(header);
+        // A header of several rows: those of its rows that hold something.
+        let height = options.header_rows.map_or(1, |rows| rows.clamp(1, PREAMBLE as u64) as u32);
+        let first_row = row.saturating_add(height);
+        let behind = (header..page.len()).find(|record| page.number(*record) >= first_row);
+        let behind = behind.unwrap_or(page.len());
+        let (mut first, mut last) = filled_span(page, header)?;
+        let more = (header + 1..behind).filter_map(|record| filled_span(page, record));
+        let common = common_columns(page, behind).into_iter().map(|column| (column, column));
+        for (from, to) in more.chain(common) {
+            first = first.min(from);
+            last = last.max(to);
+        }
+        let name = |column| {
+            let texts = (header..behind).map(|record| page.at(record, column).text());
+            let texts: Vec<_> = texts.map(|text| text.trim().to_owned()).collect();
+            texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+        };
         Some(Self {
             first_column: first,
             headers: (first..=last).map(name).collect(),
             header_row: Some(row),
-            first_row: row + 1,
+            first_row,
             preamble: (0..header).map(|record| page.number(record)).collect(),
             area: None,
         })
@@ -221,6 +232,16 @@ mod tests {
         assert_eq!(found(&[&["Date", "45000"], &["id", "name"], &["1", "x"]]).0, Some(2));
         assert_eq!(found(&[&["id"], &["1"], &["2"]]).0, Some(1));
         assert_eq!(found(&[&["1", "2"], &["3", "4"]]).0, Some(1));
+    }
+
+    #[test]
+    fn a_header_of_several_rows_is_joined() {
+        let rows: &[&[&str]] = &[&["", "2024", "2024"], &["id", "Jan", "Feb"], &["1", "2", "3"]];
+        let options =
+            SourceOptions { header_row: Some(1), header_rows: Some(2), ..SourceOptions::default() };
+        let layout = Layout::find(&page(rows), &options).expect("rows");
+        assert_eq!(layout.headers, ["id", "2024 Jan", "2024 Feb"]);
+        assert_eq!((layout.header_row, layout.first_row), (Some(1), 3));
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod container;
 mod cut;
 pub(in crate::source) mod decode;
 mod encoding;
+mod every;
 mod fault;
 mod head;
 mod lanes;
@@ -44,6 +45,8 @@ mod tags;
 mod tests;
 mod text;
 mod xml;
+
+pub use every::{PlacedCell, every_cell};
 
 use super::{Confidence, Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;

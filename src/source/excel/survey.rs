@@ -77,7 +77,7 @@ pub fn survey(
 }
 
 /// Says what an OLE container is: a password, or a format of before 2007.
-fn refuse_ole(content: &Content) -> Result<(), SourceError> {
+pub(super) fn refuse_ole(content: &Content) -> Result<(), SourceError> {
     let head = content.head(SNIFF)?;
     if !head.starts_with(OLE) {
         return Ok(());

@@ -83,9 +83,12 @@ impl<'a> Cells<'a> {
             Node::Same(left, right) => {
                 let equal = self.compare(Compare::Equal, left, right)?;
                 let blank = self.is_null(left)?.zip(&self.is_null(right)?, u8::min);
-                equal.zip(&blank, |equal, blank| {
-                    if equal == TRUE || blank == TRUE { TRUE } else { FALSE }
-                })
+                equal.zip(
+                    &blank,
+                    |equal, blank| {
+                        if equal == TRUE || blank == TRUE { TRUE } else { FALSE }
+                    },
+                )
             }
             Node::InTexts(of, set) => self.texts(of)?.map(|text| set.contains(text)).flags(),
             Node::InWholes(of, set) => self.wholes(of)?.map(|value| set.contains(&value)).flags(),
@@ -205,10 +208,12 @@ impl<'a> Cells<'a> {
             Node::ToWhole(one) => {
                 let texts = self.texts(one)?;
                 let mut odd = false;
-                let values = texts.map(|text| plain_number(text).unwrap_or_else(|| {
-                    odd = true;
-                    0
-                }));
+                let values = texts.map(|text| {
+                    plain_number(text).unwrap_or_else(|| {
+                        odd = true;
+                        0
+                    })
+                });
                 if odd {
                     return Err(Unfit);
                 }
@@ -316,9 +321,9 @@ impl<'a> Cells<'a> {
                 let mut text = String::new();
                 for row in 0..rows {
                     text.clear();
-                    let whole = parts.iter().all(|part| {
-                        part.get(row).map(|piece| text.push_str(piece)).is_some()
-                    });
+                    let whole = parts
+                        .iter()
+                        .all(|part| part.get(row).map(|piece| text.push_str(piece)).is_some());
                     made.push(whole.then_some(text.as_str()));
                 }
                 Texts::Each(made.into())
@@ -345,9 +350,7 @@ impl<'a> Cells<'a> {
     fn days(&mut self, of: &Typed) -> Result<Values<i32>, Unfit> {
         match &of.node {
             Node::Null => Ok(Values::All(None)),
-            Node::MakeDate(year, month, day) => {
-                self.dates([year, month, day], &Flags::All(TRUE))
-            }
+            Node::MakeDate(year, month, day) => self.dates([year, month, day], &Flags::All(TRUE)),
             Node::Case(arms, other) => {
                 // A date is made only where its condition holds: elsewhere its parts are anything.
                 let [(condition, Typed { node: Node::MakeDate(year, month, day), .. })] =
@@ -356,7 +359,8 @@ impl<'a> Cells<'a> {
                     return Err(Unfit);
                 };
                 let condition = self.flags(condition)?;
-                let (other, days) = (self.days(other)?, self.dates([year, month, day], &condition)?);
+                let (other, days) =
+                    (self.days(other)?, self.dates([year, month, day], &condition)?);
                 Ok(Values::pick(self.rows, &condition, &days, &other))
             }
             _ => Err(Unfit),
@@ -491,10 +495,7 @@ fn noted((value, beyond): (i64, bool), over: &mut bool) -> i64 {
 }
 
 /// Whole numbers within the width of their type.
-fn sound(
-    narrow: bool,
-    make: impl FnOnce(&mut bool) -> Values<i64>,
-) -> Result<Values<i64>, Unfit> {
+fn sound(narrow: bool, make: impl FnOnce(&mut bool) -> Values<i64>) -> Result<Values<i64>, Unfit> {
     let mut over = false;
     let values = make(&mut over);
     let fits = |value: i64| i32::try_from(value).is_ok();
@@ -578,11 +579,8 @@ pub(super) fn column(name: &str, rows: usize, vector: Vector, ty: Ty) -> Option<
             let values = (0..rows).map(|row| flags.get(row) == TRUE).collect::<Bitmap>();
             let valid = (0..rows).map(|row| flags.get(row) != UNKNOWN).collect::<Bitmap>();
             let valid = (valid.unset_bits() > 0).then_some(valid);
-            let array = BooleanArray::new(
-                polars_arrow::datatypes::ArrowDataType::Boolean,
-                values,
-                valid,
-            );
+            let array =
+                BooleanArray::new(polars_arrow::datatypes::ArrowDataType::Boolean, values, valid);
             BooleanChunked::with_chunk(name.into(), array).into_column()
         }
         (Vector::Wholes(values), Ty::Big) => {

@@ -125,9 +125,15 @@ impl Parser {
 
     fn comparison(&mut self) -> Option<Tree> {
         let left = self.range()?;
-        for (sign, name) in
-            [("=", "="), ("<>", "<>"), ("!=", "<>"), ("<=", "<="), (">=", ">="), ("<", "<"), (">", ">")]
-        {
+        for (sign, name) in [
+            ("=", "="),
+            ("<>", "<>"),
+            ("!=", "<>"),
+            ("<=", "<="),
+            (">=", ">="),
+            ("<", "<"),
+            (">", ">"),
+        ] {
             if self.sign(sign) {
                 return Some(call(name, vec![left, self.range()?]));
             }
