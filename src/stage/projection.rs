@@ -262,17 +262,8 @@ fn displaced(order: &Column, height: usize) -> Option<Vec<u32>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stage::Engine;
     use polars::prelude::*;
-
-    #[test]
-    fn parameters_are_replaced_outside_quotes_only() {
-        let parameters =
-            BTreeMap::from([("release", "'P'".to_owned()), ("roll_year", "2025".into())]);
-        assert_eq!(
-            substitute("$release = 'P$release' AND y <= $roll_year+1 AND $other", &parameters),
-            "'P' = 'P$release' AND y <= 2025+1 AND $other"
-        );
-    }
 
     fn engine() -> Engine {
         let header = ["code".to_owned(), "label".to_owned()];

@@ -187,3 +187,18 @@ pub fn substitute(sql: &str, parameters: &BTreeMap<&str, String>) -> String {
 pub(super) const CHUNK: &str = "chunk";
 /// Stands in a batch for the view that it reads.
 pub(super) const SOURCE: &str = "\u{1}source\u{1}";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_replaced_outside_quotes_only() {
+        let parameters =
+            BTreeMap::from([("release", "'P'".to_owned()), ("roll_year", "2025".into())]);
+        assert_eq!(
+            substitute("$release = 'P$release' AND y <= $roll_year+1 AND $other", &parameters),
+            "'P' = 'P$release' AND y <= 2025+1 AND $other"
+        );
+    }
+}

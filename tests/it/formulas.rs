@@ -38,7 +38,8 @@ fn compare(projection: &Projection, session: &mut Session, frame: &DataFrame) ->
     for (ours, theirs) in ours.iter().zip(&theirs) {
         assert_eq!(ours.dtype(), theirs.dtype(), "{}", ours.name());
         for row in 0..frame.height() {
-            let (ours_here, theirs_here) = (ours.get(row).unwrap(), theirs.get(row).unwrap());
+            let here = |column: &Column| column.get(row).expect("a row of the frame").into_static();
+            let (ours_here, theirs_here) = (here(ours), here(theirs));
             if ours_here != theirs_here {
                 panic!(
                     "{}: {ours_here:?}, DuckDB says {theirs_here:?}, in {:?}",
@@ -247,69 +248,72 @@ fn every_derived_column_of_the_pack_is_the_same_by_formula_and_by_sql() {
 
 /// An expression of a type, made up.
 fn made_up(dice: &mut Dice, ty: &str, depth: usize) -> String {
-    let leaf = depth == 0;
-    let sub = |dice: &mut Dice, ty: &str| made_up(dice, ty, depth.saturating_sub(1));
+    let Some(depth) = depth.checked_sub(1) else {
+        return made_up_leaf(dice, ty).into();
+    };
     match ty {
-        "flag" if leaf => dice.pick(&["f", "TRUE", "FALSE", "g IS NULL", "NULL", "t = u"]).into(),
-        "flag" => {
-            let kind = dice.pick(&["whole", "real", "text"]);
-            let how = dice.pick(&["=", "<>", "<", "<=", ">", ">="]);
-            match dice.roll(10) {
-                0 => format!("({}) AND ({})", sub(dice, "flag"), sub(dice, "flag")),
-                1 => format!("({}) OR ({})", sub(dice, "flag"), sub(dice, "flag")),
-                2 => format!("NOT ({})", sub(dice, "flag")),
-                3 => format!("({}) IS {}NULL", sub(dice, kind), dice.pick(&["", "NOT "])),
-                4 => {
-                    let not = dice.pick(&["", "NOT "]);
-                    format!("({}) IS {not}DISTINCT FROM ({})", sub(dice, kind), sub(dice, kind))
-                }
-                5 => format!("({}) IN ('a', 'Ñ', 'b c')", sub(dice, "text")),
-                6 => format!("list_contains([1, -1, 7], {})", sub(dice, "whole")),
-                7 => {
-                    let not = dice.pick(&["", "NOT "]);
-                    let (low, high) = (sub(dice, kind), sub(dice, kind));
-                    format!("({}) {not}BETWEEN ({low}) AND ({high})", sub(dice, kind))
-                }
-                8 => format!("coalesce({}, {})", sub(dice, "flag"), sub(dice, "flag")),
-                _ => format!("({}) {how} ({})", sub(dice, kind), sub(dice, kind)),
+        "flag" => made_up_flag(dice, depth),
+        "text" => match dice.roll(5) {
+            0 => format!("({}) || ({})", made_up(dice, ty, depth), made_up(dice, ty, depth)),
+            1 => format!("upper({})", made_up(dice, ty, depth)),
+            2 => format!("trim({})", made_up(dice, ty, depth)),
+            3 => format!("coalesce({}, {})", made_up(dice, ty, depth), made_up(dice, ty, depth)),
+            _ => {
+                let condition = made_up(dice, "flag", depth);
+                let (yes, no) = (made_up(dice, ty, depth), made_up(dice, ty, depth));
+                format!("CASE WHEN {condition} THEN {yes} ELSE {no} END")
             }
-        }
-        "whole" if leaf => {
-            dice.pick(&["i", "b", "i", "b", "0", "7", "-3", "3000000000", "NULL"]).into()
-        }
-        "real" if leaf => dice.pick(&["r", "r", "i / b", "b / 4"]).into(),
-        "text" if leaf => dice.pick(&["t", "u", "'a'", "''", "'it''s'", "NULL"]).into(),
-        "whole" | "real" => match dice.roll(7) {
-            0 => format!("({}) + ({})", sub(dice, ty), sub(dice, ty)),
-            1 => format!("({}) - ({})", sub(dice, ty), sub(dice, ty)),
-            2 => format!("{}({})", dice.pick(&["abs", "coalesce"]), sub(dice, ty)),
-            3 => {
-                let best = dice.pick(&["greatest", "least"]);
-                format!("{best}({}, {}, {})", sub(dice, ty), sub(dice, ty), sub(dice, ty))
-            }
-            4 => format!("coalesce({}, {})", sub(dice, ty), sub(dice, ty)),
-            5 if ty == "whole" => format!("length({})", sub(dice, "text")),
-            5 => format!("({}) * 2.5", sub(dice, "real")),
-            _ => format!(
-                "CASE WHEN {} THEN {} WHEN {} THEN {} END",
-                sub(dice, "flag"),
-                sub(dice, ty),
-                sub(dice, "flag"),
-                sub(dice, ty)
-            ),
         },
-        _ => match dice.roll(5) {
-            0 => format!("({}) || ({})", sub(dice, "text"), sub(dice, "text")),
-            1 => format!("upper({})", sub(dice, "text")),
-            2 => format!("trim({})", sub(dice, "text")),
-            3 => format!("coalesce({}, {})", sub(dice, "text"), sub(dice, "text")),
-            _ => format!(
-                "CASE WHEN {} THEN {} ELSE {} END",
-                sub(dice, "flag"),
-                sub(dice, "text"),
-                sub(dice, "text")
-            ),
-        },
+        _ => made_up_number(dice, ty, depth),
+    }
+}
+
+fn made_up_leaf(dice: &mut Dice, ty: &str) -> &'static str {
+    match ty {
+        "flag" => dice.pick(&["f", "TRUE", "FALSE", "g IS NULL", "NULL", "t = u"]),
+        "whole" => dice.pick(&["i", "b", "i", "b", "0", "7", "-3", "3000000000", "NULL"]),
+        "real" => dice.pick(&["r", "r", "i / b", "b / 4"]),
+        _ => dice.pick(&["t", "u", "'a'", "''", "'it''s'", "NULL"]),
+    }
+}
+
+fn made_up_flag(dice: &mut Dice, depth: usize) -> String {
+    let kind = dice.pick(&["whole", "real", "text"]);
+    let how = dice.pick(&["=", "<>", "<", "<=", ">", ">="]);
+    let not = dice.pick(&["", "NOT "]);
+    let which = dice.roll(10);
+    let mut sub = |ty: &str| made_up(dice, ty, depth);
+    match which {
+        0 => format!("({}) AND ({})", sub("flag"), sub("flag")),
+        1 => format!("({}) OR ({})", sub("flag"), sub("flag")),
+        2 => format!("NOT ({})", sub("flag")),
+        3 => format!("({}) IS {not}NULL", sub(kind)),
+        4 => format!("({}) IS {not}DISTINCT FROM ({})", sub(kind), sub(kind)),
+        5 => format!("({}) IN ('a', 'Ñ', 'b c')", sub("text")),
+        6 => format!("list_contains([1, -1, 7], {})", sub("whole")),
+        7 => format!("({}) {not}BETWEEN ({}) AND ({})", sub(kind), sub(kind), sub(kind)),
+        8 => format!("coalesce({}, {})", sub("flag"), sub("flag")),
+        _ => format!("({}) {how} ({})", sub(kind), sub(kind)),
+    }
+}
+
+fn made_up_number(dice: &mut Dice, ty: &str, depth: usize) -> String {
+    let which = dice.roll(7);
+    let best = dice.pick(&["greatest", "least"]);
+    let one = dice.pick(&["abs", "coalesce"]);
+    let mut sub = |ty: &str| made_up(dice, ty, depth);
+    match which {
+        0 => format!("({}) + ({})", sub(ty), sub(ty)),
+        1 => format!("({}) - ({})", sub(ty), sub(ty)),
+        2 => format!("{one}({})", sub(ty)),
+        3 => format!("{best}({}, {}, {})", sub(ty), sub(ty), sub(ty)),
+        4 => format!("coalesce({}, {})", sub(ty), sub(ty)),
+        5 if ty == "whole" => format!("length({})", sub("text")),
+        5 => format!("({}) * 2.5", sub("real")),
+        _ => {
+            let (first, second) = (sub("flag"), sub("flag"));
+            format!("CASE WHEN {first} THEN {} WHEN {second} THEN {} END", sub(ty), sub(ty))
+        }
     }
 }
 

@@ -15,9 +15,11 @@ pub(super) struct Grid {
     /// Cells of a text file carry guards against formulas.
     pub guarded: bool,
     pub header: Vec<String>,
-    /// (row as the editor shows it, cells).
-    pub rows: Vec<(u64, Vec<String>)>,
+    pub rows: Vec<Row>,
 }
+
+/// A row as the editor numbers it, and its cells.
+type Row = (u64, Vec<String>);
 
 /// Most text of a corrected workbook: few bytes may name a long text again and again.
 const MOST_TEXT: usize = 256 << 20;
@@ -27,7 +29,7 @@ pub(super) fn read_workbook(
     path: &Path,
     faults: &mut Faults,
 ) -> Result<Vec<Grid>, DeadLetterError> {
-    let mut sheets: Vec<(String, Vec<(u64, Vec<String>)>)> = Vec::new();
+    let mut sheets: Vec<(String, Vec<Row>)> = Vec::new();
     let mut held = 0;
     let read = every_cell(&Content::plain(path), &SourceOptions::default(), |placed| {
         let PlacedCell { sheet, row, column, cell } = placed;

@@ -1,18 +1,12 @@
 //! Evaluates nodes over the columns of a chunk.
 
 use super::check::{Arith, Compare, Node, Ty, Typed};
+use super::columns::vector_of;
 use super::lookup::Lookups;
-use super::values::{FALSE, Flags, TRUE, Texts, UNKNOWN, Values, mask_of};
+use super::values::{FALSE, Flags, TRUE, Texts, UNKNOWN, Values};
 use chrono::{Datelike, NaiveDate};
 use hashbrown::HashMap;
-use polars::prelude::{
-    BooleanChunked, ChunkTake, Column, DataFrame, DataType, Float64Chunked, IdxCa, Int32Chunked,
-    Int64Chunked, IntoColumn, IntoSeries, StringChunked,
-};
-use polars_arrow::array::{
-    ArrayCollectIterExt, BooleanArray, MutablePlString, PrimitiveArray, Utf8ViewArray,
-};
-use polars_arrow::bitmap::Bitmap;
+use polars::prelude::{DataFrame, IdxCa};
 
 /// A chunk holds something that only DuckDB should decide: an overflow, a text that is no plain
 /// number, a date that does not exist, letters beyond ASCII in `upper`.
@@ -32,10 +26,11 @@ pub(super) enum Vector {
 /// The columns of a chunk, each made ready once.
 pub(super) struct Cells<'a> {
     frame: &'a DataFrame,
-    lookups: &'a Lookups,
-    rows: usize,
+    pub(super) lookups: &'a Lookups,
+    pub(super) rows: usize,
     ready: HashMap<String, Vector>,
-    found: HashMap<usize, IdxCa>,
+    /// Rows of joined tables, by lookup.
+    pub(super) found: HashMap<usize, IdxCa>,
 }
 
 impl<'a> Cells<'a> {
@@ -56,7 +51,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn column(&mut self, name: &str) -> Result<Vector, Unfit> {
+    pub(super) fn column(&mut self, name: &str) -> Result<Vector, Unfit> {
         if let Some(vector) = self.ready.get(name) {
             return Ok(vector.clone());
         }
@@ -183,7 +178,7 @@ impl<'a> Cells<'a> {
         })
     }
 
-    fn wholes(&mut self, of: &Typed) -> Result<Values<i64>, Unfit> {
+    pub(super) fn wholes(&mut self, of: &Typed) -> Result<Values<i64>, Unfit> {
         let narrow = of.ty == Ty::Int;
         Ok(match &of.node {
             Node::Null => Values::All(None),
@@ -276,77 +271,6 @@ impl<'a> Cells<'a> {
         })
     }
 
-    fn texts(&mut self, of: &Typed) -> Result<Texts, Unfit> {
-        let rows = self.rows;
-        Ok(match &of.node {
-            Node::Null => Texts::All(None),
-            Node::Text(text) => Texts::All(Some(text.as_str().into())),
-            Node::Column(name) => match self.column(name)? {
-                Vector::Texts(texts) => texts,
-                _ => return Err(Unfit),
-            },
-            Node::Field(lookup, column) => self.field(*lookup, *column)?,
-            Node::ToText(one) => match self.wholes(one)? {
-                Values::All(value) => Texts::All(value.map(|value| value.to_string().into())),
-                values => {
-                    let mut number = itoa::Buffer::new();
-                    let mut texts = MutablePlString::new();
-                    for row in 0..rows {
-                        texts.push(values.get(row).map(|value| number.format(value)));
-                    }
-                    Texts::Each(texts.into())
-                }
-            },
-            Node::Upper(one) => {
-                let texts = self.texts(one)?;
-                if (0..rows).any(|row| texts.get(row).is_some_and(|text| !text.is_ascii())) {
-                    return Err(Unfit);
-                }
-                let mut made = MutablePlString::new();
-                (0..rows).for_each(|row| {
-                    made.push(texts.get(row).map(str::to_ascii_uppercase));
-                });
-                Texts::Each(made.into())
-            }
-            Node::Trim(one, set) => {
-                let texts = self.texts(one)?;
-                Texts::from_rows(
-                    (0..rows).map(|row| texts.get(row).map(|text| text.trim_matches(&set[..]))),
-                )
-            }
-            Node::Concat(parts) => {
-                let parts =
-                    parts.iter().map(|part| self.texts(part)).collect::<Result<Vec<_>, _>>()?;
-                let mut made = MutablePlString::new();
-                let mut text = String::new();
-                for row in 0..rows {
-                    text.clear();
-                    let whole = parts
-                        .iter()
-                        .all(|part| part.get(row).map(|piece| text.push_str(piece)).is_some());
-                    made.push(whole.then_some(text.as_str()));
-                }
-                Texts::Each(made.into())
-            }
-            Node::Coalesce(parts) => {
-                let parts =
-                    parts.iter().map(|part| self.texts(part)).collect::<Result<Vec<_>, _>>()?;
-                let first = |row| parts.iter().find_map(|part| part.get(row));
-                Texts::from_rows((0..rows).map(first))
-            }
-            Node::Case(arms, other) => {
-                let arms = self.arms(arms, |cells, arm| cells.texts(arm))?;
-                let other = self.texts(other)?;
-                let pick = |row| {
-                    let arm = arms.iter().find(|(condition, _)| condition.get(row) == TRUE);
-                    arm.map_or(&other, |(_, arm)| arm).get(row)
-                };
-                Texts::from_rows((0..rows).map(pick))
-            }
-            _ => return Err(Unfit),
-        })
-    }
-
     fn days(&mut self, of: &Typed) -> Result<Values<i32>, Unfit> {
         match &of.node {
             Node::Null => Ok(Values::All(None)),
@@ -385,22 +309,8 @@ impl<'a> Cells<'a> {
     }
 
     /// The rows' texts of a lookup's column.
-    fn field(&mut self, lookup: usize, column: usize) -> Result<Texts, Unfit> {
-        let lookups = self.lookups;
-        let table = lookups.get(lookup);
-        if !self.found.contains_key(&lookup) {
-            let keys = self.texts(&table.key)?;
-            let found = table.find((0..self.rows).map(|row| keys.get(row)));
-            self.found.insert(lookup, found);
-        }
-        let found = self.found.get(&lookup).ok_or(Unfit)?;
-        let taken = table.column(column).take(found).map_err(|_| Unfit)?;
-        let array = taken.rechunk().downcast_iter().next().cloned().ok_or(Unfit)?;
-        Ok(Texts::Each(array))
-    }
-
     /// The conditions of a CASE with the values of their arms.
-    fn arms<V>(
+    pub(super) fn arms<V>(
         &mut self,
         arms: &[(Typed, Typed)],
         mut value: impl FnMut(&mut Self, &Typed) -> Result<V, Unfit>,
@@ -420,40 +330,6 @@ impl<'a> Cells<'a> {
 /// True where no row fulfils the condition.
 fn never(condition: &Flags) -> bool {
     matches!(condition, Flags::All(FALSE | UNKNOWN))
-}
-
-fn vector_of(column: &Column) -> Result<Vector, Unfit> {
-    let blank = column.null_count() == column.len();
-    let series = column.as_materialized_series().rechunk();
-    Ok(match column.dtype() {
-        DataType::Boolean if blank => Vector::Flags(Flags::All(UNKNOWN)),
-        DataType::Int32 | DataType::Int64 if blank => Vector::Wholes(Values::All(None)),
-        DataType::Float64 if blank => Vector::Reals(Values::All(None)),
-        DataType::String if blank => Vector::Texts(Texts::All(None)),
-        DataType::Boolean => {
-            let array = series.bool().map_err(|_| Unfit)?;
-            let flag = |value: Option<bool>| value.map_or(UNKNOWN, |value| u8::from(value) * TRUE);
-            Vector::Flags(Flags::each(array.iter().map(flag)))
-        }
-        DataType::Int32 => {
-            let array = series.i32().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            let values = array.values().iter().map(|value| i64::from(*value)).collect();
-            Vector::Wholes(Values::Each(values, mask_of(array.validity())))
-        }
-        DataType::Int64 => {
-            let array = series.i64().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            Vector::Wholes(Values::Each(array.values().clone(), mask_of(array.validity())))
-        }
-        DataType::Float64 => {
-            let array = series.f64().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            Vector::Reals(Values::Each(array.values().clone(), mask_of(array.validity())))
-        }
-        DataType::String => {
-            let array = series.str().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            Vector::Texts(Texts::Each(array.clone()))
-        }
-        _ => return Err(Unfit),
-    })
 }
 
 fn holds<T: PartialOrd>(how: Compare, a: &T, b: &T) -> bool {
@@ -570,44 +446,4 @@ fn days_of(year: i64, month: i64, day: i64) -> Option<i32> {
     let date = plain.then(|| NaiveDate::from_ymd_opt(year, month, day))??;
     const EPOCH: i32 = 719_163;
     Some(date.num_days_from_ce() - EPOCH)
-}
-
-/// The values as a column of a chunk.
-pub(super) fn column(name: &str, rows: usize, vector: Vector, ty: Ty) -> Option<Column> {
-    Some(match (vector, ty) {
-        (Vector::Flags(flags), Ty::Flag) => {
-            let values = (0..rows).map(|row| flags.get(row) == TRUE).collect::<Bitmap>();
-            let valid = (0..rows).map(|row| flags.get(row) != UNKNOWN).collect::<Bitmap>();
-            let valid = (valid.unset_bits() > 0).then_some(valid);
-            let array =
-                BooleanArray::new(polars_arrow::datatypes::ArrowDataType::Boolean, values, valid);
-            BooleanChunked::with_chunk(name.into(), array).into_column()
-        }
-        (Vector::Wholes(values), Ty::Big) => {
-            let array: PrimitiveArray<i64> = (0..rows).map(|row| values.get(row)).collect();
-            Int64Chunked::with_chunk(name.into(), array).into_column()
-        }
-        (Vector::Wholes(values), Ty::Int) => {
-            let array: PrimitiveArray<i32> =
-                (0..rows).map(|row| values.get(row).map(|value| value as i32)).collect();
-            Int32Chunked::with_chunk(name.into(), array).into_column()
-        }
-        (Vector::Reals(values), Ty::Double) => {
-            let array: PrimitiveArray<f64> = (0..rows).map(|row| values.get(row)).collect();
-            Float64Chunked::with_chunk(name.into(), array).into_column()
-        }
-        (Vector::Texts(texts), Ty::Text) => {
-            let array: Utf8ViewArray = match texts {
-                Texts::Each(array) => array,
-                all => (0..rows).map(|row| all.get(row)).collect_arr(),
-            };
-            StringChunked::with_chunk(name.into(), array).into_column()
-        }
-        (Vector::Days(days), Ty::Date) => {
-            let array: PrimitiveArray<i32> = (0..rows).map(|row| days.get(row)).collect();
-            let days = Int32Chunked::with_chunk(name.into(), array);
-            days.into_date().into_series().into_column()
-        }
-        _ => return None,
-    })
 }

@@ -159,7 +159,7 @@ fn a_map_without_values_is_its_keys() {
         if let Some(Value::List(_, _, elements)) = footer.get_mut(id::FILE_SCHEMA) {
             let value = elements.pop();
             assert!(matches!(value, Some(Value::Struct(_))), "the value's element");
-            if let Some(Value::Struct(pair)) = elements.iter_mut().nth(2) {
+            if let Some(Value::Struct(pair)) = elements.get_mut(2) {
                 pair.set_int(id::ELEMENT_CHILDREN, 1);
             }
         }
