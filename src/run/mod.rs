@@ -24,7 +24,6 @@ mod reprocess;
 mod request;
 mod resume;
 mod summary;
-mod texts;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, TargetState};
