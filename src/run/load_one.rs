@@ -48,6 +48,17 @@ pub enum LoadedInput {
 }
 
 impl LoadedInput {
+    /// What this very run has loaded is not loaded already.
+    pub fn of_run(self, run: &str) -> Self {
+        match self {
+            Self::Already(mut summary) if summary.already_loaded_by.as_deref() == Some(run) => {
+                summary.already_loaded_by = None;
+                Self::Loaded(summary)
+            }
+            other => other,
+        }
+    }
+
     /// The summary.
     pub fn into_summary(self) -> InputSummary {
         match self {
@@ -109,7 +120,7 @@ impl<'a> LoadOne<'a> {
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         let spec = &self.input.spec;
-        con.ensure(spec, self.session.request.changes)?;
+        con.ensure(spec, self.input.mode != Mode::Append, self.session.request.changes)?;
         self.refuse_unknown_release(con)?;
         let run = self.session.run.clone();
         let input = self.session.next_input(con)?;

@@ -15,6 +15,8 @@ mod layering;
 mod legacy;
 mod loaded;
 mod modes;
+mod pg_server;
+mod postgres;
 mod real_roll;
 mod reprocess;
 mod roll;
