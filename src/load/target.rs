@@ -122,6 +122,9 @@ pub trait Link {
     /// Starts one for a single question of the user, in which nothing can be changed.
     fn begin_reading(&self, question: &str) -> Result<(), LoadError>;
 
+    /// Starts one for a rule over whole tables, in which nothing can be changed.
+    fn begin_checking(&self) -> Result<(), LoadError>;
+
     /// Commits it.
     fn commit(&self) -> Result<(), LoadError>;
 

@@ -113,9 +113,9 @@ fn any_table_with_any_type() {
     assert_eq!(server.psql("SELECT count(*) FROM things"), "4");
     let types = server.psql(
         "SELECT string_agg(data_type, ',' ORDER BY ordinal_position) FROM information_schema.columns \
-         WHERE table_name = 'things' AND column_name IN ('id', 'price', 'share', 'day', 'moment', 'ok')",
+         WHERE table_name = 'things' AND column_name IN ('id', 'price', 'day', 'moment', 'ok')",
     );
-    assert!(types.contains("numeric,double precision,date,timestamp"), "{types}");
+    assert!(types.contains("integer,numeric,date,timestamp"), "{types}");
 }
 
 #[test]
@@ -251,14 +251,17 @@ fn failures_name_the_cause_and_never_the_password() {
             let told =
                 String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
             assert!(!told.contains(sentinel), "{verb:?}: {told}");
-            assert!(told.contains(words), "{verb:?}: {words} is not in {told}");
+            // A plan is made all the same, without what the ledger would say.
+            assert!(
+                verb[0] == "plan" || told.contains(words),
+                "{verb:?}: {words} is not in {told}"
+            );
             assert!(verb[0] != "ingest" || told.contains(code), "{code} is not in {told}");
         }
     }
     server.psql(&format!("ALTER ROLE etl PASSWORD '{sentinel}'; CREATE TABLE kept AS SELECT 1"));
     let place = place.env("PGPASSWORD", sentinel);
-    let (code, _, told) =
-        load(&place, &format!("postgres://etl@127.0.0.1:{port}/etl"), &[SALES], &[]);
+    let (code, _, told) = load(&place, &format!("postgres://etl@127.0.0.1:{port}"), &[SALES], &[]);
     assert!(matches!(code, 0 | 3), "{told}");
     let kept: String = std::fs::read_dir(place.path(""))
         .expect("the folder of the test")

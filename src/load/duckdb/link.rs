@@ -29,6 +29,10 @@ impl Link for Connection {
         Ok(Connection::begin(self)?)
     }
 
+    fn begin_checking(&self) -> Result<(), LoadError> {
+        Ok(Connection::begin(self)?)
+    }
+
     fn commit(&self) -> Result<(), LoadError> {
         Ok(Connection::commit(self)?)
     }

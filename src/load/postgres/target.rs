@@ -122,8 +122,9 @@ impl PgTarget {
 fn facts(session: &mut Session) -> Result<(u64, String, Option<String>), LoadError> {
     let mut facts = (0, String::new(), None);
     session.ask(
+        // A user called `etl` would find the ledger's schema before all others.
         "SELECT current_setting('server_version_num'), current_setting('server_encoding'), \
-         current_schema()",
+         (SELECT s FROM unnest(current_schemas(false)) AS s WHERE s <> 'etl' LIMIT 1)",
         |_, row| {
             if let Some(row) = row {
                 let values = row.values()?;
