@@ -8,6 +8,7 @@ use super::prepare::Prepared;
 use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
+use super::retry::Counting;
 use super::summary::InputSummary;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
@@ -283,6 +284,7 @@ impl<'a> LoadOne<'a> {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
                 let writer = self.session.target.writer(&write)?;
+                let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)));
             }

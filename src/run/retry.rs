@@ -7,6 +7,8 @@
 
 use super::error::{RunError, RunErrorKind};
 use crate::flow::{Event, Observer, Stop};
+use crate::load::{LoadError, Piece, Seal, Writer};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const FIRST: Duration = Duration::from_secs(1);
@@ -14,20 +16,59 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How long a sleeping load may take to notice that it is to end.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Runs `work` until it succeeds, fails for good, or has been tried again `attempts` times. `work` is
-/// told whether it is tried again.
+/// Commits of a run. Whoever gets on is not at the end of his attempts.
+#[derive(Debug, Default)]
+pub struct Commits(AtomicU64);
+
+/// A writer that counts its commits.
+pub struct Counting<'c, W> {
+    writer: W,
+    commits: &'c Commits,
+}
+
+impl<'c, W: Writer> Counting<'c, W> {
+    /// Counts the commits of `writer`.
+    pub fn new(writer: W, commits: &'c Commits) -> Self {
+        Self { writer, commits }
+    }
+}
+
+impl<W: Writer> Writer for Counting<'_, W> {
+    fn write(&mut self, piece: Piece) -> Result<(), LoadError> {
+        self.writer.write(piece)
+    }
+
+    fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
+        self.writer.seal(seal)?;
+        self.commits.0.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn close(&mut self) -> Result<(), LoadError> {
+        self.writer.close()
+    }
+}
+
+/// Runs `work` until it succeeds, fails for good, or has been tried again `attempts` times without a
+/// commit. `work` is told whether it is tried again.
 pub fn with_retries<T>(
     attempts: u64,
+    commits: &Commits,
     observer: &dyn Observer,
     stop: &Stop,
     mut work: impl FnMut(bool) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
-    let mut tried = 0;
+    let (mut tried, mut again) = (0, false);
     loop {
-        let mut error = match work(tried > 0) {
+        let before = commits.0.load(Ordering::Relaxed);
+        let mut error = match work(again) {
             Err(error) if error.transient => error,
             other => return other,
         };
+        again = true;
+        if commits.0.load(Ordering::Relaxed) > before {
+            tried = 0;
+        }
         if tried >= attempts {
             if tried > 0 {
                 error.message = format!("given up after {tried} more attempts: {}", error.message);
@@ -104,22 +145,35 @@ mod tests {
     fn only_what_may_pass_is_tried_again_and_not_for_ever() {
         let stop = Stop::default();
         let mut calls = 0;
-        let ended = with_retries(1, &Silent, &stop, |_| -> Result<(), _> {
+        let ended = with_retries(1, &Commits::default(), &Silent, &stop, |_| -> Result<(), _> {
             calls += 1;
             Err(lost())
         });
         assert_eq!(calls, 2);
         assert!(ended.expect_err("lost").message.starts_with("given up after 1 more"));
         let mut calls = 0;
-        let ended = with_retries(9, &Silent, &stop, |_| -> Result<(), _> {
+        let ended = with_retries(9, &Commits::default(), &Silent, &stop, |_| -> Result<(), _> {
             calls += 1;
             Err(RunError::new(RunErrorKind::Account, "gap"))
         });
         assert_eq!((calls, ended.expect_err("fails").message.as_str()), (1, "gap"));
-        let ended = with_retries(9, &Silent, &stop, |again| match again {
+        let ended = with_retries(9, &Commits::default(), &Silent, &stop, |again| match again {
             true => Ok(7),
             false => Err(lost()),
         });
         assert_eq!(ended.expect("succeeds"), 7);
+    }
+
+    #[test]
+    fn who_gets_on_may_go_on() {
+        let (commits, mut calls) = (Commits::default(), 0);
+        let ended = with_retries(1, &commits, &Silent, &Stop::default(), |_| {
+            calls += 1;
+            commits.0.fetch_add(u64::from(calls < 3), Ordering::Relaxed);
+            Err::<(), _>(lost())
+        });
+        // Two calls got on, the next did not, nor did the one after it.
+        assert_eq!(calls, 3);
+        assert!(ended.is_err());
     }
 }

@@ -15,6 +15,7 @@ mod layering;
 mod legacy;
 mod loaded;
 mod modes;
+mod pg_proxy;
 mod pg_server;
 mod postgres;
 mod real_roll;

@@ -40,6 +40,11 @@ impl Server {
         script(&["restart", path(&self.folder)]);
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The target.
     pub fn url(&self) -> String {
         format!("postgres://etl:etl@127.0.0.1:{}/etl", self.port)

@@ -2,6 +2,7 @@
 //! is killed, restarted or cut off on the way.
 
 use super::loaded::failed;
+use super::pg_proxy::{Cut, Proxy};
 use super::pg_server::{Server, ask, consistent, load, loads, rows, started};
 use super::roll::{self, parcel};
 use super::support::{self, Place};
@@ -165,6 +166,28 @@ fn a_load_goes_on_by_itself_when_the_server_restarts_or_hangs_up() {
         assert_eq!(outcome(&summary), outcome(&expected), "restart {restart} behind {commits}");
         assert_eq!(rows(&place, &to, "sales"), table, "restart {restart} behind {commits}");
         assert_eq!(failed(&place), refused, "restart {restart} behind {commits}");
+        consistent(&server, "sales");
+        server.psql("DROP TABLE sales; DROP SCHEMA etl CASCADE");
+    }
+}
+
+#[test]
+fn an_answer_to_commit_that_never_comes_is_settled_by_the_ledger() {
+    let server = Server::start();
+    let whole = sales(12_000);
+    let expected = loads(&whole, DUCK, &[SALES], &SMALL);
+    let (table, refused) = (rows(&whole, DUCK, "sales"), failed(&whole));
+    for (cut, every) in [(Cut::AfterCommit, 3), (Cut::BeforeCommit, 4), (Cut::AfterCommit, 5)] {
+        let proxy = Proxy::start(server.port(), cut, every);
+        let to = format!("postgres://etl:etl@127.0.0.1:{}/etl", proxy.port);
+        let place = sales(12_000);
+        let summary = loads(&place, &to, &[SALES], &SMALL);
+        assert!(proxy.cuts() >= 2, "{cut:?} {every}: {} cuts", proxy.cuts());
+        assert_eq!(outcome(&summary), outcome(&expected), "{cut:?} {every}");
+        let to = server.url();
+        assert_eq!(rows(&place, &to, "sales"), table, "{cut:?} {every}");
+        assert_eq!(failed(&place), refused, "{cut:?} {every}");
+        assert_eq!(loads(&place, &to, &[SALES], &SMALL)["status"], "already_loaded");
         consistent(&server, "sales");
         server.psql("DROP TABLE sales; DROP SCHEMA etl CASCADE");
     }

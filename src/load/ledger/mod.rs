@@ -392,13 +392,13 @@ impl<'c> Ledger<'c> {
     /// Findings of an input, summed over its ranges: (code, rule, column, severity, message, count,
     /// examples as JSON lists joined).
     pub fn problems(&self, run: &str, input: u32) -> Result<Rows, LoadError> {
-        Ok(self.con.query(
+        self.con.query(
             "SELECT code, rule, \"column\", severity, min(message), sum(count)::BIGINT, \
                string_agg(examples, chr(10) ORDER BY range) \
              FROM etl.problems WHERE run = ? AND input = ? GROUP BY code, rule, \"column\", severity \
              ORDER BY 6 DESC",
             &[Value::from(run), Value::from(input)],
-        )?)
+        )
     }
 }
 
