@@ -4,13 +4,14 @@
 #   scripts/bench.sh [ROWS] [REPEATS] > benches/runs/DATE.md
 #
 # Peers that are not installed are named and left out: DuckDB's own read_csv through its Python
-# module (python3 -m pip install duckdb). Each line is the median of REPEATS runs after one that does
+# module (python3 -m pip install duckdb), and its read_xlsx, which is an extension of that module
+# (python3 -m pip install duckdb-extension-excel; $PYTHON names another interpreter). Each line is the median of REPEATS runs after one that does
 # not count; the programs take turns, so that a machine that drifts drifts for all.
 set -eu
 . "$(dirname -- "$0")/env.sh"
-rows=${1:-750000} repeats=${2:-3}
+rows=${1:-750000} repeats=${2:-3} python=${PYTHON:-python3}
 # shellcheck disable=SC2086
-cargo build --release --quiet --bin etl --example roll $FEATURES >&2
+cargo build --release --quiet --bin etl --example roll --example book $FEATURES >&2
 built=$(cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -27,6 +28,17 @@ settings = {"memory_limit": "512MB", "preserve_insertion_order": "false"} if sys
 con = duckdb.connect("peer.duckdb", config=settings)
 buffer = ", buffer_size=8000000" if sys.argv[1] == "best" else ""
 con.execute(f"CREATE TABLE t AS SELECT * FROM read_csv('{sys.argv[2]}'{buffer})")
+con.execute("CHECKPOINT")
+PY
+
+# Types found from its sample do not hold for a whole roll, so the peer reads text.
+cat >peer_book.py <<'PY'
+import duckdb, glob, os, sys
+import duckdb_extension_excel
+folder = os.path.dirname(duckdb_extension_excel.__file__)
+con = duckdb.connect("peer.duckdb")
+con.execute(f"LOAD '{glob.glob(folder + '/**/excel.duckdb_extension', recursive=True)[0]}'")
+con.execute(f"CREATE TABLE t AS SELECT * FROM read_xlsx('{sys.argv[1]}', all_varchar=true)")
 con.execute("CHECKPOINT")
 PY
 
@@ -51,12 +63,18 @@ bare() { ETL_AGENTS=transform timed "$built/etl" ingest "$roll" --to duckdb:ours
 check() { timed "$built/etl" check "$roll" --progress none; }
 book() { timed "$built/etl" ingest "$book" --to duckdb:ours.duckdb --progress none; }
 read_book() { timed "$built/etl" check "$book" --progress none; }
-best() { timed python3 peer.py best "$roll"; }
-plain() { timed python3 peer.py default "$roll"; }
-if python3 -c 'import duckdb' 2>/dev/null; then
+best() { timed "$python" peer.py best "$roll"; }
+plain() { timed "$python" peer.py default "$roll"; }
+peer_book() { timed "$python" peer_book.py "$book"; }
+if "$python" -c 'import duckdb' 2>/dev/null; then
     names="$names best plain"
 else
     echo "DuckDB's Python module is not installed: no peer" >&2
+fi
+if "$python" -c 'import duckdb_extension_excel' 2>/dev/null; then
+    names="$names peer_book"
+else
+    echo "DuckDB's extension for workbooks is not installed: no peer for them" >&2
 fi
 
 round=0
@@ -77,6 +95,7 @@ title() {
     book) echo "etl ingest, all agents, a workbook of $book_rows rows" ;;
     read_book) echo "etl check of that workbook" ;;
     best) echo "DuckDB read_csv, CREATE TABLE AS, best settings" ;;
+    peer_book) echo "DuckDB read_xlsx of that workbook, CREATE TABLE AS, all text" ;;
     plain) echo "DuckDB read_csv, CREATE TABLE AS, defaults" ;;
     esac
 }
@@ -84,13 +103,18 @@ echo "# $(date -u +%Y-%m-%d), $(uname -sm), $(getconf _NPROCESSORS_ONLN) cores, 
 echo
 echo "\`scripts/bench.sh $rows $repeats\`: a synthetic NAL of $rows rows, $(wc -c <"$roll") bytes, in the page cache; medians."
 echo
-echo "| what | wall s | CPU s | peak MiB | wall against DuckDB's best |"
+echo "| what | wall s | CPU s | peak MiB | wall against DuckDB |"
 echo "|---|---|---|---|---|"
 base=$([ -f best.figures ] && middle best 1 || echo "")
+book_base=$([ -f peer_book.figures ] && middle peer_book 1 || echo "")
 for name in $names; do
     wall=$(middle "$name" 1)
-    # Another file than the peer's has no ratio.
-    case $name in *book) base_of= ;; *) base_of=$base ;; esac
+    # Against its best settings, or for the workbook against its read_xlsx.
+    case $name in *book) base_of=$book_base ;; *) base_of=$base ;; esac
     ratio=$([ -n "$base_of" ] && awk -v a="$wall" -v b="$base_of" 'BEGIN { printf "%.2f", a / b }' || echo "-")
     echo "| $(title "$name") | $wall | $(middle "$name" 2) | $(middle "$name" 3) | $ratio |"
 done
+echo
+echo "That workbook on one thread (\`examples/book\`):"
+echo
+"$built/examples/book" "$book" "$repeats"

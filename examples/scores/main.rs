@@ -5,6 +5,7 @@
 //! that a crash or a hang is counted and not suffered. Values are compared through the library.
 
 mod answers;
+mod floors;
 mod pollock;
 mod read;
 mod report;
@@ -34,6 +35,10 @@ struct Args {
     /// Date at the head of the file
     #[arg(long)]
     date: String,
+    /// File of scores that may not be undercut; also a crash, a hang or a refusal without a code
+    /// is then a failure
+    #[arg(long)]
+    floors: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -62,5 +67,7 @@ fn run(args: &Args) -> Outcome {
     }
     std::fs::write(&args.out, report.to_string())?;
     writeln!(std::io::stdout(), "{}", args.out.display())?;
-    Ok(())
+    let Some(floors) = &args.floors else { return Ok(()) };
+    let failures = floors::read(floors)?.failures(&report);
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
 }

@@ -91,8 +91,9 @@ fn options(given: &Parameters) -> SourceOptions {
         escape: Some(escape),
         header_row: Some(match given.header_lines {
             0 => 0,
-            lines => given.preamble_lines + lines,
+            _ => given.preamble_lines + 1,
         }),
+        header_rows: Some(given.header_lines.max(1)),
         csv: CsvPolicy::Lenient,
         ..SourceOptions::default()
     }

@@ -28,7 +28,7 @@ impl fmt::Display for Report<'_> {
         )?;
         writeln!(
             f,
-            "test files, each checked by the program in a process of its own with 20 seconds.\n"
+            "test files, each checked by the program in a process of its own with 60 seconds.\n"
         )?;
         self.table(f)?;
         self.values(f)?;

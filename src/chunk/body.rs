@@ -207,7 +207,6 @@ impl Chunk {
                 place: self.raw.place(record),
                 stage,
                 problems: addressed(problems, self.raw.as_ref(), record, &raw),
-                raw,
             });
         }
         self.retain(&keep);

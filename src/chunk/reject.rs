@@ -147,7 +147,8 @@ pub fn quotable(value: &str) -> String {
     out
 }
 
-/// A refused row, complete: its place, why, and its raw fields by name.
+/// A refused row: its place, and why. Its raw fields stay with the chunk
+/// ([`super::RawRows::fields`]): as texts of their own they would be many times the row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reject {
     /// Record index within its chunk.
@@ -158,8 +159,19 @@ pub struct Reject {
     pub stage: &'static str,
     /// Everything found wrong, worst first.
     pub problems: Vec<Problem>,
-    /// Raw fields in source order.
-    pub raw: Vec<(String, String)>,
+}
+
+impl Reject {
+    /// Memory held, about.
+    pub fn held_bytes(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let of = |problem: &Problem| {
+            let Problem { rule, column, cell, value, expected, message, hint, .. } = problem;
+            let texts = [rule, column, cell, value, expected, hint].map(text);
+            size_of::<Problem>() + message.len() + texts.iter().sum::<usize>()
+        };
+        size_of::<Self>() + self.problems.iter().map(of).sum::<usize>()
+    }
 }
 
 #[cfg(test)]

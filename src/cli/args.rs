@@ -8,6 +8,7 @@ use crate::config::{
     Quoting, Rate, RuleLevel, Secret, Settings, Value,
 };
 use crate::run::{Mode, OnAbort, Request};
+use crate::source::excel::range::SheetRange;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -144,9 +145,18 @@ struct InputArgs {
     /// Sheet by name or number (may be repeated)
     #[arg(long, value_name = "SHEET")]
     sheet: Option<Vec<String>>,
+    /// Cells of a workbook, such as A3:F200, A3:F or Sheet!A3:F200, or a name in it
+    #[arg(long, value_name = "CELLS")]
+    range: Option<SheetRange>,
+    /// Excel table by its name
+    #[arg(long, value_name = "NAME")]
+    excel_table: Option<String>,
     /// Row of the header as an editor shows it; 0: none
     #[arg(long, value_name = "ROW")]
     header_row: Option<u64>,
+    /// Rows that the header takes, their texts joined
+    #[arg(long, value_name = "N")]
+    header_rows: Option<u64>,
     /// Column names of a file without a header
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     headers: Option<Vec<String>>,
@@ -256,7 +266,10 @@ impl LoadArgs {
             release: input.release.clone(),
             submission: input.submission,
             sheet: input.sheet.clone(),
+            range: input.range.clone(),
+            excel_table: input.excel_table.clone(),
             header_row: input.header_row,
+            header_rows: input.header_rows,
             headers: input.headers.clone(),
             encoding: input.encoding.clone(),
             delimiter: input.delimiter,

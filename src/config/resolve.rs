@@ -7,6 +7,7 @@ use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, Value};
 use super::{defaults, file};
 use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;
+use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -259,9 +260,13 @@ impl Settings {
             memory,
             patience: PATIENCE,
         };
+        self.check_range()?;
         Ok(SourceOptions {
             sheets: value(&self.sheet).unwrap_or_default(),
+            range: value(&self.range),
+            excel_table: value(&self.excel_table),
             header_row: value(&self.header_row),
+            header_rows: value(&self.header_rows),
             encoding: value(&self.encoding),
             delimiter: value(&self.delimiter).map(|delimiter| delimiter.0),
             quote: value(&self.quote),
@@ -273,6 +278,37 @@ impl Settings {
             stdin: None,
             reader: program.map(reader),
         })
+    }
+
+    /// Ranges and tables say themselves where sheet and header are.
+    fn check_range(&self) -> Result<(), ConfigError> {
+        let together = |one: &str, other: &str, why: &str| {
+            let error = ConfigError::new(format!("{one} and {other} cannot be given together"));
+            Err(error.with_hint(why.to_owned()))
+        };
+        if self.excel_table.is_some() {
+            let says = "an Excel table says itself where its cells and its header are";
+            return match () {
+                () if self.range.is_some() => together("excel_table", "range", says),
+                () if self.sheet.is_some() => together("excel_table", "sheet", says),
+                () if self.header_row.is_some() => together("excel_table", "header_row", says),
+                () if self.headers.is_some() => together("excel_table", "headers", says),
+                () => Ok(()),
+            };
+        }
+        let Some(range) = value(&self.range) else { return Ok(()) };
+        match range {
+            SheetRange::Cells { sheet: None, .. } => {}
+            _ if self.sheet.is_none() => {}
+            _ => return together("range", "sheet", "the range names its sheet"),
+        }
+        match value(&self.header_row) {
+            None | Some(0) => Ok(()),
+            Some(_) => {
+                let hint = "the first row of a range is its header; header_row 0: it has none";
+                together("range", "header_row", hint)
+            }
+        }
     }
 
     fn rule_levels(&self) -> BTreeMap<String, String> {

@@ -4,6 +4,7 @@
 use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, Value};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
+use crate::source::excel::range::SheetRange;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -177,7 +178,10 @@ settings! {
     "release" release: String = "Release of the roll: P, S or F; else from the file name.",
     "submission" submission: u16 = "Submission number of the release; else from the file name.",
     "sheet" sheet: Vec<String> = "Sheets by name or number; else every visible sheet that holds rows.",
+    "range" range: SheetRange = "Cells of a workbook that alone are read: A3:F200, A3:F, Sheet!A3:F200 or a name; the first row is the header.",
+    "excel_table" excel_table: String = "Excel table that alone is read, by its name.",
     "header_row" header_row: u64 = "Row of the header as an editor shows it; 0: the file has none.",
+    "header_rows" header_rows: u64 = "Rows that the header takes; the texts of a column are joined by a blank.",
     "encoding" encoding: String = "Encoding of text files; else found out.",
     "delimiter" delimiter: Delimiter = "Character between fields of text files; else found out.",
     "quote" quote: Quoting = "Character around values of text files, or none; else found out.",

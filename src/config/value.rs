@@ -4,6 +4,7 @@
 
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
+use crate::source::excel::range::SheetRange;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde_json::json;
 use std::fmt;
@@ -294,6 +295,7 @@ textual! {
     Delimiter => json!({ "type": "string", "examples": [",", ";", "tab"] }),
     Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
     Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
+    SheetRange => json!({ "type": "string", "examples": ["A3:F200", "A3:F", "Sheet!A3:F200"] }),
     Secret => json!({ "type": "string", "examples": ["duckdb:rolls.duckdb", "env:DATABASE_URL"] }),
 }
 

@@ -5,7 +5,7 @@ use super::order::Reorder;
 use super::priority::give_way;
 use super::size::Sizer;
 use super::stop::{Stop, StopCause};
-use crate::chunk::{Budget, Chunk, Origin, Permit};
+use crate::chunk::{Budget, Chunk, Origin, Permit, Reject};
 use crate::source::{Block, Source, SourceError};
 use crate::stage::{Stage, StageError, StageSpec};
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -13,6 +13,7 @@ use polars::prelude::DataFrame;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::thread::{Builder, Scope};
 use std::time::Instant;
 use thiserror::Error;
 
@@ -117,21 +118,23 @@ pub fn drive<C: Consumer>(
     let outcome = std::thread::scope(|scope| {
         let (work_in, work_out) = bounded::<Work>(plan.workers);
         let (failures, sizer, origin) = (&failures, &sizer, &origin);
-        scope.spawn(move || guarded("read", failures, || read(source, work_in, plan, sizer)));
+        let reader = move || guarded("read", failures, || read(source, work_in, plan, sizer));
+        named(scope, "read", failures, reader);
         let mut chunks: Option<Receiver<Chunk>> = None;
         for segment in segments {
             let (chunk_in, chunk_out) = bounded::<Chunk>(plan.workers * 2);
             let feed = chunks.replace(chunk_out);
             for mut stages in segment {
                 let (feed, work, out) = (feed.clone(), work_out.clone(), chunk_in.clone());
-                scope.spawn(move || {
+                let agent = stages.first().map_or("decode", |(name, _)| *name);
+                let worker = move || {
                     give_way();
-                    let agent = stages.first().map_or("decode", |(name, _)| *name);
                     guarded(agent, failures, || match &feed {
                         None => decode_loop(&work, &mut stages, &out, plan, origin, sizer),
                         Some(feed) => stage_loop(feed, &mut stages, &out, plan),
                     });
-                });
+                };
+                named(scope, if plan.fuse { "agents" } else { agent }, failures, worker);
             }
         }
         drop(work_out);
@@ -149,6 +152,20 @@ pub fn drive<C: Consumer>(
             Some(cause) if plan.stop.is_raised() => Err(FlowError::Stopped(cause)),
             _ => Ok(()),
         },
+    }
+}
+
+/// Starts a thread that debuggers and process lists show by its name. A system that gives no more
+/// threads ends the flow.
+fn named<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &'static str,
+    failures: &Failures,
+    work: impl FnOnce() + Send + 'scope,
+) {
+    if let Err(error) = Builder::new().name(name.into()).spawn_scoped(scope, work) {
+        let error = StageError::new(name, format!("cannot start a thread: {error}"));
+        failures.record(Failure::Stage(error));
     }
 }
 
@@ -235,7 +252,6 @@ fn decode_loop(
         let decoded = block.body.decode().map_err(Failure::Source)?;
         let size = raw_bytes + held_bytes(&decoded.frame);
         permit.resize(size);
-        sizer.learn(decoded.records as usize, raw_bytes, size);
         let records = u64::from(decoded.records);
         if let Some(meter) = plan.meters.of("read") {
             meter.worked(records, started.elapsed());
@@ -251,7 +267,12 @@ fn decode_loop(
             permit: Some(permit),
             ..Chunk::empty(decoded.frame, Arc::clone(origin), decoded.raw)
         };
-        let chunk = apply(stages, chunk, plan)?;
+        let mut chunk = apply(stages, chunk, plan)?;
+        let refused: usize = chunk.rejects.iter().map(Reject::held_bytes).sum();
+        if let Some(permit) = &mut chunk.permit {
+            permit.resize(size + refused as u64);
+        }
+        sizer.learn(chunk.records as usize, raw_bytes, size + refused as u64);
         if out.send(chunk).is_err() {
             return Ok(());
         }

@@ -12,16 +12,19 @@
 
 use super::dead_letter::{Context, Record};
 use super::replayed::replayed;
-use super::{KeySet, LoadError, LoadErrorKind, Piece, Rows, Seal, Settled, Writer};
+use super::select::{cut_off, mark_after, pick, rejects};
+use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
 use crate::chunk::{
     Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Origin, Severity, Tally,
 };
 use crate::flow::{Consumer, Meters};
-use polars::prelude::{IdxCa, NewChunkedArray};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Failed records of a piece.
+const RECORDS: usize = 256;
 
 /// What the gate must know of an input.
 pub struct GatePlan {
@@ -148,7 +151,6 @@ impl<'a> Gate<'a> {
             }
             let until = self.next_committed(&chunk, from);
             let (part, tally, to) = self.settle(&chunk, from..until);
-            let piece = self.piece(&chunk, from..to, part, permit.clone())?;
             self.note_rejects(&chunk, from..to);
             self.group.tally += tally;
             self.tally += tally;
@@ -157,7 +159,7 @@ impl<'a> Gate<'a> {
                 false => notes.part(&(from..to)),
             });
             self.meters.settled.fetch_add(u64::from(to - from), Ordering::Relaxed);
-            self.writer().write(piece)?;
+            self.write_pieces(&chunk, from..to, part, &permit)?;
             if self.group.inserted == self.plan.group_rows || (to == until && to < chunk.records) {
                 let mark = mark_after(&chunk, to);
                 self.seal(mark)?;
@@ -166,6 +168,8 @@ impl<'a> Gate<'a> {
         }
         if chunk.records > 0 {
             self.end = mark_after(&chunk, chunk.records);
+        } else {
+            self.group.notes.merge(notes);
         }
         // A group of rows that are all unchanged never fills; it must become durable all the same.
         if self.group.tally.read >= self.plan.group_rows * 4 {
@@ -343,13 +347,43 @@ impl<'a> Gate<'a> {
         }
     }
 
-    fn piece(
-        &self,
+    /// What a writer gets of some records. Failed records come in pieces of their own where there are
+    /// many: complete and by name, they are many times their rows.
+    fn write_pieces(
+        &mut self,
         chunk: &Chunk,
         records: Range<u32>,
         part: Part,
-        permit: Option<Arc<crate::chunk::Permit>>,
-    ) -> Result<Piece, LoadError> {
+        permit: &Option<Arc<crate::chunk::Permit>>,
+    ) -> Result<(), LoadError> {
+        let refused: Vec<_> = rejects(chunk, records.clone()).collect();
+        // A replay needs all of its own at once.
+        let at_once = if part.fates.is_some() { refused.len() } else { RECORDS };
+        let (first, more) = refused.split_at(at_once.min(refused.len()));
+        let mut piece = Piece {
+            inserts: pick(chunk, &part.inserts)?,
+            changes: pick(chunk, &part.changes)?,
+            settled: part.settled,
+            rejects: self.failed(chunk, first),
+            replayed: Vec::new(),
+            permit: permit.clone(),
+        };
+        if let Some(fates) = part.fates {
+            let again: Vec<_> =
+                first.iter().map(|reject| reject.record).zip(&piece.rejects).collect();
+            piece.replayed = replayed(chunk, records, &fates, &again);
+        }
+        self.writer().write(piece)?;
+        for some in more.chunks(RECORDS) {
+            let rejects = self.failed(chunk, some);
+            let piece = Piece { rejects, permit: permit.clone(), ..Piece::default() };
+            self.writer().write(piece)?;
+        }
+        Ok(())
+    }
+
+    /// Failed records as they are written.
+    fn failed(&self, chunk: &Chunk, rejects: &[&crate::chunk::Reject]) -> Vec<Record> {
         let context = Context {
             run: &self.plan.run,
             range: &self.group.range,
@@ -361,22 +395,7 @@ impl<'a> Gate<'a> {
             config: &self.plan.config,
             now: chrono::Utc::now(),
         };
-        let refused: Vec<_> = rejects(chunk, records.clone())
-            .map(|reject| Record::of(reject, chunk.raw.as_ref(), &context))
-            .collect();
-        let replayed = part.fates.map_or_else(Vec::new, |fates| {
-            let numbers = rejects(chunk, records.clone()).map(|reject| reject.record);
-            let again: Vec<_> = numbers.zip(&refused).collect();
-            replayed(chunk, records, &fates, &again)
-        });
-        Ok(Piece {
-            inserts: pick(chunk, &part.inserts)?,
-            changes: pick(chunk, &part.changes)?,
-            settled: part.settled,
-            rejects: refused,
-            replayed,
-            permit,
-        })
+        rejects.iter().map(|reject| Record::of(reject, chunk.raw.as_ref(), &context)).collect()
     }
 
     fn seal(&mut self, to: Mark) -> Result<(), LoadError> {
@@ -441,50 +460,6 @@ impl Group {
     }
 }
 
-/// Keeps the first `records` records of a chunk.
-fn cut_off(chunk: &mut Chunk, records: u64) {
-    if u64::from(chunk.records) <= records {
-        return;
-    }
-    let records = records as u32;
-    let rows = chunk.index.partition_point(|record| *record < records);
-    chunk.frame = chunk.frame.slice(0, rows);
-    chunk.index.truncate(rows);
-    chunk.hashes.truncate(rows);
-    chunk.keys.truncate(rows);
-    chunk.existing.retain(|(row, _)| (*row as usize) < rows);
-    chunk.rejects.retain(|reject| reject.record < records);
-    chunk.records = records;
-}
-
 fn range_id(plan: &GatePlan, from: Mark) -> String {
     format!("{}.{}.{}", plan.run, plan.input, from.record)
-}
-
-fn mark_after(chunk: &Chunk, to: u32) -> Mark {
-    let mut mark = if to == 0 { Mark::default() } else { chunk.raw.after(to - 1) };
-    mark.record = chunk.first_record + u64::from(to);
-    mark
-}
-
-fn rejects(chunk: &Chunk, records: Range<u32>) -> impl Iterator<Item = &crate::chunk::Reject> {
-    chunk.rejects.iter().filter(move |reject| records.contains(&reject.record))
-}
-
-/// The rows of a chunk at some positions; whole chunks and runs of rows without a copy.
-fn pick(chunk: &Chunk, rows: &[u32]) -> Result<Option<Rows>, LoadError> {
-    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
-    let consecutive = (last - first) as usize + 1 == rows.len();
-    let frame = if consecutive {
-        chunk.frame.slice(i64::from(*first), rows.len())
-    } else {
-        let index = IdxCa::from_slice("".into(), rows);
-        chunk
-            .frame
-            .take(&index)
-            .map_err(|error| LoadError::new(LoadErrorKind::Account, error.to_string()))?
-    };
-    let hashes = rows.iter().map(|row| chunk.hashes[*row as usize]).collect();
-    let place = |row: &u32| chunk.raw.place(chunk.index[*row as usize]).row as i64;
-    Ok(Some(Rows { frame, hashes, places: rows.iter().map(place).collect() }))
 }

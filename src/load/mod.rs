@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod lookup;
 pub mod postgres;
 mod replayed;
+mod select;
 pub mod table;
 pub mod target;
 mod telling;

@@ -3,7 +3,7 @@
 
 use super::{LoadError, LoadErrorKind, Piece, Seal, Writer};
 use crossbeam_channel::{Sender, bounded};
-use std::thread::{Scope, ScopedJoinHandle};
+use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 /// Pieces and seals waiting for a writer. Small: what waits here holds memory of the budget.
 const QUEUE: usize = 2;
@@ -25,9 +25,9 @@ impl<'scope> Threaded<'scope> {
     pub fn start<'env, W: Writer + 'scope>(
         scope: &'scope Scope<'scope, 'env>,
         mut writer: W,
-    ) -> Self {
+    ) -> Result<Self, LoadError> {
         let (orders, inbox) = bounded::<Order>(QUEUE);
-        let thread = scope.spawn(move || {
+        let work = move || {
             for order in inbox {
                 match order {
                     Order::Piece(piece) => writer.write(*piece)?,
@@ -35,8 +35,13 @@ impl<'scope> Threaded<'scope> {
                 }
             }
             Ok(())
-        });
-        Self { orders: Some(orders), thread: Some(thread) }
+        };
+        let thread =
+            Builder::new().name("writer".into()).spawn_scoped(scope, work).map_err(|error| {
+                let message = format!("cannot start a thread for a writer: {error}");
+                LoadError::new(LoadErrorKind::Target, message)
+            })?;
+        Ok(Self { orders: Some(orders), thread: Some(thread) })
     }
 
     fn send(&mut self, order: Order) -> Result<(), LoadError> {

@@ -17,6 +17,7 @@ use crate::load::table::{Strategy, TableSpec};
 use crate::load::target::Opening;
 use crate::load::{Link, Target};
 use crate::pack::Pack;
+use crate::source::excel::range::SheetRange;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -288,6 +289,16 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     add(&request.agents.join(","));
     add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
     add(&format!("{:?}", request.limit));
+    // Parts of one sheet may have the same columns. Without them nothing is added, so that what was
+    // loaded before there were ranges is still known.
+    if let Some(SheetRange::Cells { area, .. }) = &request.source.range {
+        add(&area.to_string());
+    } else if let Some(range) = &request.source.range {
+        add(&range.to_string());
+    }
+    if let Some(table) = &request.source.excel_table {
+        add(&table.to_lowercase());
+    }
     InputKey {
         table: input.spec.name.clone(),
         fingerprint: input.origin.fingerprint,

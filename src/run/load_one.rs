@@ -260,7 +260,7 @@ impl<'a> LoadOne<'a> {
             agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
         agents::rehearse(&stages, self.input)?;
         stages.push(Arc::new(self.encoder(row)));
-        let budget = Budget::new(shares.chunks);
+        let budget = Budget::new(shares.chunks_of(self.input.format));
         // What ends this input, such as `--limit`, does not end the run.
         let stop = self.session.stop.child();
         stop.watch(&budget);
@@ -286,7 +286,7 @@ impl<'a> LoadOne<'a> {
                 let writer = self.session.target.writer(&write)?;
                 let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
-                writers.push(Box::new(Threaded::start(scope, writer)));
+                writers.push(Box::new(Threaded::start(scope, writer)?));
             }
             let mut gate = Gate::new(self.gate_plan(row, start), writers, seen, Arc::clone(meters));
             match drive(flow_input, &plan, &mut gate) {

@@ -5,8 +5,10 @@
 pub struct Shares {
     /// DuckDB's own limit for the target.
     pub target: u64,
-    /// Chunks in flight.
+    /// Chunks in flight, and for a workbook its shared strings.
     pub chunks: u64,
+    /// Of these, at most: shared strings in memory; more go to a temporary file.
+    pub strings: u64,
     /// Inserted rows of a commit, in row groups.
     pub groups: u64,
     /// Writers at the same time.
@@ -25,7 +27,20 @@ pub fn shares(limit: u64, writers: usize) -> Shares {
     let writers = if limit < 384 << 20 { 1 } else { writers.max(1) };
     // A chunk in flight holds about one and a half times what its columns and text add up to.
     let chunks = (free / 4).max(24 << 20);
-    Shares { target: (free - chunks * 3 / 2).max(72 << 20), chunks, groups: 1, writers }
+    Shares {
+        target: (free - chunks * 3 / 2).max(72 << 20),
+        chunks,
+        strings: chunks / 3,
+        groups: 1,
+        writers,
+    }
+}
+
+impl Shares {
+    /// What is left for the chunks of an input of this format.
+    pub fn chunks_of(&self, format: &str) -> u64 {
+        self.chunks - if format == "xlsx" { self.strings } else { 0 }
+    }
 }
 
 /// Peak resident memory of this process in bytes, where the system tells.

@@ -14,6 +14,7 @@ pub mod history;
 mod ingest;
 mod load_one;
 mod memory;
+mod names;
 mod plan;
 mod policy;
 mod prepare;

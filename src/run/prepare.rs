@@ -6,6 +6,8 @@
 
 use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
+use super::memory;
+use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
@@ -13,6 +15,7 @@ use crate::flow::{Event, Observer};
 use crate::load::table::{TableSpec, TargetColumn, Texts};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// One input, known in every respect but its rows.
@@ -113,14 +116,33 @@ fn survey(
     request: &Request,
     pack: &Pack,
 ) -> Result<Vec<Arc<dyn Table>>, RunError> {
+    refuse_range(file, request)?;
     let name = read_name(file.content.name(), &pack.counties);
     let wanted = request.kind.as_ref().or(name.kind.as_ref());
     let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
     let mut options = request.source.clone();
+    let shares = memory::shares(request.limits.memory, request.limits.writers);
+    options.strings_in_memory.get_or_insert(shares.strings);
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
     }
     Ok(file.format.survey(&file.content, &options)?)
+}
+
+/// Only sheets have cells to choose from.
+fn refuse_range(file: &InputFile, request: &Request) -> Result<(), RunError> {
+    let asked = match (&request.source.range, &request.source.excel_table) {
+        (Some(_), _) => "--range",
+        (_, Some(_)) => "--excel-table",
+        _ => return Ok(()),
+    };
+    if file.format.has_ranges() {
+        return Ok(());
+    }
+    let (label, format) = (file.content.label(), file.format.name());
+    let message = format!("{label}: {asked} is for .xlsx workbooks, and this is {format}");
+    Err(RunError::new(RunErrorKind::Usage, message)
+        .with_hint("leave it away, or save the part you want as a file of its own"))
 }
 
 fn prepare_table(
@@ -135,10 +157,10 @@ fn prepare_table(
         part: table.part(),
         fingerprint: table.fingerprint(),
     });
-    check_header(&origin, table.headers())?;
     let member = read_name(file.content.name(), &pack.counties);
     let outer = file.content.outer().map(|name| read_name(name, &pack.counties));
     let (kind, evidence) = find_kind(&*table, &member, request, pack, &origin)?;
+    check_header(&origin, table.headers(), kind.is_some())?;
     let columns = column_facts(&*table, kind.map(|at| &pack.kinds[at]), request);
     let flags = flag_facts(request, pack)?;
     let settled = match kind {
@@ -172,21 +194,21 @@ fn holds_no_rows(table: &dyn Table) -> bool {
     table.sample().is_empty() && small
 }
 
-fn check_header(origin: &Origin, headers: &[String]) -> Result<(), RunError> {
-    let mut seen: Vec<String> = Vec::new();
+/// A header must have names. In a roll no name may stand twice: which of the columns is meant? In a
+/// plain table the later ones are told and called otherwise.
+fn check_header(origin: &Origin, headers: &[String], is_roll: bool) -> Result<(), RunError> {
     let mut trouble = Vec::new();
-    for (at, header) in headers.iter().enumerate() {
-        let name = header.trim().to_lowercase();
-        if name.is_empty() {
-            continue;
-        }
-        if seen.contains(&name) {
-            trouble.push(format!("column {} repeats the name \"{header}\"", at + 1));
-        }
-        seen.push(name);
-    }
     if headers.is_empty() {
         trouble.push("there is no header".into());
+    }
+    if is_roll {
+        let mut seen = HashSet::new();
+        for (at, header) in headers.iter().enumerate() {
+            let name = header.trim().to_lowercase();
+            if !name.is_empty() && !seen.insert(name) {
+                trouble.push(format!("column {} repeats the name \"{header}\"", at + 1));
+            }
+        }
     }
     if trouble.is_empty() {
         return Ok(());
@@ -331,7 +353,7 @@ fn bind_generic(
     origin: Arc<Origin>,
     file: &InputFile,
     evidence: String,
-    warnings: Vec<String>,
+    mut warnings: Vec<String>,
     request: &Request,
 ) -> Result<Prepared, RunError> {
     let mode = request.mode.unwrap_or(Mode::Append);
@@ -344,6 +366,7 @@ fn bind_generic(
     }
     let inferred = infer::infer(&*table, request.limits.threads)?;
     let names = column_names(table.headers());
+    warnings.extend(names::repeated(table.headers(), &names));
     let first_misfit = |(name, found): (&String, &infer::Inferred)| {
         let (place, value) = found.first_misfits.first()?;
         let ty = found.kind.duckdb();
@@ -413,67 +436,5 @@ pub(super) fn generic(
         column_notes: Vec::new(),
         warnings: Vec::new(),
         replay: false,
-    }
-}
-
-/// Column names for a generic table: lower case, one underscore for anything else, made unique,
-/// `column_n` for a blank header.
-pub(super) fn column_names(headers: &[String]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (at, header) in headers.iter().enumerate() {
-        let mut name = plain_name(header);
-        if name.is_empty() {
-            name = format!("column_{}", at + 1);
-        }
-        if name.starts_with("_etl_") || name == "_extra" {
-            name = format!("x{name}");
-        }
-        let mut unique = name.clone();
-        let mut count = 2;
-        while names.contains(&unique) {
-            unique = format!("{name}_{count}");
-            count += 1;
-        }
-        names.push(unique);
-    }
-    names
-}
-
-fn plain_name(text: &str) -> String {
-    let mut name = String::new();
-    for c in text.trim().chars() {
-        if c.is_alphanumeric() {
-            name.extend(c.to_lowercase());
-        } else if c == '_' || !name.ends_with('_') {
-            name.push('_');
-        }
-    }
-    name.trim_end_matches('_').chars().take(63).collect()
-}
-
-/// A table name from a file name.
-fn table_name(file: &str) -> String {
-    let stem = file.split('.').next().unwrap_or(file);
-    let name = plain_name(stem);
-    match name.chars().next() {
-        None => "data".into(),
-        Some(first) if first.is_ascii_digit() => format!("t_{name}"),
-        Some(_) => name,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_generic_columns_are_plain_and_unique() {
-        let headers = ["Sale Price ($)", "sale price", "", "Straße", "_etl_run", "a__b"];
-        let headers: Vec<_> = headers.map(str::to_owned).into();
-        assert_eq!(
-            column_names(&headers),
-            ["sale_price", "sale_price_2", "column_3", "straße", "x_etl_run", "a__b"]
-        );
-        assert_eq!(table_name("2024 Permits.xlsx"), "t_2024_permits");
     }
 }

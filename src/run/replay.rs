@@ -3,7 +3,8 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
-use super::prepare::{Prepared, column_names, flag_facts, generic};
+use super::names::column_names;
+use super::prepare::{Prepared, flag_facts, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
 use crate::load::Link;

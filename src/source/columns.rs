@@ -3,10 +3,13 @@
 //! A roll has 165 columns and most cells of most of them are blank, so a column that is blank
 //! throughout a chunk never allocates: nulls are counted and filled in when the first value comes.
 
+mod bulk;
+
 pub use super::cell::Cell;
 use super::cell::{EXACT, moment_text, number_text};
 use super::number;
 use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role, blank};
+pub use bulk::MOST;
 use polars::prelude::*;
 use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::MutableBitmap;
@@ -105,7 +108,7 @@ impl ColumnBuilder {
     #[inline]
     pub fn push_text(&mut self, text: &str) -> Pushed {
         let text = if self.spec.clean { trim(text) } else { text };
-        if text.is_empty() || self.is_null_token(text) {
+        if text.is_empty() || is_null_token(&self.spec, text) {
             self.push_null();
             return Ok(());
         }
@@ -113,10 +116,6 @@ impl ColumnBuilder {
             ColumnKind::Text => self.push_string(text),
             kind => self.push_parsed(kind, text.as_bytes()),
         }
-    }
-
-    fn is_null_token(&self, text: &str) -> bool {
-        !self.spec.nulls.is_empty() && self.spec.nulls.iter().any(|token| token == text)
     }
 
     fn push_parsed(&mut self, kind: ColumnKind, text: &[u8]) -> Pushed {
@@ -142,27 +141,16 @@ impl ColumnBuilder {
 
     #[inline]
     fn push_string(&mut self, text: &str) -> Pushed {
-        let text = match self.spec.role {
-            Role::Id if number::is_scientific(text.as_bytes()) => {
+        match judge(&self.spec, text, true) {
+            Judged::Refused(kind) => {
                 self.push_null();
-                return Err(MisfitKind::IdScientific);
+                Err(kind)
             }
-            Role::Code => match self.spec.width {
-                Some(width) if text.len() < width && text.bytes().all(|b| b.is_ascii_digit()) => {
-                    return self.push_padded(text, width);
-                }
-                _ => text,
-            },
-            _ => text,
-        };
-        if memchr::memchr(0, text.as_bytes()).is_some() {
-            self.push_null();
-            return Err(MisfitKind::Unstorable);
-        }
-        self.push_value(text);
-        match self.spec.max_len {
-            Some(max) if text.len() > max && text.chars().count() > max => Err(MisfitKind::TooLong),
-            _ => Ok(()),
+            Judged::Padded(width) => self.push_padded(text, width),
+            Judged::Stored(kind) => {
+                self.push_value(text);
+                kind.map_or(Ok(()), Err)
+            }
         }
     }
 
@@ -212,7 +200,7 @@ impl ColumnBuilder {
     fn push_int(&mut self, value: i32) {
         self.settle();
         if matches!(self.values, Values::Blank) {
-            self.begin(Values::Int(filled(self.len, self.capacity, 0)));
+            self.begin(Values::Int(filled_with(self.len, self.capacity, 0)));
         }
         if let Values::Int(values) = &mut self.values {
             values.push(value);
@@ -224,7 +212,7 @@ impl ColumnBuilder {
     fn push_bigint(&mut self, value: i64) {
         self.settle();
         if matches!(self.values, Values::Blank) {
-            self.begin(Values::BigInt(filled(self.len, self.capacity, 0)));
+            self.begin(Values::BigInt(filled_with(self.len, self.capacity, 0)));
         }
         if let Values::BigInt(values) = &mut self.values {
             values.push(value);
@@ -236,7 +224,7 @@ impl ColumnBuilder {
     fn push_double(&mut self, value: f64) {
         self.settle();
         if matches!(self.values, Values::Blank) {
-            self.begin(Values::Double(filled(self.len, self.capacity, 0.0)));
+            self.begin(Values::Double(filled_with(self.len, self.capacity, 0.0)));
         }
         if let Values::Double(values) = &mut self.values {
             values.push(value);
@@ -247,7 +235,7 @@ impl ColumnBuilder {
     fn push_decimal(&mut self, value: i128) {
         self.settle();
         if matches!(self.values, Values::Blank) {
-            self.begin(Values::Decimal(filled(self.len, self.capacity, 0)));
+            self.begin(Values::Decimal(filled_with(self.len, self.capacity, 0)));
         }
         if let Values::Decimal(values) = &mut self.values {
             values.push(value);
@@ -419,7 +407,42 @@ impl ColumnBuilder {
     }
 }
 
-fn filled<T: Copy>(len: usize, capacity: usize, value: T) -> Vec<T> {
+#[inline]
+fn is_null_token(spec: &ReadColumn, text: &str) -> bool {
+    !spec.nulls.is_empty() && spec.nulls.iter().any(|token| token == text)
+}
+
+/// What a text column does with a text that is not blank.
+enum Judged {
+    /// Stores it, perhaps with a remark.
+    Stored(Option<MisfitKind>),
+    /// Stores it with zeros before it, up to this width.
+    Padded(usize),
+    Refused(MisfitKind),
+}
+
+/// `nul`: the text may hold NUL.
+#[inline(always)]
+fn judge(spec: &ReadColumn, text: &str, nul: bool) -> Judged {
+    match (spec.role, spec.width) {
+        (Role::Id, _) if number::is_scientific(text.as_bytes()) => {
+            return Judged::Refused(MisfitKind::IdScientific);
+        }
+        (Role::Code, Some(width))
+            if text.len() < width && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            return Judged::Padded(width);
+        }
+        _ => {}
+    }
+    if nul && memchr::memchr(0, text.as_bytes()).is_some() {
+        return Judged::Refused(MisfitKind::Unstorable);
+    }
+    let long = |max: usize| text.len() > max && text.chars().count() > max;
+    Judged::Stored(spec.max_len.is_some_and(long).then_some(MisfitKind::TooLong))
+}
+
+fn filled_with<T: Copy>(len: usize, capacity: usize, value: T) -> Vec<T> {
     let mut values = Vec::with_capacity(capacity.max(len));
     values.resize(len, value);
     values

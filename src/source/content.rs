@@ -43,6 +43,27 @@ pub struct Member {
     pub deflated: bool,
 }
 
+/// More entries than any archive of tables or any workbook has.
+pub(super) const ENTRIES: usize = 100_000;
+
+/// Where the entries of a zip lie. Entries over each other are how a small file claims to hold
+/// without end.
+#[derive(Debug, Default)]
+pub(super) struct Extents(Vec<(u64, u64)>);
+
+impl Extents {
+    /// Adds an entry: from its header to the end of its data.
+    pub fn add(&mut self, from: u64, data: u64, packed: u64) {
+        self.0.push((from, data.saturating_add(packed)));
+    }
+
+    /// Whether two of them share bytes.
+    pub fn overlap(mut self) -> bool {
+        self.0.sort_unstable();
+        self.0.windows(2).any(|pair| pair[1].0 < pair[0].1)
+    }
+}
+
 /// A file or member whose unpacked bytes can be read any number of times.
 #[derive(Debug, Clone)]
 pub struct Content {
@@ -194,7 +215,7 @@ impl Content {
             Ok(file.into_temp_path())
         };
         let temp = spool().map_err(|error| SourceError::io(&self.label, error))?;
-        Ok(Spooled { path: temp.to_path_buf(), _temp: Some(Arc::new(temp)) })
+        Ok(Spooled::temporary(temp))
     }
 }
 
@@ -206,6 +227,11 @@ pub struct Spooled {
 }
 
 impl Spooled {
+    /// A temporary file, removed when the last handle goes.
+    pub(super) fn temporary(temp: tempfile::TempPath) -> Self {
+        Self { path: temp.to_path_buf(), _temp: Some(Arc::new(temp)) }
+    }
+
     /// Where it is; valid as long as this value lives.
     pub fn path(&self) -> &Path {
         &self.path

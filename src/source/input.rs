@@ -1,6 +1,6 @@
 //! What the user named → the files to read: paths, folders, globs, members of archives.
 
-use super::content::{Member, STDIN};
+use super::content::{ENTRIES, Extents, Member, STDIN};
 use super::{
     Confidence, Content, FORMATS, Format, Packing, SourceError, SourceErrorKind, SourceOptions,
     legacy, zstd,
@@ -113,12 +113,18 @@ impl Found {
 
     fn open_archive(&mut self, content: &Content) -> Result<(), SourceError> {
         let mut archive = archive(content)?;
+        check_archive(content, &mut archive)?;
         let before = self.files.len();
         for index in 0..archive.len() {
             let Some(member) = member(content, &mut archive, index)? else { continue };
             match with_format(member) {
                 Ok(file) => self.files.push(file),
-                Err(error) if error.kind == SourceErrorKind::NotTheFormat => {
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        SourceErrorKind::NotTheFormat | SourceErrorKind::Empty
+                    ) =>
+                {
                     self.skipped.push(error.to_string());
                 }
                 Err(error) => return Err(error),
@@ -153,7 +159,9 @@ fn zip_kind(content: &Content) -> Result<Zip, SourceError> {
         let mut names = archive.file_names().filter_map(Result::ok);
         names.any(|name| name.eq_ignore_ascii_case(wanted))
     };
-    let office = holds("[content_types].xml");
+    // One damaged name of the directory must not make a heap of XML of a workbook.
+    let office =
+        ["[content_types].xml", "xl/workbook.xml", "xl/workbook.bin"].into_iter().any(holds);
     Ok(if office && holds("xl/workbook.bin") {
         Zip::Binary
     } else if office || holds("mimetype") || holds("META-INF/manifest.xml") && holds("content.xml")
@@ -175,6 +183,32 @@ fn archive(content: &Content) -> Result<zip::ZipArchive<BufReader<File>>, Source
         )
         .with_hint("download the file again")
     })
+}
+
+/// Refuses an archive that is made to unpack to far more than it holds.
+fn check_archive(
+    content: &Content,
+    archive: &mut zip::ZipArchive<BufReader<File>>,
+) -> Result<(), SourceError> {
+    if archive.len() > ENTRIES {
+        let message = format!("the archive has {} members; {ENTRIES} are read", archive.len());
+        return Err(SourceError::new(SourceErrorKind::Limit, content.label(), message)
+            .with_hint("unpack it and give the files themselves"));
+    }
+    let mut extents = Extents::default();
+    for index in 0..archive.len() {
+        // What cannot be looked at is refused when it is opened.
+        let Ok(entry) = archive.by_index_raw(index) else { continue };
+        if let Some(data) = entry.data_start() {
+            extents.add(entry.header_start(), data, entry.compressed_size());
+        }
+    }
+    if extents.overlap() {
+        let message = "members of the archive lie over each other: it is damaged or hostile";
+        return Err(SourceError::new(SourceErrorKind::Broken, content.label(), message)
+            .with_hint("download the file again"));
+    }
+    Ok(())
 }
 
 fn member(
@@ -230,23 +264,41 @@ fn with_format(content: Content) -> Result<InputFile, SourceError> {
         .filter(|(confidence, _)| *confidence > Confidence::No)
         .reduce(|best, next| if next.0 > best.0 { next } else { best });
     match format {
+        Some((Confidence::Fallback, _)) if is_parquet(content.name()) => Err(no_parquet(&content)),
         Some((_, format)) => Ok(InputFile { content, format }),
         None => Err(unknown(&content, &head)),
     }
+}
+
+fn is_parquet(name: &str) -> bool {
+    name.to_lowercase().ends_with(".parquet")
+}
+
+/// What happens to look like text would be loaded as a table of rubbish.
+fn no_parquet(content: &Content) -> SourceError {
+    let message = "it is called .parquet, but does not begin with \"PAR1\" as Parquet does";
+    SourceError::new(SourceErrorKind::NotTheFormat, content.label(), message)
+        .with_hint("download it again; if it is a text, call it .csv")
+}
+
+/// Not one byte: no table, and nobody's format.
+fn empty(content: &Content) -> SourceError {
+    let hint = if content.label() == STDIN {
+        "look at what the command before the pipe says"
+    } else {
+        "it may have been cut off on its way; download it again"
+    };
+    SourceError::new(SourceErrorKind::Empty, content.label(), "the file is empty").with_hint(hint)
 }
 
 /// Says what the content looks like instead.
 fn unknown(content: &Content, head: &[u8]) -> SourceError {
     let text = String::from_utf8_lossy(&head[..head.len().min(512)]).to_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let (looks, hint) = if head.is_empty() {
-        let hint = if content.label() == STDIN {
-            "look at what the command before the pipe says"
-        } else {
-            "download it again"
-        };
-        ("it is empty".to_owned(), hint)
-    } else if text.starts_with("<!doctype html") || text.starts_with("<html") {
+    if head.is_empty() {
+        return empty(content);
+    }
+    let (looks, hint) = if text.starts_with("<!doctype html") || text.starts_with("<html") {
         (
             "it starts with \"<html\": a web page, not a table".to_owned(),
             "the portal has answered with a page instead of the file; download it again",

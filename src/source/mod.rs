@@ -48,8 +48,16 @@ pub enum Confidence {
 pub struct SourceOptions {
     /// Sheets by name or 1-based number; empty: every visible sheet that holds rows.
     pub sheets: Vec<String>,
+    /// The part of a workbook that alone is read; its first row is the header, unless `header_row`
+    /// is 0.
+    pub range: Option<excel::range::SheetRange>,
+    /// The Excel table that alone is read.
+    pub excel_table: Option<String>,
     /// Row of the header as an editor shows it; 0: the file has none.
     pub header_row: Option<u64>,
+    /// Rows that the header takes; the texts of a column are joined by a blank. `None`: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_rows: Option<u64>,
     /// Encoding label (`utf-8`, `windows-1252`, `utf-16`).
     pub encoding: Option<String>,
     /// Field delimiter.
@@ -80,6 +88,10 @@ pub trait Format: Sync {
     fn name(&self) -> &'static str;
     /// Looks at the first bytes of the unpacked content (up to 64 KiB) and the name.
     fn sniff(&self, head: &[u8], name: &str) -> Confidence;
+    /// Whether a range of cells or a named table can be asked for.
+    fn has_ranges(&self) -> bool {
+        false
+    }
     /// Finds the tables, reading as much as it must (a text file is read once whole, for the
     /// fingerprint and the encoding).
     fn survey(

@@ -5,9 +5,14 @@
 //! run cannot go on. To add one: a file with a spec and a stage, and one line where `run::agents`
 //! lists them.
 
+mod formula;
+mod projection;
 mod sql;
 
-pub use sql::{Engine, Expression, Joined, Projection, Session, literal, substitute};
+pub use projection::{Expression, Joined, Projection};
+pub use sql::{Engine, Session, literal, substitute};
+
+use sql::StoredTable;
 
 use crate::chunk::{Chunk, Notes};
 use thiserror::Error;

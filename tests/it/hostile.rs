@@ -119,7 +119,7 @@ fn schema(table: &dyn Table) -> ReadSchema {
 }
 
 /// Reads all tables of a file; the number of records, or the refusal.
-fn read_all(path: &Path) -> Result<u64, String> {
+pub fn read_all(path: &Path) -> Result<u64, String> {
     let options = SourceOptions::default();
     let argument = path.display().to_string();
     let (files, _) = resolve(&[argument], &options).map_err(|error| error.to_string())?;

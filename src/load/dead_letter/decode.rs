@@ -138,7 +138,6 @@ impl Undecoded for ReplayBlock {
             place: raw.place(record),
             stage: "read",
             problems: vec![problem],
-            raw: raw.fields(record),
         };
         let rejects = broken.into_iter().map(reject).collect();
         let records = raw.rows.len() as u32;

@@ -2,7 +2,9 @@
 
 use super::error::{DeadLetterError, Faults};
 use super::sheet::{ID, READ_ME};
-use calamine::{Data, Reader, Sheets, open_workbook_auto};
+use crate::source::cell::Cell;
+use crate::source::excel::{PlacedCell, every_cell};
+use crate::source::{Content, SourceError, SourceErrorKind, SourceOptions};
 use std::fs;
 use std::path::Path;
 
@@ -13,42 +15,56 @@ pub(super) struct Grid {
     /// Cells of a text file carry guards against formulas.
     pub guarded: bool,
     pub header: Vec<String>,
-    /// (row as the editor shows it, cells).
-    pub rows: Vec<(u64, Vec<String>)>,
+    pub rows: Vec<Row>,
 }
+
+/// A row as the editor numbers it, and its cells.
+type Row = (u64, Vec<String>);
+
+/// Most text of a corrected workbook: few bytes may name a long text again and again.
+const MOST_TEXT: usize = 256 << 20;
 
 /// Reads the sheets of a workbook that hold records.
 pub(super) fn read_workbook(
     path: &Path,
     faults: &mut Faults,
 ) -> Result<Vec<Grid>, DeadLetterError> {
-    let trouble = |error: calamine::Error| DeadLetterError::Unreadable {
-        path: path.to_owned(),
-        message: format!("the workbook cannot be read ({error}); save it again as .xlsx"),
-    };
-    let mut workbook: Sheets<_> = open_workbook_auto(path).map_err(trouble)?;
-    let mut grids = Vec::new();
-    for name in workbook.sheet_names() {
-        let range = workbook.worksheet_range(&name).map_err(trouble)?;
-        let first = range.start().map_or(0, |(row, _)| row);
-        let label = format!("sheet \"{name}\", ");
-        let mut rows = Vec::new();
-        for (number, cells) in (u64::from(first) + 1..).zip(range.rows()) {
-            let mut texts = Vec::with_capacity(cells.len());
-            for (column, cell) in (1..).zip(cells) {
-                texts.push(text_of(cell).unwrap_or_else(|reason| {
-                    faults.add(format!("{label}row {number}, column {column}: {reason}"));
-                    String::new()
-                }));
-            }
-            rows.push((number, texts));
+    let mut sheets: Vec<(String, Vec<Row>)> = Vec::new();
+    let mut held = 0;
+    let read = every_cell(&Content::plain(path), &SourceOptions::default(), |placed| {
+        let PlacedCell { sheet, row, column, cell } = placed;
+        let text = text_of(cell).unwrap_or_else(|reason| {
+            let column = column + 1;
+            faults.add(format!("sheet \"{sheet}\", row {row}, column {column}: {reason}"));
+            String::new()
+        });
+        if sheets.last().is_none_or(|(name, _)| name != sheet) {
+            sheets.push((sheet.to_owned(), Vec::new()));
         }
-        push_grid(
-            path,
-            Grid { label, guarded: false, header: Vec::new(), rows },
-            &name,
-            &mut grids,
-        )?;
+        let rows = sheets.last_mut().map(|(_, rows)| rows).expect("one was just added");
+        if rows.last().is_none_or(|(number, _)| *number != u64::from(row)) {
+            rows.push((row.into(), Vec::new()));
+        }
+        let cells = rows.last_mut().map(|(_, cells)| cells).expect("one was just added");
+        let more = (usize::from(column) + 1).saturating_sub(cells.len());
+        held += text.len() + more * size_of::<String>();
+        if held > MOST_TEXT {
+            let message = "its sheets hold more than 256 MiB of text";
+            return Err(SourceError::new(SourceErrorKind::Limit, "", message));
+        }
+        cells.resize(cells.len() + more, String::new());
+        cells[usize::from(column)] = text;
+        Ok(())
+    });
+    read.map_err(|error| DeadLetterError::Unreadable {
+        path: path.to_owned(),
+        message: format!("the workbook cannot be read ({}); save it again as .xlsx", error.message),
+    })?;
+    let mut grids = Vec::new();
+    for (name, rows) in sheets {
+        let label = format!("sheet \"{name}\", ");
+        let grid = Grid { label, guarded: false, header: Vec::new(), rows };
+        push_grid(path, grid, &name, &mut grids)?;
     }
     some(path, grids)
 }
@@ -92,40 +108,27 @@ fn some(path: &Path, grids: Vec<Grid>) -> Result<Vec<Grid>, DeadLetterError> {
 }
 
 /// The text of a cell; numbers that a spreadsheet made of typed text become what was typed.
-fn text_of(cell: &Data) -> Result<String, String> {
+fn text_of(cell: Cell<'_>) -> Result<String, String> {
     /// From here on a spreadsheet drops digits.
     const EXACT: f64 = 1e15;
-    Ok(match cell {
-        Data::Empty => String::new(),
-        Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => text.clone(),
-        Data::Int(number) => number.to_string(),
-        Data::Float(number) if number.abs() >= EXACT => {
-            return Err(format!(
-                "{number} was stored as a number and may have lost digits; format the cell as Text \
-                 and type the value again"
-            ));
-        }
-        Data::Float(number) => number.to_string(),
-        Data::Bool(value) => if *value { "TRUE" } else { "FALSE" }.to_owned(),
-        Data::DateTime(moment) => {
-            let (year, month, day, hour, minute, second, _) = moment.to_ymd_hms_milli();
-            let time = format!("{hour:02}:{minute:02}:{second:02}");
-            match (moment.is_duration(), time.as_str()) {
-                (true, _) => time,
-                (false, "00:00:00") => format!("{year:04}-{month:02}-{day:02}"),
-                _ => format!("{year:04}-{month:02}-{day:02} {time}"),
-            }
-        }
-        Data::Error(error) => {
-            return Err(format!("the cell holds the error {error}; type the value"));
-        }
-    })
+    match cell {
+        Cell::Number(number) if number.abs() >= EXACT => Err(format!(
+            "{number} was stored as a number and may have lost digits; format the cell as Text and \
+             type the value again"
+        )),
+        Cell::Error(error) => Err(format!("the cell holds the error {error}; type the value")),
+        other => Ok(other.text().into_owned()),
+    }
 }
 
 /// Reads a corrected CSV: comma, semicolon or tab, as spreadsheets save it.
 pub(super) fn read_csv(path: &Path) -> Result<Vec<Grid>, DeadLetterError> {
     let unreadable =
         |message: String| DeadLetterError::Unreadable { path: path.to_owned(), message };
+    let length = path.metadata().map_err(DeadLetterError::io("read the file", path))?.len();
+    if length > MOST_TEXT as u64 {
+        return Err(unreadable("it is larger than 256 MiB; correct it in parts".into()));
+    }
     let bytes = fs::read(path).map_err(DeadLetterError::io("read the file", path))?;
     let text = std::str::from_utf8(super::lines::without_bom(&bytes)).map_err(|_| {
         unreadable(

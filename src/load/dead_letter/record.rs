@@ -165,11 +165,12 @@ impl Record {
     /// The record of a reject. A replayed row keeps its id, its source and its first failure, and
     /// counts one attempt more.
     pub fn of(reject: &Reject, raw: &dyn RawRows, context: &Context<'_>) -> Self {
+        let fields = raw.fields(reject.record);
         let earlier = raw.earlier(reject.record);
         let origin = earlier.as_ref().map_or(context.origin, |earlier| earlier.origin.as_ref());
         let row = reject.place.row;
         let id = RecordId::of(&origin.fingerprint, origin.sheet(), row);
-        let is_line = matches!(reject.raw.as_slice(), [(name, _)] if name == LINE)
+        let is_line = matches!(fields.as_slice(), [(name, _)] if name == LINE)
             && !matches!(context.headers, [only] if only == LINE);
         let split =
             raw.grammar().filter(|_| is_line).map(|LineGrammar { delimiter, quote, escape }| {
@@ -189,7 +190,7 @@ impl Record {
             facts: context.facts.clone(),
             stage: reject.stage.to_owned(),
             errors: reject.problems.clone(),
-            raw: reject.raw.clone(),
+            raw: fields,
             split,
             attempt: earlier.as_ref().map_or(1, |earlier| earlier.attempt.saturating_add(1)),
             first_failed: earlier.as_ref().map_or(context.now, |earlier| earlier.first_failed),

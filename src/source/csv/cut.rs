@@ -73,16 +73,41 @@ impl CsvSource {
         Ok(())
     }
 
-    /// Behind the last whole record in `rest`.
-    fn last_record_end(&self) -> Option<usize> {
-        if self.ended {
-            return Some(self.rest.len());
-        }
-        match self.dialect.grammar.quote {
+    /// Where a block of about `wanted` bytes ends: behind the last whole record in `rest`. Where more
+    /// had to be read to find one, the lines behind it wait for the next block: there may be millions.
+    fn record_end(&self, wanted: usize) -> Option<usize> {
+        let quote = self.dialect.grammar.quote;
+        let grown = self.rest.len() > wanted;
+        match quote {
+            _ if self.ended && !grown => Some(self.rest.len()),
+            Some(quote) if self.regular && grown => self.even_line_end_behind(quote, wanted),
             Some(quote) if self.regular => self.last_even_line_end(quote),
-            Some(quote) => self.last_walked_end(quote),
-            None => memrchr(self.dialect.grammar.end, &self.rest).map(|at| at + 1),
+            Some(quote) => self.walked_end(quote, wanted),
+            None => self.line_end(0, self.rest.len(), wanted),
         }
+        .or_else(|| self.ended.then_some(self.rest.len()))
+    }
+
+    /// Behind the last line end from `from` on that is not behind `wanted`, else behind the first.
+    fn line_end(&self, from: usize, to: usize, wanted: usize) -> Option<usize> {
+        let end = self.dialect.grammar.end;
+        let near = from..to.min(wanted).max(from);
+        let last = memrchr(end, &self.rest[near]).map(|at| from + at + 1);
+        last.or_else(|| memchr(end, &self.rest[from..to]).map(|at| from + at + 1))
+    }
+
+    /// The first line end behind `wanted` with an even number of quotes before it.
+    fn even_line_end_behind(&self, quote: u8, wanted: usize) -> Option<usize> {
+        let mut outside = memchr_iter(quote, &self.rest[..wanted]).count().is_multiple_of(2);
+        let end = self.dialect.grammar.end;
+        for at in memchr::memchr2_iter(quote, end, &self.rest[wanted..]) {
+            if self.rest[wanted + at] == quote {
+                outside = !outside;
+            } else if outside {
+                return Some(wanted + at + 1);
+            }
+        }
+        None
     }
 
     /// The last line end with an even number of quotes before it. Correct because the survey found
@@ -101,29 +126,33 @@ impl CsvSource {
     }
 
     /// Goes from quote to quote: lines without one end where they end.
-    fn last_walked_end(&self, quote: u8) -> Option<usize> {
+    fn walked_end(&self, quote: u8, wanted: usize) -> Option<usize> {
         let grammar = &self.dialect.grammar;
         let text = &self.rest[..];
         let mut spans = Vec::new();
         let (mut at, mut whole) = (0, None);
-        while at < text.len() {
+        while at < text.len() && at < wanted {
             // A quote behind the escape opens nothing, but the record is split with care anyway.
             let next = match grammar.escape {
                 Escape::Byte(escape) => memchr::memchr2(quote, escape, &text[at..]),
                 _ => memchr(quote, &text[at..]),
             };
             let Some(next) = next else {
-                return memrchr(grammar.end, &text[at..]).map(|end| at + end + 1).or(whole);
+                return self.line_end(at, text.len(), wanted).or(whole);
             };
-            if let Some(end) = memrchr(grammar.end, &text[at..at + next]) {
-                at += end + 1;
+            if let Some(last) = memrchr(grammar.end, &text[at..at + next]) {
+                if at + last + 1 > wanted {
+                    return self.line_end(at, at + next, wanted);
+                }
+                at += last + 1;
                 whole = Some(at);
             }
             let (next, ending) = split::split(text, at, grammar, &mut spans);
             let opens = spans.last().map_or(at, |span| span.start as usize);
             // What runs into the end of the buffer may go on behind it.
             let open = ending == Ending::Unclosed && text.len() < opens + LONGEST_QUOTED;
-            if open || (next == text.len() && text.last() != Some(&grammar.end)) {
+            let cut_off = next == text.len() && text.last() != Some(&grammar.end);
+            if !self.ended && (open || cut_off) {
                 break;
             }
             whole = Some(next);
@@ -147,7 +176,7 @@ impl Source for CsvSource {
             if self.rest.is_empty() {
                 return Ok(None);
             }
-            match self.last_record_end() {
+            match self.record_end(wanted) {
                 Some(cut) => break cut,
                 None if size >= LONGEST_RECORD => return Err(too_long(&self.label, self.row)),
                 None => size *= 2,

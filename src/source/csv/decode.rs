@@ -12,7 +12,7 @@ use super::repair::{self, Reading, Repair};
 use super::rows::CsvRows;
 use super::split::{self, Ending, Span};
 use crate::chunk::{
-    Code, Example, LineGrammar, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject,
+    Code, Example, LineGrammar, Note, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject,
     Severity,
 };
 use crate::source::{Decoded, SourceError, SourceErrorKind, Undecoded};
@@ -65,7 +65,6 @@ impl Undecoded for CsvBlock {
             place: raw.place(record),
             stage: "read",
             problems: vec![problem],
-            raw: raw.fields(record),
         };
         let rejects = broken.into_iter().map(reject).collect();
         Ok(Decoded { records: raw.starts.len() as u32, frame, index, raw, misfits, rejects, notes })
@@ -74,7 +73,7 @@ impl Undecoded for CsvBlock {
 
 /// Something done to a row that is loaded, or a line that is no row.
 struct Mention {
-    /// The record, or the one behind the line.
+    /// The record, or the one before the line.
     record: u32,
     place: Place,
     code: Code,
@@ -94,6 +93,9 @@ struct Decoder<'a> {
     index: Vec<u32>,
     broken: Vec<(u32, Problem)>,
     mentions: Vec<Mention>,
+    /// Blank lines: the record before each, and where the first few stand.
+    blanks: Vec<u32>,
+    blank_places: Vec<Place>,
     /// Row of the record to come, relative to the block.
     row: u32,
     scratch: Vec<Span>,
@@ -146,6 +148,8 @@ impl<'a> Decoder<'a> {
             index: Vec::with_capacity(capacity),
             broken: Vec::new(),
             mentions: Vec::new(),
+            blanks: Vec::new(),
+            blank_places: Vec::new(),
             row: 0,
             scratch: Vec::new(),
         }
@@ -198,7 +202,9 @@ impl<'a> Decoder<'a> {
         let leave_out = found.header && found.problem.is_none();
         if leave_out {
             self.mention_header(at);
-        } else if !found.blank {
+        } else if found.blank {
+            self.pass_over(at);
+        } else {
             let record = self.begin(at);
             for repair in &found.repairs {
                 self.mention(record, *repair);
@@ -234,10 +240,10 @@ impl<'a> Decoder<'a> {
         self.mentions.push(Mention { record, place, code, rule, message, severity });
     }
 
-    /// Lines that repeat the header are no records; they are told with the record behind them.
+    /// Lines that repeat the header are no records; they are told with the record before them.
     fn mention_header(&mut self, at: usize) {
         self.mentions.push(Mention {
-            record: self.starts.len() as u32,
+            record: self.before(),
             place: self.here(at),
             code: Code::E202,
             rule: "repeated_header",
@@ -246,15 +252,37 @@ impl<'a> Decoder<'a> {
         });
     }
 
+    /// A blank line is no record; it is counted with the record before it.
+    fn pass_over(&mut self, at: usize) {
+        if self.blanks.len() < Note::EXAMPLES {
+            let place = self.here(at);
+            self.blank_places.push(place);
+        }
+        self.blanks.push(self.before());
+    }
+
+    /// The record that a line between records goes with: the one before it, because reading goes on
+    /// behind both. At the head of a block it is the first.
+    fn before(&self) -> u32 {
+        (self.starts.len() as u32).saturating_sub(1)
+    }
+
     fn notes(&mut self) -> Notes {
         let mut notes = Notes::default();
-        let last = (self.starts.len() as u32).saturating_sub(1);
         for mention in std::mem::take(&mut self.mentions) {
             let key =
                 NoteKey { code: mention.code, rule: mention.rule.into(), column: String::new() };
             let example = || Example { place: mention.place, cell: None, value: None };
             let message = || mention.message.into();
-            notes.add_at(mention.record.min(last), key, mention.severity, message, example);
+            notes.add_at(mention.record, key, mention.severity, message, example);
+        }
+        for (at, record) in self.blanks.iter().enumerate() {
+            let key =
+                NoteKey { code: Code::E202, rule: "blank_line".into(), column: String::new() };
+            let message = || "blank lines are no rows".into();
+            let place = || self.blank_places[at];
+            let example = || Example { place: place(), cell: None, value: None };
+            notes.add_at(*record, key, Severity::Info, message, example);
         }
         self.batch.notes(&mut notes, |record| Place {
             row: self.block.row + u64::from(self.rows[record as usize]),
@@ -283,6 +311,7 @@ impl Sink for Decoder<'_> {
             let blank = !odd && self.batch.is_blank();
             self.batch.discard();
             if blank {
+                self.pass_over(start);
                 self.row += lines;
                 return;
             }

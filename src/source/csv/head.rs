@@ -73,13 +73,20 @@ impl Text<'_> {
             None if records.is_empty() => return None,
             None => find_header(&records),
         };
-        let first = match (at, wanted, &options.headers) {
-            (Some(at), ..) => at + 1,
+        let last = at.map(|at| at + height(options) - 1);
+        let first = match (last, wanted, &options.headers) {
+            (Some(last), ..) => last + 1,
             // Titles stand above a table whether or not it has a header.
             (None, None, None) => titles(&records),
             _ => 0,
         };
-        let surplus = at.map_or(0, |at| surplus(&mut records, at, options));
+        if last.is_some_and(|last| last >= records.len()) {
+            return None;
+        }
+        if let (Some(at), Some(last)) = (at, last) {
+            join(&mut records, at, last);
+        }
+        let surplus = at.map_or(0, |at| surplus(&mut records, at, first, options));
         let header = at.map(|at| &records[at]);
         let preamble = records[..at.unwrap_or(first)].iter().map(|record| record.row).collect();
         let data = match (records.get(first), header) {
@@ -95,24 +102,24 @@ impl Text<'_> {
             .take(SAMPLE)
             .map(|record| record.fields.clone())
             .collect();
-        let headers = match (header, &options.headers) {
-            (_, Some(given)) => given.clone(),
-            (Some(header), _) => header.fields.clone(),
-            (None, None) => {
-                let width = common_width(&records[first..]);
-                (1..=width).map(|n| format!("column_{n}")).collect()
-            }
-        };
+        let headers = names(header, options, &records[first..]);
         Some(Head {
             headers: headers.iter().map(|header| clean_header(header)).collect(),
             header_row: header.map(|header| header.row),
-            header_line: header.map_or_else(Vec::new, |header| self.line(header)),
+            header_line: header
+                .filter(|_| last == at)
+                .map_or_else(Vec::new, |header| self.line(header)),
             preamble,
             data,
             sample,
             stray_quotes: header.is_some_and(|header| header.stray),
             surplus,
         })
+    }
+
+    /// Whether nothing stands in the text but blanks and line ends.
+    pub fn is_blank(&self) -> bool {
+        !self.more && self.bytes[self.from..].trim_ascii().is_empty()
     }
 
     /// A header of one name is too easily a value as well to be known again.
@@ -160,10 +167,41 @@ impl Text<'_> {
     }
 }
 
+/// Names of the fields: as given, as the header has them, else numbers.
+fn names(header: Option<&Record>, options: &SourceOptions, rows: &[Record]) -> Vec<String> {
+    match (header, &options.headers) {
+        (_, Some(given)) => given.clone(),
+        (Some(header), _) => header.fields.clone(),
+        (None, None) => (1..=common_width(rows)).map(|n| format!("column_{n}")).collect(),
+    }
+}
+
+/// Rows that the header takes.
+fn height(options: &SourceOptions) -> usize {
+    options.header_rows.map_or(1, |rows| rows.clamp(1, PREAMBLE as u64) as usize)
+}
+
+/// Joins a header of several rows into its first, column by column.
+fn join(records: &mut [Record], at: usize, last: usize) {
+    let (header, more) = records[at..=last].split_at_mut(1);
+    let header = &mut header[0];
+    for record in more {
+        header.fields.resize(header.fields.len().max(record.fields.len()), String::new());
+        for (name, part) in header.fields.iter_mut().zip(&record.fields) {
+            if !name.trim().is_empty() && !part.trim().is_empty() {
+                name.push(' ');
+            }
+            name.push_str(part.trim());
+        }
+        header.stray |= record.stray;
+        (header.next, header.next_row) = (record.next, record.next_row);
+    }
+}
+
 /// Takes blank names out of a header that has more names than any row has fields, where that makes
 /// them fit and the policy allows repairs; says how many.
-fn surplus(records: &mut [Record], at: usize, options: &SourceOptions) -> usize {
-    let rows = &records[at + 1..];
+fn surplus(records: &mut [Record], at: usize, first: usize, options: &SourceOptions) -> usize {
+    let rows = &records[first..];
     let widest = rows.iter().map(|record| record.fields.len()).max().unwrap_or(0);
     let (width, names) = (common_width(rows), &records[at].fields);
     let blank = names.iter().filter(|name| name.trim().is_empty()).count();
@@ -268,6 +306,23 @@ mod tests {
         assert_eq!(head("id,name,price\n1\n2,b,3\n").header_row, Some(1));
         // Trailing delimiters in every row but the header are no reason either.
         assert_eq!(head("a,b,c\n1,2,3,\n4,5,6,\n").header_row, Some(1));
+    }
+
+    #[test]
+    fn a_header_of_several_rows_is_joined() {
+        let text = "Sales\n,2024,2024\nid,Jan,Feb\n1,2,3\n4,5,6\n";
+        let (bytes, grammar) = (text.as_bytes(), Grammar::PLAIN);
+        let text = Text { bytes, from: 0, more: false, grammar, encoding: UTF_8 };
+        let options = |row, rows| SourceOptions {
+            header_row: row,
+            header_rows: Some(rows),
+            ..SourceOptions::default()
+        };
+        let found = text.head(&options(Some(2), 2)).expect("a head");
+        assert_eq!(found.headers, ["id", "2024 Jan", "2024 Feb"]);
+        assert_eq!((found.header_row, found.data.row, found.sample.len()), (Some(2), 4, 2));
+        assert!(found.header_line.is_empty(), "no row of the data can be it again");
+        assert_eq!(text.head(&options(Some(2), 9)), None, "the file ends before");
     }
 
     #[test]

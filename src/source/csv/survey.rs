@@ -114,6 +114,10 @@ fn find_head(
     loop {
         let (bytes, more) = text_head(content, transport, size)?;
         let text = Text { bytes: &bytes, from, more, grammar, encoding };
+        if text.is_blank() {
+            let message = "the file holds blank lines only";
+            return Err(SourceError::new(SourceErrorKind::Empty, content.label(), message));
+        }
         match text.head(options) {
             // Names of the columns of a file without a header come from its first record.
             Some(head) if !more || !(head.sample.is_empty() || head.headers.is_empty()) => {

@@ -334,3 +334,22 @@ proptest! {
         }
     }
 }
+
+/// A quote that is long in finding its end must not make one block of the million lines behind it.
+#[test]
+fn what_is_read_ahead_waits_for_its_own_blocks() {
+    let unclosed = format!("a,b\n1,\"{}", "x\n".repeat(1 << 20));
+    let long = format!("a,b\n1,\"{}\"\n{}", "x\n".repeat(300_000), "2,3\n".repeat(300_000));
+    for (text, rows) in [(unclosed, 1 << 20), (long, 300_001)] {
+        let table = survey(text.as_bytes(), &SourceOptions::default()).expect("readable");
+        let schema = schema(&*table.table);
+        let mut source = table.table.open(schema, Mark::default()).expect("opens");
+        let mut records = 0;
+        while let Some(block) = source.next_block(1_000, 1 << 20).expect("readable") {
+            let decoded = block.body.decode().expect("decodes");
+            assert!(decoded.records <= 1 << 17, "{} records in one block", decoded.records);
+            records += decoded.records;
+        }
+        assert_eq!(records, rows);
+    }
+}

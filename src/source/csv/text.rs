@@ -34,6 +34,7 @@ pub fn looks_like_text(head: &[u8]) -> bool {
         || head.starts_with(b"PAR1")
         || head.starts_with(&[0xd0, 0xcf, 0x11, 0xe0])
         || head.starts_with(&[0x1f, 0x8b])
+        || begins_an_element(start)
     {
         return false;
     }
@@ -46,6 +47,17 @@ pub fn looks_like_text(head: &[u8]) -> bool {
         .count();
     // Bytes of a program or a picture are soon no UTF-8; a table may well hold odd characters.
     control * 50 <= head.len() || (control * 5 <= head.len() && is_utf8(head))
+}
+
+/// XML without a declaration: a tag, and another one or nothing behind it. (`<id>,<name>` is a header.)
+fn begins_an_element(text: &str) -> bool {
+    let named = |tag: &str| tag.starts_with(|c: char| c.is_ascii_alphabetic());
+    let Some((tag, behind)) = text.strip_prefix('<').and_then(|rest| rest.split_once('>')) else {
+        return false;
+    };
+    named(tag)
+        && !tag.contains('<')
+        && matches!(behind.trim_start().chars().next(), None | Some('<'))
 }
 
 /// A character that the end of the head has cut is no fault.
@@ -258,6 +270,9 @@ mod tests {
         assert!(looks_like_text(b"a,b\n1,2\n"));
         assert!(looks_like_text(b"caf\xe9,1\n"));
         assert!(looks_like_text(b"a\0,\0b\0\n\0"));
+        assert!(looks_like_text(b"<id>,<name>\n<1>,<2>\n"));
+        assert!(looks_like_text(b"<5\n<6\n"));
+        assert!(!looks_like_text(b"<sst count=\"1\">\r\n <si><t>x</t></si></sst>"));
         for head in [&b"<!DOCTYPE html>"[..], b"PK\x03\x04..", b"PAR1", b"\x00\x01\x02\x03", b""] {
             assert!(!looks_like_text(head), "{head:?}");
         }

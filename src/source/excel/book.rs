@@ -42,9 +42,14 @@ impl Sheet {
     }
 }
 
+/// The text of a part.
+pub type PartReader = Box<dyn Read + Send>;
+
 /// An open workbook.
 pub struct Book {
     container: Container,
+    /// Name of the part that lists the sheets.
+    part: String,
     sheets: Vec<Sheet>,
     styles: Arc<Styles>,
     strings_part: Option<String>,
@@ -74,8 +79,10 @@ impl Book {
             })?,
             None => Styles::none(from_1904),
         };
+        let strings_part = beside("sharedStrings", "sharedStrings.xml");
         Ok(Self {
-            strings_part: beside("sharedStrings", "sharedStrings.xml"),
+            strings_part,
+            part,
             container,
             sheets,
             styles: Arc::new(styles),
@@ -96,13 +103,28 @@ impl Book {
     }
 
     /// The text of a sheet's part.
-    pub fn sheet(&self, sheet: &Sheet) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub fn sheet(&self, sheet: &Sheet) -> Result<PartReader, SourceError> {
         if sheet.part.is_empty() {
             let message = format!("the workbook does not say where sheet \"{}\" is", sheet.name);
             return Err(SourceError::new(SourceErrorKind::Broken, self.container.label(), message)
                 .with_hint("open it in Excel and save it again"));
         }
         self.container.part(&sheet.part)
+    }
+
+    /// The text of the part that lists sheets and names.
+    pub fn workbook(&self) -> Result<PartReader, SourceError> {
+        self.container.part(&self.part)
+    }
+
+    /// The parts of a sheet's Excel tables, with their names.
+    pub fn table_parts(&self, sheet: &Sheet) -> Result<Vec<(String, PartReader)>, SourceError> {
+        if sheet.part.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rels = Relationships::read(&self.container, &sheet.part)?;
+        let parts = rels.parts_of_kind("table").filter(|part| self.container.has(part));
+        parts.map(|part| Ok((part.to_owned(), self.container.part(part)?))).collect()
     }
 
     /// All shared strings: those that somebody holds already, or loaded now.

@@ -8,7 +8,7 @@ mod place;
 mod quick;
 mod value;
 
-pub use place::{last_row_of_range, letters};
+pub use place::{MAX_COLUMNS, MAX_ROWS, last_row_of_range, letters};
 pub use value::{Kind, Raw};
 
 use super::fault::Fault;
@@ -16,7 +16,7 @@ use super::strings::Lookup;
 use super::styles::Styles;
 use super::xml::{Cursor, Tag, Token};
 use crate::source::cell::Cell;
-use place::{MAX_ROWS, RowDigits};
+use place::RowDigits;
 use value::Piece;
 
 /// Scans the rows of a block.
@@ -27,7 +27,6 @@ pub struct Scanner<'a> {
     /// The block as text, once a cell wants its text from it.
     valid: Option<&'a str>,
     row: u32,
-    digits: RowDigits,
     /// Cells of the row, by column; empty ones are left out.
     cells: Vec<Raw>,
     /// Text of the row that does not stand in the block as it is.
@@ -64,7 +63,6 @@ impl<'a> Scanner<'a> {
             styles,
             valid: None,
             row: before,
-            digits: RowDigits::of(before),
             cells: Vec::new(),
             texts: String::new(),
         }
@@ -119,7 +117,6 @@ impl<'a> Scanner<'a> {
         if self.row <= last {
             return Err(Fault::Disorder { row: self.row, last });
         }
-        self.digits = RowDigits::of(self.row);
         if !tag.empty {
             self.scan_cells()?;
         }
@@ -134,9 +131,16 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan_cells(&mut self) -> Result<(), Fault> {
+        let digits = RowDigits::of(self.row);
         let mut column = 0;
         loop {
-            while self.quick_cell(&mut column) {}
+            while let Some(found) = self.quick_cell(self.at, &digits) {
+                self.at += found.length;
+                column = found.column + 1;
+                if found.shape.kind != Kind::Empty {
+                    self.push(found.column as u16, found.shape.kind, found.shape.value);
+                }
+            }
             let mut cursor = Cursor::new(self.bytes, self.at);
             let token = cursor.next()?.ok_or(Fault::Cut)?;
             match token {
@@ -235,13 +239,32 @@ impl<'a> Scanner<'a> {
         strings: &'s mut Lookup<'_>,
     ) -> Result<Cell<'s>, Fault> {
         Ok(match raw.kind {
+            Kind::Empty => Cell::Blank,
             Kind::Shared => Cell::Text(strings.get(raw.value)?),
+            Kind::Whole => Cell::Number(raw.value as f64),
             Kind::Number => Cell::Number(f64::from_bits(raw.value)),
             Kind::Text => Cell::Text(self.text_of(raw)),
             Kind::Error => Cell::Error(self.text_of(raw)),
             Kind::Bool => Cell::Bool(raw.value != 0),
             Kind::Moment => Cell::Moment(raw.value.cast_signed()),
         })
+    }
+
+    /// A text of the block, as [`Self::quick_row`] has found it.
+    #[inline]
+    pub fn block_text(&self, value: u64) -> &str {
+        let (start, end) = ((value >> 32) as usize, (value & 0xffff_ffff) as usize);
+        self.valid.and_then(|text| text.get(start..end)).unwrap_or_default()
+    }
+
+    /// Where the scanner is; [`Self::back_to`] goes there again.
+    pub fn place(&self) -> (usize, u32) {
+        (self.at, self.row)
+    }
+
+    /// Goes back to where it was before a row.
+    pub fn back_to(&mut self, place: (usize, u32)) {
+        (self.at, self.row) = place;
     }
 
     /// The value of the cell at a column; blank where there is none.

@@ -6,7 +6,7 @@
 
 use super::encoding;
 use super::fault::Fault;
-use crate::source::content::{Member, Spooled};
+use crate::source::content::{ENTRIES, Extents, Member, Spooled};
 use crate::source::{Content, Packing, SourceError, SourceErrorKind};
 use hashbrown::HashMap;
 use std::fs::File;
@@ -16,8 +16,6 @@ use std::io::{BufReader, Read};
 const LARGE: u64 = 256 << 20;
 /// Real sheets are packed 5:1 to 50:1; zeros reach 1000:1.
 const RATIO: u64 = 300;
-/// More entries than any workbook has.
-const ENTRIES: usize = 100_000;
 
 /// The parts of a workbook.
 #[derive(Debug)]
@@ -49,10 +47,16 @@ impl Container {
             return Err(fault.into_error(label));
         }
         let mut parts = HashMap::new();
+        let mut extents = Extents::default();
         for index in 0..archive.len() {
-            if let Some((name, entry)) = entry(&mut archive, index, label)? {
+            if let Some((name, entry)) = entry(&mut archive, index, &mut extents, label)? {
                 parts.insert(name, entry);
             }
+        }
+        if extents.overlap() {
+            let message = "parts of the workbook lie over each other: it is damaged or hostile";
+            return Err(SourceError::new(SourceErrorKind::Broken, label, message)
+                .with_hint("download it again, or open it in Excel and save it again"));
         }
         Ok(Self { file: file.clone(), label: label.to_owned(), parts })
     }
@@ -110,6 +114,7 @@ type Archive = zip::ZipArchive<BufReader<File>>;
 fn entry(
     archive: &mut Archive,
     index: usize,
+    extents: &mut Extents,
     label: &str,
 ) -> Result<Option<(String, Entry)>, SourceError> {
     let entry = archive.by_index_raw(index).map_err(|error| {
@@ -120,6 +125,7 @@ fn entry(
         return Err(super::password(label));
     }
     let (Some(start), false) = (entry.data_start(), entry.is_dir()) else { return Ok(None) };
+    extents.add(entry.header_start(), start, entry.compressed_size());
     let method = entry.compression();
     let member = Member {
         start,

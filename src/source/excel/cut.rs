@@ -144,6 +144,11 @@ impl Cutter {
         Ok(None)
     }
 
+    /// Wants no further item; what is left of the part is still checked.
+    pub fn leave(&mut self) {
+        self.done = true;
+    }
+
     /// Makes `size` bytes available, if there are so many.
     fn fill(&mut self, size: usize) -> Result<(), Fault> {
         if self.ended || self.filled - self.at >= size {

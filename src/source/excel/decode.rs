@@ -1,8 +1,9 @@
 //! A block of rows → typed columns, with the block kept for what must be refused.
 
 use super::buffer::Buffer;
-use super::cells::{Kind, RowAt, Scanner, letters};
+use super::cells::{RowAt, Scanner, letters};
 use super::fault::Fault;
+use super::lanes::Lanes;
 use super::layout::Layout;
 use super::strings::{Lookup, Strings};
 use super::styles::Styles;
@@ -28,8 +29,9 @@ pub struct SheetParts {
     pub(super) styles: Arc<Styles>,
     /// How messages name the sheet.
     pub(super) label: String,
-    /// First row that is wanted.
+    /// First and last row that are wanted.
     pub(super) from: u32,
+    pub(super) to: u32,
 }
 
 /// Rows not yet scanned.
@@ -94,7 +96,8 @@ impl RawRows for ExcelRows {
                 let cell = scanner.at_column(layout.column(field), strings);
                 fields.push((header.clone(), text_of(cell)));
             }
-            for cell in scanner.cells().iter().filter(|cell| layout.field(cell.column).is_none()) {
+            let beside = |column| layout.field(column).is_none() && !layout.is_outside(column);
+            for cell in scanner.cells().iter().filter(|cell| beside(cell.column)) {
                 let name = format!("_column_{}", letters(cell.column));
                 fields.push((name, text_of(scanner.resolve(cell, strings))));
             }
@@ -132,6 +135,10 @@ struct Decoder<'a> {
     scanner: Scanner<'a>,
     strings: Lookup<'a>,
     sheet: &'a SheetParts,
+    /// Rows of the usual form that are not typed yet.
+    lanes: Lanes<'a>,
+    /// Rows of another form since the last usual one.
+    odd: u32,
     slots: Vec<Slot>,
     builders: Vec<ColumnBuilder>,
     extra: Option<ExtraBuilder>,
@@ -170,7 +177,6 @@ impl Undecoded for ExcelBlock {
                 place: raw.place(record),
                 stage: "read",
                 problems: vec![problem],
-                raw: raw.fields(record),
             })
             .collect();
         Ok(Decoded { records: count, frame, index, raw, misfits, rejects, notes })
@@ -193,6 +199,8 @@ impl<'a> Decoder<'a> {
             scanner: Scanner::new(&block.bytes, &sheet.styles, block.before),
             strings: sheet.strings.lookup(),
             sheet,
+            lanes: Lanes::new(&sheet.layout, &sheet.strings),
+            odd: 0,
             slots,
             builders: schema.columns.iter().map(|c| ColumnBuilder::new(c, capacity)).collect(),
             extra: ExtraBuilder::new(schema, capacity),
@@ -206,10 +214,101 @@ impl<'a> Decoder<'a> {
     }
 
     fn run(&mut self) -> Result<(), Fault> {
-        while let Some(row) = self.scanner.next_row()? {
+        loop {
+            if self.lanes.is_full() {
+                self.flush()?;
+            }
+            if self.usual_row()? {
+                continue;
+            }
+            let row = self.scanner.next_row()?.filter(|row| row.number <= self.sheet.to);
+            let Some(row) = row else { return self.flush() };
             if row.number >= self.sheet.from {
+                self.flush()?;
                 self.row(row)?;
             }
+        }
+    }
+
+    /// Takes the next row if it and all its cells are of the usual form.
+    fn usual_row(&mut self) -> Result<bool, Fault> {
+        // A sheet whose rows are all unusual is not tried at each of them.
+        let tired = self.odd > 8 && !self.odd.is_multiple_of(32);
+        if self.scanner.row() + 1 < self.sheet.from || tired {
+            self.odd += 1;
+            return Ok(false);
+        }
+        let before = self.scanner.place();
+        let lanes = &mut self.lanes;
+        let row = self.scanner.quick_row(|column, kind, value| lanes.put(column, kind, value));
+        let sure = |lanes: &Lanes<'_>, scanner: &Scanner<'_>, strings: &mut Lookup<'_>| {
+            let has_value = lanes.has_value(scanner, strings)?;
+            Ok::<bool, Fault>(has_value && !lanes.may_be_header(scanner, strings)?)
+        };
+        match row {
+            Some(row)
+                if row.number <= self.sheet.to
+                    && sure(&self.lanes, &self.scanner, &mut self.strings)? =>
+            {
+                self.odd = 0;
+                self.index.push(self.records.len() as u32);
+                self.records.push((row.start as u32, row.number));
+                self.lanes.end_row();
+                Ok(true)
+            }
+            _ => {
+                self.odd += 1;
+                self.lanes.clear_row();
+                self.scanner.back_to(before);
+                Ok(false)
+            }
+        }
+    }
+
+    /// Types the rows that wait, a column after the other, so that a builder stays in the processor
+    /// while it works.
+    fn flush(&mut self) -> Result<(), Fault> {
+        let rows = self.lanes.rows();
+        if rows == 0 {
+            return Ok(());
+        }
+        let begin = self.index.len() - rows;
+        let (misfits, scanner) = (self.misfits.len(), &self.scanner);
+        for field in 0..self.slots.len() {
+            let Slot::Column(column) = self.slots[field] else { continue };
+            let builder = &mut self.builders[usize::from(column)];
+            builder.pad(begin);
+            let (index, found) = (&self.index[begin..], &mut self.misfits);
+            let misfit = |row: usize, kind| {
+                found.push(Misfit { record: index[row], column, kind });
+            };
+            self.text +=
+                self.lanes.type_column(field, builder, scanner, &mut self.strings, misfit)?;
+        }
+        self.misfits[misfits..].sort_by_key(|misfit| misfit.record);
+        self.flush_extra(rows)?;
+        self.lanes.clear();
+        self.check_text()
+    }
+
+    fn flush_extra(&mut self, rows: usize) -> Result<(), Fault> {
+        let Some(extra) = &mut self.extra else { return Ok(()) };
+        for row in 0..rows {
+            for (field, slot) in self.slots.iter().enumerate() {
+                if let Slot::Extra(position) = slot {
+                    let cell = self.lanes.cell(field, row, &self.scanner, &mut self.strings)?;
+                    extra.add(*position, &cell.text());
+                }
+            }
+            extra.end_record();
+        }
+        Ok(())
+    }
+
+    fn check_text(&self) -> Result<(), Fault> {
+        if self.text > MOST_TEXT {
+            let message = "its cells repeat long texts: some rows hold more than 256 MiB";
+            return Err(Fault::TooLarge(message.into()));
         }
         Ok(())
     }
@@ -232,7 +331,8 @@ impl<'a> Decoder<'a> {
     }
 
     fn has_value(&mut self) -> Result<bool, Fault> {
-        for cell in self.scanner.cells() {
+        let layout = &self.sheet.layout;
+        for cell in self.scanner.cells().iter().filter(|it| !layout.is_outside(it.column)) {
             if !self.scanner.resolve(cell, &mut self.strings)?.is_blank() {
                 return Ok(true);
             }
@@ -251,10 +351,10 @@ impl<'a> Decoder<'a> {
     /// A value beside the columns of the table.
     fn stray(&mut self, row: u32) -> Result<Option<Problem>, Fault> {
         let layout = &self.sheet.layout;
-        let beside = |column| layout.field(column).is_none();
+        let beside = |column| layout.field(column).is_none() && !layout.is_outside(column);
         let cells = self.scanner.cells();
         let ends = [cells.first(), cells.last()];
-        if ends.iter().flatten().all(|cell| !beside(cell.column)) {
+        if layout.area.is_none() && ends.iter().flatten().all(|cell| !beside(cell.column)) {
             return Ok(None);
         }
         for cell in cells.iter().filter(|cell| beside(cell.column)) {
@@ -276,12 +376,7 @@ impl<'a> Decoder<'a> {
             if matches!(slot, Slot::Skip) {
                 continue;
             }
-            let cell = match raw.kind {
-                // By far the most, on a path without detours.
-                Kind::Shared => Cell::Text(self.strings.get(raw.bits())?),
-                Kind::Number => Cell::Number(f64::from_bits(raw.bits())),
-                _ => self.scanner.resolve(raw, &mut self.strings)?,
-            };
+            let cell = self.scanner.resolve(raw, &mut self.strings)?;
             if let Cell::Text(text) = cell {
                 self.text += text.len();
             }
@@ -301,14 +396,10 @@ impl<'a> Decoder<'a> {
                 }
             }
         }
-        if self.text > MOST_TEXT {
-            let message = "its cells repeat long texts: some rows hold more than 256 MiB";
-            return Err(Fault::TooLarge(message.into()));
-        }
         if let Some(extra) = &mut self.extra {
             extra.end_record();
         }
-        Ok(())
+        self.check_text()
     }
 }
 

@@ -1,5 +1,6 @@
 //! The first rows of a sheet: enough to find its table, and no more.
 
+use super::asked::Bounds;
 use super::book::{Book, Sheet};
 use super::cells::{Kind, Scanner, last_row_of_range};
 use super::cut::Cutter;
@@ -30,6 +31,10 @@ struct Reader<'a> {
     packer: Packer,
     /// Rows above this one are only asked whether they hold anything.
     from: u32,
+    /// The cells that alone are looked at.
+    bounds: Option<&'a Bounds>,
+    /// No row behind is wanted.
+    ended: bool,
     above: bool,
     row: u32,
 }
@@ -42,6 +47,7 @@ impl Head {
         sheet: &Sheet,
         label: &str,
         options: &SourceOptions,
+        bounds: Option<&Bounds>,
     ) -> Result<Option<Self>, SourceError> {
         let mut last_row = 1;
         let cutter = Cutter::open(book.sheet(sheet)?, b"sheetData", b"row", |tag| {
@@ -54,15 +60,25 @@ impl Head {
             return Ok(None);
         };
         let from = options.header_row.unwrap_or(0).min(u64::from(u32::MAX)) as u32;
-        let packer = Packer::default();
-        let mut reader = Reader { book, strings, label, packer, from, above: false, row: 0 };
+        let mut reader = Reader {
+            book,
+            strings,
+            label,
+            packer: Packer::default(),
+            from: bounds.map_or(from, |bounds| bounds.area.first_row),
+            bounds,
+            ended: false,
+            above: false,
+            row: 0,
+        };
         while !reader.is_full() {
             let items = cutter.next(BLOCK).map_err(|fault| reader.error(fault))?;
             let Some(items) = items else { break };
             reader.block(&items.bytes)?;
         }
         let page = reader.packer.page;
-        Ok((reader.above || !page.is_empty()).then_some(Self { page, last_row }))
+        let found = reader.above || !page.is_empty() || bounds.is_some();
+        Ok(found.then_some(Self { page, last_row }))
     }
 }
 
@@ -74,7 +90,7 @@ impl Reader<'_> {
     fn is_full(&self) -> bool {
         let page = &self.packer.page;
         let enough_bytes = page.bytes() > SAMPLE_BYTES && page.len() > PREAMBLE;
-        page.len() > SAMPLE + PREAMBLE || enough_bytes
+        page.len() > SAMPLE + PREAMBLE || enough_bytes || self.ended
     }
 
     /// Scans a block twice: first for the strings it needs.
@@ -105,11 +121,14 @@ impl Reader<'_> {
                 }
                 continue;
             }
+            let area = self.bounds.map(|bounds| bounds.area);
+            self.ended |= area.is_some_and(|area| row.number > area.last_row);
             if self.is_full() {
                 return Ok(());
             }
             self.packer.begin_row(row.number);
-            for cell in scanner.cells() {
+            let inside = |column| area.is_none_or(|area| area.holds_column(column));
+            for cell in scanner.cells().iter().filter(|cell| inside(cell.column)) {
                 if !self.packer.push(cell.column, scanner.resolve(cell, &mut strings)?) {
                     let message = "the first rows hold more than 256 MiB of text";
                     return Err(Fault::TooLarge(message.into()));

@@ -1,6 +1,8 @@
 //! Where the table lies on its sheet: the header row below a preamble, the first and last column.
 
+use super::asked::{Bounds, HeaderAt};
 use super::page::Page;
+use super::range::Area;
 use crate::source::SourceOptions;
 use crate::source::cell::Cell;
 
@@ -20,6 +22,8 @@ pub struct Layout {
     pub first_row: u32,
     /// Rows above the header that hold something.
     pub preamble: Vec<u32>,
+    /// The cells that alone are read, where the user says so; there is nothing beside them.
+    pub area: Option<Area>,
 }
 
 impl Layout {
@@ -38,19 +42,60 @@ impl Layout {
             }
             None => find_header(page),
         };
-        let (mut first, mut last) = filled_span(page, header)?;
-        for column in common_columns(page, header + 1) {
-            first = first.min(column);
-            last = last.max(column);
-        }
-        let name = |column| page.at(header, column).text().trim().to_owned();
         let row = page.number(header);
+        // A header of several rows: those of its rows that hold something.
+        let height = options.header_rows.map_or(1, |rows| rows.clamp(1, PREAMBLE as u64) as u32);
+        let first_row = row.saturating_add(height);
+        let behind = (header..page.len()).find(|record| page.number(*record) >= first_row);
+        let behind = behind.unwrap_or(page.len());
+        let (mut first, mut last) = filled_span(page, header)?;
+        let more = (header + 1..behind).filter_map(|record| filled_span(page, record));
+        let common = common_columns(page, behind).into_iter().map(|column| (column, column));
+        for (from, to) in more.chain(common) {
+            first = first.min(from);
+            last = last.max(to);
+        }
+        let name = |column| {
+            let texts = (header..behind).map(|record| page.at(record, column).text());
+            let texts: Vec<_> = texts.map(|text| text.trim().to_owned()).collect();
+            texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+        };
         Some(Self {
             first_column: first,
             headers: (first..=last).map(name).collect(),
             header_row: Some(row),
-            first_row: row + 1,
+            first_row,
             preamble: (0..header).map(|record| page.number(record)).collect(),
+            area: None,
+        })
+    }
+
+    /// The table in the cells that the user asks for; the page holds only these. `None`: their first
+    /// row is blank and should be the header.
+    pub fn within(page: &Page, bounds: &Bounds, names: Option<&Vec<String>>) -> Option<Self> {
+        let area = bounds.area;
+        let is_header = |record: &usize| page.number(*record) == area.first_row;
+        let header = (0..page.len()).find(is_header);
+        let header = match bounds.header {
+            HeaderAt::First => Some(header?),
+            HeaderAt::None | HeaderAt::Names(_) => None,
+        };
+        let last = if area.has_last_column() { area.last_column } else { last_used(page, header) };
+        let columns = area.first_column..=last.max(area.first_column);
+        let headers = match (&bounds.header, header) {
+            (HeaderAt::Names(names), _) => names.clone(),
+            (_, Some(header)) => {
+                columns.map(|column| page.at(header, column).text().trim().to_owned()).collect()
+            }
+            _ => names.cloned().unwrap_or_else(|| numbered(columns.count())),
+        };
+        Some(Self {
+            first_column: area.first_column,
+            headers,
+            header_row: header.map(|_| area.first_row),
+            first_row: area.first_row + u32::from(header.is_some()),
+            preamble: Vec::new(),
+            area: Some(area),
         })
     }
 
@@ -59,14 +104,20 @@ impl Layout {
         let spans = || (0..page.len()).filter_map(|record| filled_span(page, record));
         let first = spans().map(|(first, _)| first).min().unwrap_or(0);
         let last = spans().map(|(_, last)| last).max().unwrap_or(0);
-        let numbered = || (1..=last - first + 1).map(|n| format!("column_{n}")).collect();
         Self {
             first_column: first,
-            headers: names.cloned().unwrap_or_else(numbered),
+            headers: names.cloned().unwrap_or_else(|| numbered(usize::from(last - first) + 1)),
             header_row: None,
             first_row: page.number(0),
             preamble: Vec::new(),
+            area: None,
         }
+    }
+
+    /// Whether a column counts for nothing, because the user asks for others only.
+    #[inline]
+    pub fn is_outside(&self, column: u16) -> bool {
+        self.area.is_some_and(|area| !area.holds_column(column))
     }
 
     /// The field at a column of the sheet.
@@ -85,6 +136,23 @@ impl Layout {
     pub fn is_header(&self, mut same: impl FnMut(u16, &str) -> bool) -> bool {
         let mut headers = self.headers.iter().enumerate();
         self.header_row.is_some() && headers.all(|(field, header)| same(self.column(field), header))
+    }
+}
+
+fn numbered(columns: usize) -> Vec<String> {
+    (1..=columns).map(|n| format!("column_{n}")).collect()
+}
+
+/// The last column of a table whose columns end nowhere: that of its header or of its common ones,
+/// without a header that of any row.
+fn last_used(page: &Page, header: Option<usize>) -> u16 {
+    let last = |record| filled_span(page, record).map_or(0, |(_, last)| last);
+    match header {
+        Some(header) => {
+            let common = common_columns(page, header + 1);
+            common.into_iter().fold(last(header), u16::max)
+        }
+        None => (0..page.len()).map(last).max().unwrap_or(0),
     }
 }
 
@@ -164,6 +232,16 @@ mod tests {
         assert_eq!(found(&[&["Date", "45000"], &["id", "name"], &["1", "x"]]).0, Some(2));
         assert_eq!(found(&[&["id"], &["1"], &["2"]]).0, Some(1));
         assert_eq!(found(&[&["1", "2"], &["3", "4"]]).0, Some(1));
+    }
+
+    #[test]
+    fn a_header_of_several_rows_is_joined() {
+        let rows: &[&[&str]] = &[&["", "2024", "2024"], &["id", "Jan", "Feb"], &["1", "2", "3"]];
+        let options =
+            SourceOptions { header_row: Some(1), header_rows: Some(2), ..SourceOptions::default() };
+        let layout = Layout::find(&page(rows), &options).expect("rows");
+        assert_eq!(layout.headers, ["id", "2024 Jan", "2024 Feb"]);
+        assert_eq!((layout.header_row, layout.first_row), (Some(1), 3));
     }
 
     #[test]

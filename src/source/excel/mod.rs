@@ -9,7 +9,7 @@
 //! cut         a sheet's part → blocks of whole rows       (one thread)    stream buffer
 //! cells       a block → cells with their places           (all workers)   xml text
 //! decode      cells → typed columns, misfits, refusals
-//! survey      which sheets are tables; header, sample                     head page layout
+//! survey      which sheets, or which part of one, are tables; header      head page layout asked range
 //! ```
 //!
 //! One thread inflates a sheet and cuts the XML at the ends of rows; everything else is done by the
@@ -18,6 +18,7 @@
 //! stores: numbers exact, dates by their number format, error values as errors. A file is known by
 //! its content only, and a hostile one costs an error, not the memory.
 
+mod asked;
 pub(in crate::source) mod book;
 mod buffer;
 pub(in crate::source) mod cells;
@@ -25,11 +26,14 @@ mod container;
 mod cut;
 pub(in crate::source) mod decode;
 mod encoding;
+mod every;
 mod fault;
 mod head;
+mod lanes;
 pub(in crate::source) mod layout;
 pub(in crate::source) mod moment;
 pub(in crate::source) mod page;
+pub mod range;
 mod rels;
 mod spill;
 mod stream;
@@ -41,6 +45,8 @@ mod tags;
 mod tests;
 mod text;
 mod xml;
+
+pub use every::{PlacedCell, every_cell};
 
 use super::{Confidence, Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;
@@ -77,6 +83,10 @@ impl Format for Excel {
         } else {
             Confidence::No
         }
+    }
+
+    fn has_ranges(&self) -> bool {
+        true
     }
 
     fn survey(

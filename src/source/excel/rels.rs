@@ -58,6 +58,11 @@ impl Relationships {
         self.0.iter().find(|it| it.id == id)
     }
 
+    /// All parts that are related in this way.
+    pub fn parts_of_kind(&self, kind: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |it| it.kind == kind).map(|it| it.part.as_str())
+    }
+
     /// The part that is related in this way.
     pub fn part_of_kind(&self, kind: &str) -> Option<&str> {
         self.0.iter().find(|it| it.kind == kind).map(|it| it.part.as_str())

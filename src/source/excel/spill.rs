@@ -35,8 +35,23 @@ struct Index {
     firsts: Vec<u64>,
     /// Where each page begins in the file.
     starts: Vec<u64>,
+    /// The page of every [`STRINGS`]th string: a page has no more, so that the page of any other
+    /// string is that or one of the next.
+    pages: Vec<u32>,
     strings: u64,
     bytes: u64,
+}
+
+impl Index {
+    /// The page that holds a string, which must be there.
+    #[inline]
+    fn page_of(&self, index: u64) -> usize {
+        let mut page = self.pages[index as usize / STRINGS] as usize;
+        while self.firsts.get(page + 1).is_some_and(|first| *first <= index) {
+            page += 1;
+        }
+        page
+    }
 }
 
 impl SpillWriter {
@@ -70,6 +85,8 @@ impl SpillWriter {
         index.firsts.push(index.strings);
         index.starts.push(index.bytes);
         index.strings += ends.len() as u64;
+        let marks = index.strings.div_ceil(STRINGS as u64) as usize;
+        index.pages.resize(marks, index.firsts.len() as u32 - 1);
         index.bytes += (ends.len() * size_of::<u32>() + text.len()) as u64;
         for end in ends {
             self.file.write_all(&end.to_le_bytes())?;
@@ -102,6 +119,11 @@ struct Page {
 }
 
 impl Spill {
+    /// How many strings there are.
+    pub fn len(&self) -> u64 {
+        self.index.strings
+    }
+
     /// Look-ups for one thread.
     pub fn pages(&self) -> Pages<'_> {
         Pages { spill: self, own: vec![None; OWN], large: None }
@@ -121,7 +143,7 @@ impl Spill {
     }
 
     fn read(&self, number: usize) -> Result<Page, Fault> {
-        let Index { firsts, starts, strings, bytes } = &self.index;
+        let Index { firsts, starts, strings, bytes, .. } = &self.index;
         let (first, start) = (firsts[number], starts[number]);
         let count = (firsts.get(number + 1).unwrap_or(strings) - first) as usize;
         let length = (starts.get(number + 1).unwrap_or(bytes) - start) as usize;
@@ -150,7 +172,7 @@ impl Pages<'_> {
         if index >= self.spill.index.strings {
             return Err(missing());
         }
-        let number = self.spill.index.firsts.partition_point(|first| *first <= index) - 1;
+        let number = self.spill.index.page_of(index);
         let slot = &mut self.own[number % OWN];
         let held = |slot: &Option<Arc<Page>>| slot.as_ref().is_some_and(|it| it.number == number);
         let slot = match (held(slot), held(&self.large)) {

@@ -36,6 +36,7 @@ impl ExcelSource {
             styles: Arc::clone(table.book.styles()),
             label: table.sheet_label(),
             from: u32::try_from(from).unwrap_or(u32::MAX),
+            to: table.layout.area.map_or(u32::MAX, |area| area.last_row),
         };
         let mut source =
             Self { schema, sheet: Arc::new(sheet), cutter: None, before: 0, row_bytes: 0.0 };
@@ -60,6 +61,9 @@ impl Source for ExcelSource {
         let wanted = (rows as f64 * self.row_bytes) as usize;
         let wanted = wanted.min(bytes).clamp(least, most);
         while let Some(cutter) = &mut self.cutter {
+            if self.before >= self.sheet.to {
+                cutter.leave();
+            }
             let (items, consumed) = (cutter.next(wanted), cutter.consumed());
             let Some(items) = items.map_err(|fault| self.error(fault))? else {
                 self.cutter = None;

@@ -49,19 +49,35 @@ const SEGMENT: usize = 4_096;
 
 /// Strings in segments of equal numbers; the last one is still growing.
 #[derive(Debug, Default)]
-struct Segments {
+pub struct Segments {
     full: Vec<Arena>,
     last: Arena,
     /// Memory of the full ones.
     bytes: u64,
+    /// Some string may hold NUL.
+    nul: bool,
 }
 
 impl Segments {
-    #[inline]
-    fn get(&self, index: usize) -> Option<&str> {
+    /// The string with this number.
+    #[inline(always)]
+    pub fn get(&self, index: usize) -> Option<&str> {
         let segment = self.full.get(index / SEGMENT);
         let segment = segment.or((index / SEGMENT == self.full.len()).then_some(&self.last));
         segment?.get(index % SEGMENT)
+    }
+
+    /// Some byte of a string, or 0.
+    #[inline(always)]
+    pub fn peek(&self, index: usize) -> u8 {
+        let Some(segment) = self.full.get(index / SEGMENT) else { return 0 };
+        let end = segment.ends.get(index % SEGMENT).copied().unwrap_or(0) as usize;
+        segment.text.as_bytes().get(end.wrapping_sub(1)).copied().unwrap_or(0)
+    }
+
+    /// Whether some string may hold NUL.
+    pub fn has_nul(&self) -> bool {
+        self.nul
     }
 
     fn len(&self) -> u64 {
@@ -93,6 +109,22 @@ impl Segments {
 }
 
 impl Strings {
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        match &self.0 {
+            Store::Memory(segments) => segments.len(),
+            Store::Spilled(spill) => spill.len(),
+        }
+    }
+
+    /// The strings themselves, where they are in memory.
+    pub fn in_memory(&self) -> Option<&Segments> {
+        match &self.0 {
+            Store::Memory(segments) => Some(segments),
+            Store::Spilled(_) => None,
+        }
+    }
+
     /// Look-ups for one thread.
     pub fn lookup(&self) -> Lookup<'_> {
         match &self.0 {
@@ -219,9 +251,11 @@ impl Loader {
 
 fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
     let valid = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
+    segments.nul |= memchr::memchr(0, bytes).is_some();
     let mut cursor = Cursor::new(bytes, 0);
+    let mut odd = Odd { bytes, next: 0 };
     loop {
-        while let Some((text, length)) = plain_item(valid, cursor.at) {
+        while let Some((text, length)) = plain_item(valid, cursor.at, &mut odd) {
             segments.last.text.push_str(text);
             segments.end_string()?;
             cursor.at += length;
@@ -230,7 +264,9 @@ fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
             None => return Ok(()),
             Some(Token::Open(tag)) if tag.name == b"si" => {
                 if !tag.empty {
+                    let start = segments.last.text.len();
                     text::append_item(&mut cursor, b"si", &mut segments.last.text)?;
+                    segments.nul |= segments.last.text.as_bytes()[start..].contains(&0);
                 }
                 segments.end_string()?;
             }
@@ -239,9 +275,28 @@ fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
     }
 }
 
+/// Where the next text stands that does not stand for itself. Such texts are rare, so that nearly all
+/// of a block is looked at in one go.
+struct Odd<'a> {
+    bytes: &'a [u8],
+    /// Nothing before is odd, as far as it was asked for.
+    next: usize,
+}
+
+impl Odd<'_> {
+    /// Whether something odd stands between; never asked for what lies before an earlier question.
+    #[inline]
+    fn is_in(&mut self, start: usize, end: usize) -> bool {
+        if self.next < start {
+            self.next = start + text::plain_length(&self.bytes[start..]);
+        }
+        self.next < end
+    }
+}
+
 /// `<si><t>text</t></si>`, as nearly all of them are: the text, and the length of the whole.
 #[inline]
-fn plain_item(xml: &str, at: usize) -> Option<(&str, usize)> {
+fn plain_item<'a>(xml: &'a str, at: usize, odd: &mut Odd<'_>) -> Option<(&'a str, usize)> {
     const PRESERVE: &str = " xml:space=\"preserve\">";
     let item = xml.get(at..)?;
     let rest = item.strip_prefix("<si><t")?;
@@ -252,10 +307,16 @@ fn plain_item(xml: &str, at: usize) -> Option<(&str, usize)> {
     let end = memchr::memchr(b'<', rest.as_bytes())?;
     let behind = rest[end..].strip_prefix("</t></si>")?;
     let raw = &rest[..end];
-    if !text::is_plain(raw.as_bytes()) {
+    let start = at + item.len() - rest.len();
+    if odd.is_in(start, start + end) {
         return None;
     }
-    let text = if preserve { raw } else { raw.trim_matches(text::BLANKS) };
+    let blank = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');
+    let bytes = raw.as_bytes();
+    let text = match preserve || !blank(bytes.first()) && !blank(bytes.last()) {
+        true => raw,
+        false => raw.trim_matches(text::BLANKS),
+    };
     Some((text, item.len() - behind.len()))
 }
 

@@ -1,7 +1,8 @@
 //! Which sheets of a workbook are tables, and what they look like.
 
+use super::asked::{Bounds, HeaderAt, asked};
 use super::book::{Book, Sheet};
-use super::cells::letters;
+use super::cells::{MAX_ROWS, letters};
 use super::head::Head;
 use super::layout::Layout;
 use super::page::Page;
@@ -26,6 +27,8 @@ pub struct SheetTable {
     fingerprint: Fingerprint,
     sample: Vec<Vec<String>>,
     last_row: Option<u32>,
+    /// How people call the part of the sheet that they ask for.
+    bounds: Option<String>,
     notes: Vec<String>,
 }
 
@@ -39,12 +42,17 @@ pub fn survey(
     let file = content.seekable(options.temp_dir.as_deref())?;
     let book = Arc::new(Book::open(&file, label, options)?);
     let fingerprint = file.blake3(label)?;
-    let (chosen, mut notes) = choose(book.sheets(), options, label)?;
+    let asked = asked(&book, options, label)?;
+    let (chosen, mut notes) = match &asked {
+        Some((sheet, bounds)) => (vec![*sheet], bounds.notes.clone()),
+        None => choose(book.sheets(), options, label)?,
+    };
+    let bounds = asked.as_ref().map(|(_, bounds)| bounds);
     let mut strings = book.loader()?;
     let mut tables = Vec::new();
     for sheet in chosen {
-        let read = Head::read(&book, &mut strings, sheet, &sheet_label(label, sheet), options);
-        match read? {
+        let name = sheet_label(label, sheet);
+        match Head::read(&book, &mut strings, sheet, &name, options, bounds)? {
             Some(head) => tables.push((sheet, head)),
             None if options.sheets.is_empty() => {
                 notes.push(format!("sheet \"{}\" holds no rows and is left out", sheet.name));
@@ -61,7 +69,7 @@ pub fn survey(
     }
     let mut result = Vec::<Arc<dyn Table>>::new();
     for (sheet, head) in tables {
-        let mut table = SheetTable::new(head, &book, label, sheet, fingerprint, options)?;
+        let mut table = SheetTable::new(head, &book, label, sheet, fingerprint, options, bounds)?;
         table.notes.append(&mut notes);
         result.push(Arc::new(table));
     }
@@ -69,7 +77,7 @@ pub fn survey(
 }
 
 /// Says what an OLE container is: a password, or a format of before 2007.
-fn refuse_ole(content: &Content) -> Result<(), SourceError> {
+pub(super) fn refuse_ole(content: &Content) -> Result<(), SourceError> {
     let head = content.head(SNIFF)?;
     if !head.starts_with(OLE) {
         return Ok(());
@@ -136,7 +144,7 @@ pub(in crate::source) fn choose<'a>(
 }
 
 /// By name, else by name in any case, else by number from 1.
-fn find<'a>(sheets: &'a [Sheet], wanted: &str) -> Option<&'a Sheet> {
+pub(super) fn find<'a>(sheets: &'a [Sheet], wanted: &str) -> Option<&'a Sheet> {
     let by_number = || wanted.parse::<usize>().ok().and_then(|n| sheets.get(n.checked_sub(1)?));
     sheets
         .iter()
@@ -154,6 +162,34 @@ fn sheet_label(label: &str, sheet: &Sheet) -> String {
     format!("{label}, sheet \"{}\"", sheet.name)
 }
 
+/// Where the table lies in the cells that the user asks for.
+fn within(
+    head: &Head,
+    bounds: &Bounds,
+    options: &SourceOptions,
+    label: &str,
+) -> Result<Layout, SourceError> {
+    let (area, asked) = (bounds.area, &bounds.label);
+    if head.page.is_empty() {
+        let end = match head.last_row {
+            1 => String::new(),
+            last => format!("; the sheet says that it ends at row {last}"),
+        };
+        let message = format!("the {asked} holds no values{end}");
+        return Err(SourceError::new(SourceErrorKind::Empty, label, message)
+            .with_hint("give the cells of the table, its header among them"));
+    }
+    Layout::within(&head.page, bounds, options.headers.as_ref()).ok_or_else(|| {
+        let row = area.first_row;
+        let message = format!("row {row}, the first one of the {asked}, is blank: no header");
+        let hint = match bounds.header {
+            HeaderAt::First => "begin the range at its header, or add --header-row 0",
+            _ => "open it in Excel and save it again",
+        };
+        SourceError::new(SourceErrorKind::Header, label, message).with_hint(hint)
+    })
+}
+
 impl SheetTable {
     fn new(
         head: Head,
@@ -162,10 +198,14 @@ impl SheetTable {
         sheet: &Sheet,
         workbook: blake3::Hash,
         options: &SourceOptions,
+        bounds: Option<&Bounds>,
     ) -> Result<Self, SourceError> {
-        let page = head.page;
-        let layout = Layout::find(&page, options)
-            .ok_or_else(|| no_header(label, &sheet.name, options.header_row.unwrap_or(1)))?;
+        let page = &head.page;
+        let layout = match bounds {
+            Some(bounds) => within(&head, bounds, options, &sheet_label(label, sheet))?,
+            None => Layout::find(page, options)
+                .ok_or_else(|| no_header(label, &sheet.name, options.header_row.unwrap_or(1)))?,
+        };
         let mut hasher = blake3::Hasher::new();
         hasher.update(workbook.as_bytes()).update(sheet.name.as_bytes());
         let mut notes = Vec::new();
@@ -181,7 +221,8 @@ impl SheetTable {
             sheet: sheet.clone(),
             label: label.to_owned(),
             fingerprint: Fingerprint(*hasher.finalize().as_bytes()),
-            sample: sample(&page, &layout),
+            sample: sample(page, &layout),
+            bounds: bounds.map(|bounds| bounds.label.clone()),
             last_row: Some(head.last_row).filter(|last| *last >= last_seen),
             layout: Arc::new(layout),
             notes,
@@ -235,10 +276,9 @@ impl Table for SheetTable {
 
     fn extent(&self) -> Extent {
         let before = self.layout.first_row - 1;
-        Extent {
-            bytes: None,
-            rows: self.last_row.map(|last| u64::from(last.saturating_sub(before))),
-        }
+        let end = self.layout.area.map_or(MAX_ROWS, |area| area.last_row);
+        let rows = self.last_row.map(|last| u64::from(last.min(end).saturating_sub(before)));
+        Extent { bytes: None, rows }
     }
 
     fn facts(&self) -> Vec<(String, String)> {
@@ -246,11 +286,10 @@ impl Table for SheetTable {
         let header = layout.header_row.map_or("none".into(), |row| format!("row {row}"));
         let last = layout.column(layout.headers.len().max(1) - 1);
         let columns = format!("{} to {}", letters(layout.first_column), letters(last));
-        vec![
-            ("sheet".into(), self.sheet.name.clone()),
-            ("header".into(), header),
-            ("columns".into(), columns),
-        ]
+        let mut facts = vec![("sheet".into(), self.sheet.name.clone())];
+        facts.extend(self.bounds.iter().map(|bounds| ("only".into(), bounds.clone())));
+        facts.extend([("header".into(), header), ("columns".into(), columns)]);
+        facts
     }
 
     fn notes(&self) -> Vec<String> {

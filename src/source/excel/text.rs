@@ -7,7 +7,13 @@ use memchr::{memchr, memchr2, memchr3, memmem};
 /// Whether raw text stands for itself.
 #[inline]
 pub fn is_plain(raw: &[u8]) -> bool {
-    memchr3(b'&', b'\r', b'_', raw).is_none()
+    plain_length(raw) == raw.len()
+}
+
+/// How much of a raw text, from its start on, stands for itself.
+#[inline]
+pub fn plain_length(raw: &[u8]) -> usize {
+    memchr3(b'&', b'\r', b'_', raw).unwrap_or(raw.len())
 }
 
 /// The blanks that XML does not count unless it is told to preserve them.

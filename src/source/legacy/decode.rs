@@ -105,7 +105,6 @@ impl Undecoded for PageBlock {
                 place: raw.place(record),
                 stage: "read",
                 problems: vec![problem],
-                raw: raw.fields(record),
             })
             .collect();
         let records = raw.page.len() as u32;

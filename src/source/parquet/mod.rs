@@ -5,10 +5,13 @@
 //! Rows come in the file's order, from any row on, and only the columns that are loaded.
 
 mod decode;
+mod lz4;
+mod mend;
 mod stream;
 mod survey;
 #[cfg(test)]
 mod tests;
+mod thrift;
 mod types;
 mod values;
 
@@ -76,6 +79,11 @@ fn literal(path: &Path) -> Result<String, String> {
     Ok(quoted)
 }
 
+fn encrypted(label: &str) -> SourceError {
+    SourceError::new(SourceErrorKind::Password, label, "the Parquet file is encrypted")
+        .with_hint("write it again without encryption")
+}
+
 /// What an error of the engine means to the user.
 fn explain(label: &str, error: &DuckError) -> SourceError {
     let message = error.message.lines().next().unwrap_or_default();
@@ -92,7 +100,7 @@ fn explain(label: &str, error: &DuckError) -> SourceError {
         _ if unsupported.iter().any(|word| message.contains(word)) => (
             SourceErrorKind::NotTheFormat,
             format!("the Parquet file is written in a way that is not read here: {message}"),
-            "write it again with plain encodings and Snappy, Gzip or Zstd",
+            "write it again with another codec (Snappy, Gzip, Zstd, LZ4_RAW or none)",
         ),
         _ => (
             SourceErrorKind::Broken,

@@ -1,5 +1,6 @@
 //! What a Parquet file says about itself: columns, types, rows; and a sample.
 
+use super::mend::{Variants, mend};
 use super::stream::ParquetSource;
 use super::types::{self, Reading, Select};
 use super::{connect, explain, scan};
@@ -28,19 +29,41 @@ pub struct ParquetTable {
     types: Vec<String>,
     row_groups: u64,
     sample: Vec<Vec<String>>,
+    /// Variants are read as the parts they are stored in.
+    in_parts: bool,
 }
 
 /// Reads the footer, and the first rows.
 pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable, SourceError> {
     let label = content.label();
     if content.head(4)? == b"PARE" {
-        let message = "the Parquet file is encrypted";
-        return Err(SourceError::new(SourceErrorKind::Password, label, message)
-            .with_hint("write it again without encryption"));
+        return Err(super::encrypted(label));
     }
-    let file = content.seekable(options.temp_dir.as_deref())?;
-    let fingerprint = Fingerprint(*file.blake3(label)?.as_bytes());
-    let file_bytes = file.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
+    let original = content.seekable(options.temp_dir.as_deref())?;
+    let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
+    let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
+    let whole = mend(&original, label, options, Variants::Whole)?;
+    let look_at = |file| look(file, label, fingerprint, length);
+    match look_at(whole.unwrap_or_else(|| original.clone())) {
+        Err(error) if error.kind == SourceErrorKind::Broken => {
+            let parts = mend(&original, label, options, Variants::Parts);
+            // Damage that mending found is told as DuckDB tells it.
+            let Ok(Some(parts)) = parts else { return Err(error) };
+            let mut table = look_at(parts).map_err(|_| error)?;
+            table.in_parts = true;
+            Ok(table)
+        }
+        found => found,
+    }
+}
+
+/// Reads a file that DuckDB can read.
+fn look(
+    file: Spooled,
+    label: &str,
+    fingerprint: Fingerprint,
+    file_bytes: u64,
+) -> Result<ParquetTable, SourceError> {
     let duck = |error: DuckError| explain(label, &error);
     let connection = connect().map_err(duck)?;
     let unreadable = |message| SourceError::new(SourceErrorKind::Unreadable, label, message);
@@ -63,6 +86,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
         types,
         row_groups,
         sample: Vec::new(),
+        in_parts: false,
     };
     table.sample = sample(&table)?;
     Ok(table)
@@ -192,6 +216,11 @@ impl Table for ParquetTable {
         if !nested.is_empty() {
             let names = nested.join(", ");
             notes.push(format!("lists, structs and maps are loaded as JSON text: {names}"));
+        }
+        if self.in_parts {
+            let parts = "its variant columns do not fit together as DuckDB reads them; each is \
+                         loaded as the parts it is stored in";
+            notes.push(parts.into());
         }
         notes
     }

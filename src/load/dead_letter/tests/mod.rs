@@ -11,16 +11,16 @@ use crate::chunk::{
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-/// Raw rows of a text file that never need to be asked for fields.
+/// One raw row of a text file.
 #[derive(Debug)]
-struct NoRows;
+struct OneRow(Vec<(String, String)>);
 
-impl RawRows for NoRows {
+impl RawRows for OneRow {
     fn place(&self, _: u32) -> Place {
         Place { row: 0, byte: None }
     }
     fn fields(&self, _: u32) -> Vec<(String, String)> {
-        Vec::new()
+        self.0.clone()
     }
     fn field(&self, _: u32, _: usize) -> Option<String> {
         None
@@ -64,7 +64,7 @@ fn record_with(
     let headers: Vec<String> = headers.iter().map(|name| (*name).to_owned()).collect();
     let raw = raw.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
     let place = Place { row, byte: Some(row * 100) };
-    let reject = Reject { record: 0, place, stage: "validate", problems, raw };
+    let reject = Reject { record: 0, place, stage: "validate", problems };
     let facts = BTreeMap::from([("release".to_owned(), "F".to_owned())]);
     let context = Context {
         run: "01RUN",
@@ -77,7 +77,7 @@ fn record_with(
         config: "c0ffee",
         now: moment(0),
     };
-    Record::of(&reject, &NoRows, &context)
+    Record::of(&reject, &OneRow(raw), &context)
 }
 
 fn plain(row: u64) -> Record {

@@ -117,7 +117,13 @@ impl RowDigits {
     #[inline]
     pub fn match_start(&self, bytes: &[u8]) -> bool {
         let Some(word) = bytes.first_chunk::<8>() else { return false };
-        u64::from_le_bytes(*word) & self.mask == self.pattern
+        self.match_word(u64::from_le_bytes(*word))
+    }
+
+    /// Whether the first bytes of a word are they.
+    #[inline(always)]
+    pub fn match_word(&self, word: u64) -> bool {
+        word & self.mask == self.pattern
     }
 }
 

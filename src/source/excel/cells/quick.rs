@@ -1,20 +1,166 @@
 //! Cells as Excel and most libraries write them, read by their bytes alone.
 //!
-//! `<c r="B7" s="1" t="s"><v>12</v></c>`, numbers likewise, `t="str"`, `t="inlineStr"` with one
-//! plain text, and empty ones. Everything else is left to the cursor, untouched.
+//! `<c r="B7" s="1" t="s"><v>12</v></c>`, numbers likewise, booleans, `t="str"`, `t="inlineStr"`
+//! with one plain text, and empty ones. Everything else is left to the cursor, untouched.
+//!
+//! A cell that holds a whole number or a shared string, which is nearly every cell, is read from
+//! one window of 64 bytes by comparing words of eight; its digits become a number together.
 
-use super::Scanner;
-use super::place::MAX_COLUMNS;
-use super::value::{Kind, Piece};
+use super::place::{MAX_COLUMNS, MAX_ROWS, RowDigits};
+use super::value::{Kind, Shape};
+use super::{RowAt, Scanner};
 use crate::source::excel::text;
 use memchr::memchr;
 
-/// Most digits of a whole number that is certainly exact as a float.
-const DIGITS: usize = 15;
 /// Longest number read here.
 const NUMBER: usize = 32;
+/// Bytes in which a whole number or a shared string fits with all around it.
+const WINDOW: usize = 64;
 
-/// The start tag of a cell.
+const OPEN: u64 = u64::from_le_bytes(*b"<c r=\"\0\0");
+const VALUE: u32 = u32::from_le_bytes(*b"><v>");
+const STYLE: u32 = u32::from_le_bytes(*b" s=\"");
+const SHARED: u64 = u64::from_le_bytes(*b" t=\"s\"><");
+const CLOSE: u64 = u64::from_le_bytes(*b"</v></c>");
+
+/// A cell that was read here.
+pub(super) struct Found {
+    pub column: u32,
+    pub shape: Shape,
+    pub length: usize,
+}
+
+/// A whole number or a shared string, still without its style.
+struct Plain {
+    column: u32,
+    shared: bool,
+    value: u64,
+    style: Option<usize>,
+    length: usize,
+}
+
+/// Types of cells beside those of [`Plain`].
+#[derive(Clone, Copy, PartialEq)]
+enum Type {
+    Number,
+    Shared,
+    Bool,
+    Formula,
+    Inline,
+}
+
+/// Reads the cell at the start of `bytes` if it is a whole number or a shared string.
+#[inline(always)]
+fn plain(bytes: &[u8], digits: &RowDigits) -> Option<Plain> {
+    let window = bytes.first_chunk::<WINDOW>()?;
+    if word(window, 0)? << 16 != OPEN << 16 {
+        return None;
+    }
+    let (column, letters) = column(&window[6..9])?;
+    let mut at = 6 + letters;
+    if !digits.match_word(word(window, at)?) {
+        return None;
+    }
+    at += digits.length;
+    let mut next = word(window, at)?;
+    let mut style = None;
+    if next as u32 == STYLE {
+        let (number, length) = whole(window, at + 4)?;
+        style = Some(number as usize);
+        at += 4 + length + 1;
+        if window.get(at - 1) != Some(&b'"') {
+            return None;
+        }
+        next = word(window, at)?;
+    }
+    let shared = match next {
+        next if next as u32 == VALUE => false,
+        SHARED if window.get(at + 8..at + 10)? == b"v>" => true,
+        _ => return None,
+    };
+    at += if shared { 10 } else { 4 };
+    let (value, length) = whole(window, at)?;
+    at += length;
+    (word(window, at)? == CLOSE).then_some(Plain { column, shared, value, style, length: at + 8 })
+}
+
+#[inline(always)]
+fn word(window: &[u8; WINDOW], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*window.get(at..)?.first_chunk()?))
+}
+
+/// The column that one to three letters name, and how many they are.
+#[inline(always)]
+fn column(letters: &[u8]) -> Option<(u32, usize)> {
+    let letter = |at: usize| u32::from(letters[at].wrapping_sub(b'A'));
+    let first = letter(0);
+    if first > 25 {
+        return None;
+    }
+    let second = letter(1);
+    if second > 25 {
+        return Some((first, 1));
+    }
+    let two = (first + 1) * 26 + second;
+    let third = letter(2);
+    if third > 25 {
+        return Some((two, 2));
+    }
+    let three = (two + 1) * 26 + third;
+    (three < MAX_COLUMNS).then_some((three, 3))
+}
+
+/// The digits at `at`: their number, and how many there are; at most 15, which are certainly exact
+/// as a float.
+#[inline(always)]
+fn whole(window: &[u8; WINDOW], at: usize) -> Option<(u64, usize)> {
+    let (digits, count) = leading_digits(word(window, at)?);
+    if count == 0 {
+        return None;
+    }
+    if count < 8 {
+        return Some((eight_digits(digits << (64 - 8 * count)), count));
+    }
+    let (more, rest) = leading_digits(word(window, at + 8)?);
+    match rest {
+        0 => Some((eight_digits(digits), 8)),
+        8 => None,
+        _ => {
+            let high = eight_digits(digits) * 10_u64.pow(rest as u32);
+            Some((high + eight_digits(more << (64 - 8 * rest)), 8 + rest))
+        }
+    }
+}
+
+/// Bytes of a word less `0`, and how many of them, from the first on, are digits.
+#[inline(always)]
+fn leading_digits(word: u64) -> (u64, usize) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let digits = word ^ (ONES * 0x30);
+    // A carry out of a byte that is no digit reaches only bytes behind it.
+    let others = (digits.wrapping_add(ONES * 0x76) | digits) & (ONES * 0x80);
+    (digits, (others.trailing_zeros() / 8) as usize)
+}
+
+/// The number of eight digits, the first in the lowest byte.
+#[inline(always)]
+fn eight_digits(digits: u64) -> u64 {
+    const PAIR: u64 = 0x0000_00ff_0000_00ff;
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & PAIR).wrapping_mul(100 + (1_000_000 << 32));
+    let low = ((pairs >> 16) & PAIR).wrapping_mul(1 + (10_000 << 32));
+    high.wrapping_add(low) >> 32
+}
+
+/// The same for any slice.
+fn whole_number(bytes: &[u8]) -> Option<(u64, usize)> {
+    let length = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes[..length].iter().map(|byte| u64::from(byte - b'0'));
+    let number = || digits.fold(0, |number, digit| number * 10 + digit);
+    (1..=15).contains(&length).then(|| (number(), length))
+}
+
+/// A start tag in any order of its usual attributes.
 struct Start {
     column: u32,
     style: Option<usize>,
@@ -24,136 +170,129 @@ struct Start {
     empty: bool,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Type {
-    Number,
-    Shared,
-    Formula,
-    Inline,
+fn start(bytes: &[u8], row: &RowDigits) -> Option<Start> {
+    let reference = bytes.strip_prefix(b"<c r=\"")?;
+    let (column, letters) = column(reference.first_chunk::<3>()?)?;
+    let digits = &reference[letters..];
+    if !row.match_start(digits) {
+        return None;
+    }
+    let mut start = Start { column, style: None, kind: Type::Number, end: 0, empty: false };
+    let mut rest = &digits[row.length..];
+    loop {
+        rest = match rest {
+            [b'>', rest @ ..] => {
+                start.end = bytes.len() - rest.len();
+                return Some(start);
+            }
+            [b'/', b'>', rest @ ..] => {
+                start.empty = true;
+                start.end = bytes.len() - rest.len();
+                return Some(start);
+            }
+            [b' ', b's', b'=', b'"', rest @ ..] if start.style.is_none() => {
+                let (style, length) = whole_number(rest)?;
+                start.style = Some(style as usize);
+                rest.get(length..)?.strip_prefix(b"\"")?
+            }
+            [b' ', b't', b'=', b'"', rest @ ..] => {
+                let (kind, length) = cell_type(rest)?;
+                start.kind = kind;
+                &rest[length..]
+            }
+            _ => return None,
+        }
+    }
 }
 
-impl Scanner<'_> {
-    /// Reads a cell if it is of a usual form, and moves behind it; else nothing happens.
-    #[inline]
-    pub(super) fn quick_cell(&mut self, column: &mut u32) -> bool {
-        let Some(bytes) = self.bytes.get(self.at..) else { return false };
-        let Some(start) = self.quick_start(bytes) else { return false };
-        let at = start.column as u16;
-        let length = match start {
-            Start { empty: true, end, .. } => Some(end),
-            Start { kind: Type::Shared, end, .. } => self.quick_shared(at, bytes, end),
-            Start { kind: Type::Number, end, style, .. } => {
-                self.quick_number(at, bytes, end, style)
-            }
-            Start { kind: Type::Formula, end, .. } => self.quick_text(at, bytes, end, V),
-            Start { kind: Type::Inline, end, .. } => self
-                .quick_text(at, bytes, end, T)
-                .or_else(|| self.quick_text(at, bytes, end, T_PRESERVE)),
+fn cell_type(bytes: &[u8]) -> Option<(Type, usize)> {
+    let known: [(&[u8], Type); 5] = [
+        (b"s\"", Type::Shared),
+        (b"str\"", Type::Formula),
+        (b"n\"", Type::Number),
+        (b"b\"", Type::Bool),
+        (b"inlineStr\"", Type::Inline),
+    ];
+    let found = known.iter().find(|(word, _)| bytes.starts_with(word));
+    found.map(|(word, kind)| (*kind, word.len()))
+}
+
+impl<'a> Scanner<'a> {
+    /// The cell at `at` if it is of a usual form.
+    #[inline(always)]
+    pub(super) fn quick_cell(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
+        let bytes = self.bytes.get(at..)?;
+        let Some(cell) = plain(bytes, digits) else { return self.quick_other(at, digits) };
+        let shape = match (cell.shared, cell.style) {
+            (true, _) => Shape { kind: Kind::Shared, value: cell.value },
+            (false, None) => Shape { kind: Kind::Whole, value: cell.value },
+            (false, style) => self.shape_of_whole(cell.value, style)?,
         };
-        let Some(length) = length else { return false };
-        self.at += length;
-        *column = start.column + 1;
-        true
+        Some(Found { column: cell.column, shape, length: cell.length })
     }
 
-    #[inline]
-    fn quick_start(&self, bytes: &[u8]) -> Option<Start> {
-        let reference = bytes.strip_prefix(b"<c r=\"")?;
-        let (mut column, mut at) = (0, 0);
-        while let Some(letter @ b'A'..=b'Z') = reference.get(at).filter(|_| at < 3) {
-            column = column * 26 + u32::from(letter - b'A') + 1;
-            at += 1;
+    /// The rarer of the usual forms.
+    #[inline(never)]
+    fn quick_other(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
+        let bytes = &self.bytes[at..];
+        let start = start(bytes, digits)?;
+        let Start { column, style, kind, end, empty } = start;
+        if empty {
+            return Some(Found { column, shape: Shape::EMPTY, length: end });
         }
-        let digits = reference.get(at..)?;
-        if column == 0 || column > MAX_COLUMNS || !self.digits.match_start(digits) {
-            return None;
-        }
-        let mut start =
-            Start { column: column - 1, style: None, kind: Type::Number, end: 0, empty: false };
-        let mut rest = &digits[self.digits.length..];
-        loop {
-            rest = match rest {
-                [b'>', rest @ ..] => {
-                    start.end = bytes.len() - rest.len();
-                    return Some(start);
-                }
-                [b'/', b'>', rest @ ..] => {
-                    start.empty = true;
-                    start.end = bytes.len() - rest.len();
-                    return Some(start);
-                }
-                [b' ', b't', b'=', b'"', b's', b'"', rest @ ..] => {
-                    start.kind = Type::Shared;
-                    rest
-                }
-                [b' ', b't', b'=', b'"', b'n', b'"', rest @ ..] => rest,
-                [b' ', b't', b'=', b'"', b's', b't', b'r', b'"', rest @ ..] => {
-                    start.kind = Type::Formula;
-                    rest
-                }
-                [b' ', b's', b'=', b'"', rest @ ..] => {
-                    let (style, length) = whole(rest)?;
-                    start.style = Some(style as usize);
-                    rest.get(length..)?.strip_prefix(b"\"")?
-                }
-                _ => {
-                    start.kind = Type::Inline;
-                    rest.strip_prefix(b" t=\"inlineStr\"")?
-                }
+        let rest = &bytes[end..];
+        let (shape, length) = match kind {
+            Type::Number => self.quick_number(rest, style)?,
+            Type::Formula => self.quick_text(at + end, V)?,
+            Type::Inline => {
+                self.quick_text(at + end, T).or_else(|| self.quick_text(at + end, T_PRESERVE))?
             }
-        }
+            Type::Shared | Type::Bool => {
+                let (value, length) = whole_number(rest.strip_prefix(b"<v>")?)?;
+                rest[3 + length..].strip_prefix(b"</v></c>")?;
+                let kind = match (kind, value) {
+                    (Type::Shared, _) => Kind::Shared,
+                    (_, 0 | 1) => Kind::Bool,
+                    _ => return None,
+                };
+                (Shape { kind, value }, 3 + length + 8)
+            }
+        };
+        Some(Found { column, shape, length: end + length })
     }
 
-    #[inline]
-    fn quick_shared(&mut self, column: u16, bytes: &[u8], end: usize) -> Option<usize> {
-        let value = bytes[end..].strip_prefix(b"<v>")?;
-        let (index, length) = whole(value)?;
-        let rest = value[length..].strip_prefix(b"</v></c>")?;
-        self.push(column, Kind::Shared, index);
-        Some(bytes.len() - rest.len())
-    }
-
-    #[inline]
-    fn quick_number(
-        &mut self,
-        column: u16,
-        bytes: &[u8],
-        end: usize,
-        style: Option<usize>,
-    ) -> Option<usize> {
-        let value = bytes[end..].strip_prefix(b"<v>")?;
-        if let Some((number, length)) = whole(value)
-            && let Some(rest) = value[length..].strip_prefix(b"</v></c>")
-        {
-            self.push_number(column, number as f64, style);
-            return Some(bytes.len() - rest.len());
-        }
+    fn quick_number(&self, bytes: &[u8], style: Option<usize>) -> Option<(Shape, usize)> {
+        let value = bytes.strip_prefix(b"<v>")?;
         let length = memchr(b'<', &value[..value.len().min(NUMBER)])?;
-        let rest = value[length..].strip_prefix(b"</v></c>")?;
-        let number: f64 = std::str::from_utf8(&value[..length]).ok()?.parse().ok()?;
-        if !number.is_finite() {
-            return None;
-        }
-        self.push_number(column, number, style);
-        Some(bytes.len() - rest.len())
+        value[length..].strip_prefix(b"</v></c>")?;
+        let shape = match whole_number(value) {
+            Some((number, digits)) if digits == length => self.shape_of_whole(number, style)?,
+            _ => {
+                let number: f64 = std::str::from_utf8(&value[..length]).ok()?.parse().ok()?;
+                self.shape_of(Some(number).filter(|number| number.is_finite())?, style)?
+            }
+        };
+        Some((shape, 3 + length + 8))
     }
 
-    fn quick_text(
-        &mut self,
-        column: u16,
-        bytes: &[u8],
-        end: usize,
-        around: (&[u8], &[u8], bool),
-    ) -> Option<usize> {
+    #[inline]
+    fn shape_of_whole(&self, number: u64, style: Option<usize>) -> Option<Shape> {
+        match self.is_plain_number(style) {
+            true => Some(Shape { kind: Kind::Whole, value: number }),
+            false => self.shape_of(number as f64, style),
+        }
+    }
+
+    fn quick_text(&mut self, at: usize, around: Around) -> Option<(Shape, usize)> {
         let (before, behind, trimmed) = around;
-        let value = bytes[end..].strip_prefix(before)?;
+        let value = self.bytes[at..].strip_prefix(before)?;
         let length = memchr(b'<', value)?;
-        let rest = value[length..].strip_prefix(behind)?;
+        value[length..].strip_prefix(behind)?;
         if !text::is_plain(&value[..length]) {
             return None;
         }
         let valid = self.valid().ok()?;
-        let start = self.at + end + before.len();
+        let start = at + before.len();
         let text = valid.get(start..start + length)?;
         let (start, text) = if trimmed {
             let shorter = text.trim_start_matches(text::BLANKS);
@@ -161,9 +300,59 @@ impl Scanner<'_> {
         } else {
             (start, text)
         };
-        self.push_text(column, Kind::Text, Piece::Block(start, start + text.len()));
-        Some(bytes.len() - rest.len())
+        let shape = match text.len() {
+            0 => Shape::EMPTY,
+            length => Shape::text(start, start + length),
+        };
+        Some((shape, before.len() + length + behind.len()))
     }
+
+    /// Reads the next row if it is of the usual form in all its cells, and gives each to `take` as
+    /// (column, kind, value): ascending, none of them empty. Nothing happens to the scanner where the
+    /// row has another form, or no cells, or `take` does not want a cell.
+    #[inline(never)]
+    pub fn quick_row(&mut self, mut take: impl FnMut(u16, Kind, u64) -> bool) -> Option<RowAt> {
+        let start = self.at;
+        let (row, mut at) = quick_row_tag(self.bytes.get(start..)?)?;
+        if row <= self.row || row > MAX_ROWS {
+            return None;
+        }
+        let digits = RowDigits::of(row);
+        at += start;
+        let mut next = 0;
+        while let Some(found) = self.quick_cell(at, &digits) {
+            if found.column < next {
+                return None;
+            }
+            next = found.column + 1;
+            at += found.length;
+            let Shape { kind, value } = found.shape;
+            if kind != Kind::Empty && !take(found.column as u16, kind, value) {
+                return None;
+            }
+        }
+        if next == 0 || !self.bytes[at..].starts_with(b"</row>") {
+            return None;
+        }
+        self.at = at + b"</row>".len();
+        self.row = row;
+        Some(RowAt { number: row, start })
+    }
+}
+
+/// The number of a row and the length of its start tag: `<row r="7">`, perhaps with attributes in
+/// double quotes behind.
+#[inline]
+fn quick_row_tag(bytes: &[u8]) -> Option<(u32, usize)> {
+    let (row, digits) = whole_number(bytes.strip_prefix(b"<row r=\"")?)?;
+    let at = b"<row r=\"".len() + digits;
+    let rest = bytes[at..].strip_prefix(b"\"")?;
+    let end = memchr(b'>', rest)?;
+    let attributes = &rest[..end];
+    let quotes = attributes.iter().filter(|byte| **byte == b'"').count();
+    let odd = attributes.iter().any(|byte| matches!(byte, b'<' | b'\'' | b'/'));
+    let sound = quotes % 2 == 0 && !odd;
+    sound.then_some((u32::try_from(row).ok()?, at + 1 + end + 1))
 }
 
 /// What stands around a plain text, and whether the blanks around it count for nothing.
@@ -172,19 +361,37 @@ const V: Around = (b"<v>", b"</v></c>", false);
 const T: Around = (b"<is><t>", b"</t></is></c>", true);
 const T_PRESERVE: Around = (b"<is><t xml:space=\"preserve\">", b"</t></is></c>", false);
 
-/// The digits at the start of `bytes`: their number, and how many there are.
-#[inline(always)]
-fn whole(bytes: &[u8]) -> Option<(u64, usize)> {
-    let mut number = 0;
-    for (length, byte) in bytes.iter().enumerate() {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return (length > 0).then_some((number, length));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_are_taken_together_as_one_by_one() {
+        for text in ["0", "7", "42", "1234567", "12345678", "123456789", "999999999999999", "007"] {
+            for behind in ["<", "/", ":", "\u{e9}", "\0"] {
+                let mut window = [b'5'; WINDOW];
+                let written = format!("{text}{behind}");
+                window[3..3 + written.len()].copy_from_slice(written.as_bytes());
+                let expected = text.parse().expect("digits");
+                assert_eq!(whole(&window, 3), Some((expected, text.len())), "{written:?}");
+                assert_eq!(whole_number(&window[3..]), Some((expected, text.len())));
+            }
         }
-        if length == DIGITS {
-            return None;
+        for text in ["-1", "<", "1234567890123456<", ".5"] {
+            let mut window = [b' '; WINDOW];
+            window[..text.len()].copy_from_slice(text.as_bytes());
+            assert_eq!(whole(&window, 0), None, "{text}");
+            assert_eq!(whole_number(&window), None, "{text}");
         }
-        number = number * 10 + u64::from(digit);
     }
-    None
+
+    #[test]
+    fn tags_of_rows_with_other_quotes_are_left_to_the_cursor() {
+        assert_eq!(quick_row_tag(b"<row r=\"12\"><c"), Some((12, 12)));
+        assert_eq!(quick_row_tag(b"<row r=\"12\" spans=\"1:3\"><c"), Some((12, 24)));
+        for tag in ["<row r=\"1\" a=\">\">", "<row r=\"1\"/>", "<row r='1'>", "<row r=\"1\" a='>'>"]
+        {
+            assert_eq!(quick_row_tag(tag.as_bytes()), None, "{tag}");
+        }
+    }
 }

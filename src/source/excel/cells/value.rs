@@ -28,21 +28,50 @@ impl Raw {
     }
 }
 
-/// Kinds of cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Kinds of cells: each a bit, so that the kinds of many cells fit in a byte.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Kind {
+    /// No value.
+    #[default]
+    Empty = 0,
+    /// A whole number without a sign, of at most 15 digits.
+    Whole = 1,
     /// The number of a shared string.
-    Shared,
+    Shared = 2,
     /// A number.
-    Number,
+    Number = 4,
     /// Text.
-    Text,
+    Text = 8,
     /// An error such as `#N/A`.
-    Error,
+    Error = 16,
     /// TRUE or FALSE.
-    Bool,
+    Bool = 32,
     /// A date or time.
-    Moment,
+    Moment = 64,
+}
+
+/// What a cell holds, where that needs no text of the scanner's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// What it is.
+    pub kind: Kind,
+    /// As in [`Raw`]; a text stands in the block.
+    pub value: u64,
+}
+
+impl Shape {
+    /// Nothing.
+    pub const EMPTY: Self = Self { kind: Kind::Empty, value: 0 };
+
+    /// A text of the block. (Blocks are far below 4 GiB.)
+    pub fn text(start: usize, end: usize) -> Self {
+        Self { kind: Kind::Text, value: place_of(start, end) }
+    }
+}
+
+fn place_of(start: usize, end: usize) -> u64 {
+    (start as u64) << 32 | end as u64
 }
 
 /// A text: in the block, or among the scanner's own, from start to end.
@@ -120,8 +149,7 @@ impl<'a> Scanner<'a> {
             Piece::Own(start, end) => (start, end, true),
         };
         if start < end {
-            let value = (start as u64) << 32 | end as u64;
-            self.cells.push(Raw { value, column, kind, own });
+            self.cells.push(Raw { value: place_of(start, end), column, kind, own });
         }
     }
 
@@ -172,23 +200,40 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Pushes a number as its style shows it.
+    /// Whether numbers of this style are shown as they are.
     #[inline]
-    pub(super) fn push_number(&mut self, column: u16, number: f64, style: Option<usize>) {
-        let shown = style.map_or(Shown::Number, |style| self.styles.shown(style));
-        if shown == Shown::Number {
-            self.push(column, Kind::Number, number.to_bits());
-            return;
+    pub(super) fn is_plain_number(&self, style: Option<usize>) -> bool {
+        style.is_none_or(|style| self.styles.shown(style) == Shown::Number)
+    }
+
+    /// A number as its style shows it; `None` where that is a text of its own.
+    #[inline]
+    pub(super) fn shape_of(&self, number: f64, style: Option<usize>) -> Option<Shape> {
+        if self.is_plain_number(style) {
+            return Some(Shape { kind: Kind::Number, value: number.to_bits() });
         }
-        let duration = shown == Shown::Duration;
-        match moment::from_serial(number, duration, self.styles.from_1904) {
-            Serial::Moment(micros) => self.push(column, Kind::Moment, micros.cast_unsigned()),
-            Serial::Number(number) => self.push(column, Kind::Number, number.to_bits()),
-            Serial::Text(text) => {
-                let start = self.texts.len();
-                self.texts.push_str(&text);
-                self.push_text(column, Kind::Text, Piece::Own(start, self.texts.len()));
+        match self.moment(number, style) {
+            Serial::Moment(micros) => {
+                Some(Shape { kind: Kind::Moment, value: micros.cast_unsigned() })
             }
+            Serial::Number(number) => Some(Shape { kind: Kind::Number, value: number.to_bits() }),
+            Serial::Text(_) => None,
+        }
+    }
+
+    fn moment(&self, number: f64, style: Option<usize>) -> Serial {
+        let duration = style.is_some_and(|style| self.styles.shown(style) == Shown::Duration);
+        moment::from_serial(number, duration, self.styles.from_1904)
+    }
+
+    /// Pushes a number as its style shows it.
+    fn push_number(&mut self, column: u16, number: f64, style: Option<usize>) {
+        if let Some(Shape { kind, value }) = self.shape_of(number, style) {
+            self.push(column, kind, value);
+        } else if let Serial::Text(text) = self.moment(number, style) {
+            let start = self.texts.len();
+            self.texts.push_str(&text);
+            self.push_text(column, Kind::Text, Piece::Own(start, self.texts.len()));
         }
     }
 

@@ -1,0 +1,102 @@
+//! Texts of formulas.
+
+use super::check::{Node, Typed};
+use super::eval::{Cells, Unfit, Vector};
+use super::values::{TRUE, Texts, Values};
+use polars::prelude::ChunkTake;
+use polars_arrow::array::MutablePlString;
+
+impl Cells<'_> {
+    pub(super) fn texts(&mut self, of: &Typed) -> Result<Texts, Unfit> {
+        let rows = self.rows;
+        match &of.node {
+            Node::Null => Ok(Texts::All(None)),
+            Node::Text(text) => Ok(Texts::All(Some(text.as_str().into()))),
+            Node::Column(name) => match self.column(name)? {
+                Vector::Texts(texts) => Ok(texts),
+                _ => Err(Unfit),
+            },
+            Node::Field(lookup, column) => self.field(*lookup, *column),
+            Node::ToText(one) => Ok(written(rows, &self.wholes(one)?)),
+            Node::Upper(one) => upper(rows, &self.texts(one)?),
+            Node::Trim(one, set) => {
+                let texts = self.texts(one)?;
+                let trimmed = |row| texts.get(row).map(|text| text.trim_matches(&set[..]));
+                Ok(Texts::from_rows((0..rows).map(trimmed)))
+            }
+            Node::Concat(parts) => Ok(concat(rows, &self.each(parts)?)),
+            Node::Coalesce(parts) => {
+                let parts = self.each(parts)?;
+                let first = |row| parts.iter().find_map(|part| part.get(row));
+                Ok(Texts::from_rows((0..rows).map(first)))
+            }
+            Node::Case(arms, other) => {
+                let arms = self.arms(arms, |cells, arm| cells.texts(arm))?;
+                let other = self.texts(other)?;
+                let pick = |row| {
+                    let arm = arms.iter().find(|(condition, _)| condition.get(row) == TRUE);
+                    arm.map_or(&other, |(_, arm)| arm).get(row)
+                };
+                Ok(Texts::from_rows((0..rows).map(pick)))
+            }
+            _ => Err(Unfit),
+        }
+    }
+
+    fn each(&mut self, parts: &[Typed]) -> Result<Vec<Texts>, Unfit> {
+        parts.iter().map(|part| self.texts(part)).collect()
+    }
+
+    /// A column of the table that a lookup joins.
+    fn field(&mut self, lookup: usize, column: usize) -> Result<Texts, Unfit> {
+        let lookups = self.lookups;
+        let table = lookups.get(lookup);
+        if !self.found.contains_key(&lookup) {
+            let keys = self.texts(&table.key)?;
+            let found = table.find((0..self.rows).map(|row| keys.get(row)));
+            self.found.insert(lookup, found);
+        }
+        let found = self.found.get(&lookup).ok_or(Unfit)?;
+        let taken = table.column(column).take(found).map_err(|_| Unfit)?;
+        let array = taken.rechunk().downcast_iter().next().cloned().ok_or(Unfit)?;
+        Ok(Texts::Each(array))
+    }
+}
+
+/// Whole numbers in decimal.
+fn written(rows: usize, values: &Values<i64>) -> Texts {
+    if let Values::All(value) = values {
+        return Texts::All(value.map(|value| value.to_string().into()));
+    }
+    let mut number = itoa::Buffer::new();
+    let mut texts = MutablePlString::new();
+    for row in 0..rows {
+        texts.push(values.get(row).map(|value| number.format(value)));
+    }
+    Texts::Each(texts.into())
+}
+
+/// Capital letters of ASCII; the tables for others are DuckDB's.
+fn upper(rows: usize, texts: &Texts) -> Result<Texts, Unfit> {
+    if (0..rows).any(|row| texts.get(row).is_some_and(|text| !text.is_ascii())) {
+        return Err(Unfit);
+    }
+    let mut made = MutablePlString::new();
+    for row in 0..rows {
+        made.push(texts.get(row).map(str::to_ascii_uppercase));
+    }
+    Ok(Texts::Each(made.into()))
+}
+
+/// Texts one after another; unknown where one of them is.
+fn concat(rows: usize, parts: &[Texts]) -> Texts {
+    let mut made = MutablePlString::new();
+    let mut text = String::new();
+    for row in 0..rows {
+        text.clear();
+        let whole =
+            parts.iter().all(|part| part.get(row).map(|piece| text.push_str(piece)).is_some());
+        made.push(whole.then_some(text.as_str()));
+    }
+    Texts::Each(made.into())
+}

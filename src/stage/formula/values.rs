@@ -1,0 +1,281 @@
+//! Columns of values on their way through a formula: one value for all rows, or one for each.
+
+use polars_arrow::array::{Array, ArrayCollectIterExt, Utf8ViewArray};
+use polars_arrow::bitmap::Bitmap;
+use polars_buffer::Buffer;
+use std::sync::Arc;
+
+/// One byte a row: 1 where there is a value. Bytes and not bits, so that loops over them vectorise.
+pub(super) type Mask = Arc<Vec<u8>>;
+
+/// Values of a fixed width. A slot behind a null holds anything.
+#[derive(Debug, Clone)]
+pub(super) enum Values<T> {
+    /// The same in every row; `None` is NULL.
+    All(Option<T>),
+    /// One in each row.
+    Each(Buffer<T>, Option<Mask>),
+}
+
+/// False, unknown and true, so that AND is the least, OR the greatest and NOT the mirror.
+pub(super) const FALSE: u8 = 0;
+/// NULL.
+pub(super) const UNKNOWN: u8 = 1;
+/// See [`FALSE`].
+pub(super) const TRUE: u8 = 2;
+
+/// Truth values.
+#[derive(Debug, Clone)]
+pub(super) enum Flags {
+    All(u8),
+    Each(Arc<Vec<u8>>),
+}
+
+/// Texts.
+#[derive(Debug, Clone)]
+pub(super) enum Texts {
+    All(Option<Arc<str>>),
+    Each(Utf8ViewArray),
+}
+
+/// The validity of a column as a mask.
+pub(super) fn mask_of(validity: Option<&Bitmap>) -> Option<Mask> {
+    let bits = validity?;
+    (bits.unset_bits() > 0).then(|| Arc::new(bits.iter().map(u8::from).collect()))
+}
+
+/// Where both are.
+fn joined(a: &Option<Mask>, b: &Option<Mask>) -> Option<Mask> {
+    match (a, b) {
+        (None, mask) | (mask, None) => mask.clone(),
+        (Some(a), Some(b)) => Some(Arc::new(a.iter().zip(b.iter()).map(|(a, b)| a & b).collect())),
+    }
+}
+
+impl<T: Copy + Default> Values<T> {
+    /// A function of each value.
+    pub fn map<C>(&self, mut f: impl FnMut(T) -> C) -> Values<C> {
+        match self {
+            Self::All(value) => Values::All(value.map(f)),
+            Self::Each(values, mask) => {
+                Values::Each(values.iter().map(|value| f(*value)).collect(), mask.clone())
+            }
+        }
+    }
+
+    /// A function of the values of two columns; NULL where either is.
+    pub fn zip<B: Copy, C>(&self, other: &Values<B>, mut f: impl FnMut(T, B) -> C) -> Values<C> {
+        match (self, other) {
+            (Self::All(None), _) | (_, Values::All(None)) => Values::All(None),
+            (Self::All(Some(a)), Values::All(Some(b))) => Values::All(Some(f(*a, *b))),
+            (Self::All(Some(a)), Values::Each(values, mask)) => {
+                Values::Each(values.iter().map(|b| f(*a, *b)).collect(), mask.clone())
+            }
+            (Self::Each(values, mask), Values::All(Some(b))) => {
+                Values::Each(values.iter().map(|a| f(*a, *b)).collect(), mask.clone())
+            }
+            (Self::Each(a, first), Values::Each(b, second)) => {
+                let values = a.iter().zip(b.iter()).map(|(a, b)| f(*a, *b)).collect();
+                Values::Each(values, joined(first, second))
+            }
+        }
+    }
+
+    /// The value of a row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<T> {
+        match self {
+            Self::All(value) => *value,
+            Self::Each(values, mask) => {
+                mask.as_ref().is_none_or(|mask| mask[row] == 1).then(|| values[row])
+            }
+        }
+    }
+
+    /// This where it is not NULL, else the other.
+    pub fn or(self, rows: usize, other: &Self) -> Self {
+        let (values, mask) = match &self {
+            Self::All(None) => return other.clone(),
+            Self::All(Some(_)) | Self::Each(_, None) => return self,
+            Self::Each(values, Some(mask)) => (values, mask),
+        };
+        if let Self::All(Some(other)) = other {
+            let pick = |(value, valid): (&T, &u8)| if *valid == 1 { *value } else { *other };
+            return Self::Each(values.iter().zip(mask.iter()).map(pick).collect(), None);
+        }
+        Self::from_rows((0..rows).map(|row| self.get(row).or_else(|| other.get(row))))
+    }
+
+    /// `yes` where the condition is true, else `no`.
+    pub fn pick(rows: usize, condition: &Flags, yes: &Self, no: &Self) -> Self {
+        match condition {
+            Flags::All(TRUE) => yes.clone(),
+            Flags::All(_) => no.clone(),
+            Flags::Each(flags) => Self::from_rows(
+                (0..rows).map(|row| if flags[row] == TRUE { yes.get(row) } else { no.get(row) }),
+            ),
+        }
+    }
+
+    /// From one value a row.
+    pub fn from_rows(rows: impl Iterator<Item = Option<T>>) -> Self {
+        let (mut values, mut mask) = (Vec::with_capacity(rows.size_hint().0), Vec::new());
+        for (at, value) in rows.enumerate() {
+            values.push(value.unwrap_or_default());
+            if value.is_none() && mask.is_empty() {
+                mask.resize(at, 1);
+            }
+            if value.is_none() || !mask.is_empty() {
+                mask.push(u8::from(value.is_some()));
+            }
+        }
+        let mask = (!mask.is_empty()).then(|| Arc::new(mask));
+        Self::Each(values.into(), mask)
+    }
+
+    /// True in the rows that are NULL.
+    pub fn is_null(&self) -> Flags {
+        match self {
+            Self::All(value) => Flags::known(value.is_none()),
+            Self::Each(_, None) => Flags::All(FALSE),
+            Self::Each(_, Some(mask)) => {
+                Flags::each(mask.iter().map(|valid| if *valid == 1 { FALSE } else { TRUE }))
+            }
+        }
+    }
+}
+
+impl Values<bool> {
+    /// As truth values.
+    pub fn flags(&self) -> Flags {
+        match self {
+            Self::All(value) => Flags::All(value.map_or(UNKNOWN, |value| u8::from(value) * TRUE)),
+            Self::Each(values, None) => {
+                Flags::each(values.iter().map(|value| u8::from(*value) * TRUE))
+            }
+            Self::Each(values, Some(mask)) => {
+                let both = values.iter().zip(mask.iter());
+                Flags::each(both.map(|(value, valid)| match valid {
+                    1 => u8::from(*value) * TRUE,
+                    _ => UNKNOWN,
+                }))
+            }
+        }
+    }
+}
+
+impl Flags {
+    /// The same, known, in all rows.
+    pub fn known(flag: bool) -> Self {
+        Self::All(if flag { TRUE } else { FALSE })
+    }
+
+    /// One a row.
+    pub fn each(flags: impl Iterator<Item = u8>) -> Self {
+        Self::Each(Arc::new(flags.collect()))
+    }
+
+    /// The truth value of a row.
+    #[inline]
+    pub fn get(&self, row: usize) -> u8 {
+        match self {
+            Self::All(flag) => *flag,
+            Self::Each(flags) => flags[row],
+        }
+    }
+
+    pub fn map(&self, f: impl Fn(u8) -> u8) -> Self {
+        match self {
+            Self::All(flag) => Self::All(f(*flag)),
+            Self::Each(flags) => Self::each(flags.iter().map(|flag| f(*flag))),
+        }
+    }
+
+    pub fn zip(&self, other: &Self, f: impl Fn(u8, u8) -> u8) -> Self {
+        match (self, other) {
+            (Self::All(a), Self::All(b)) => Self::All(f(*a, *b)),
+            (Self::All(a), Self::Each(b)) => Self::each(b.iter().map(|b| f(*a, *b))),
+            (Self::Each(a), Self::All(b)) => Self::each(a.iter().map(|a| f(*a, *b))),
+            (Self::Each(a), Self::Each(b)) => {
+                Self::each(a.iter().zip(b.iter()).map(|(a, b)| f(*a, *b)))
+            }
+        }
+    }
+
+    /// `yes` where the condition is true, else `no`.
+    pub fn pick(condition: &Self, yes: &Self, no: &Self, rows: usize) -> Self {
+        match condition {
+            Self::All(TRUE) => yes.clone(),
+            Self::All(_) => no.clone(),
+            Self::Each(flags) => Self::each(
+                (0..rows).map(|row| if flags[row] == TRUE { yes.get(row) } else { no.get(row) }),
+            ),
+        }
+    }
+}
+
+impl Texts {
+    /// The text of a row.
+    #[inline]
+    pub fn get(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::All(text) => text.as_deref(),
+            Self::Each(array) => array.is_valid(row).then(|| array.value(row)),
+        }
+    }
+
+    /// Where there is a text.
+    fn mask(&self) -> Option<Mask> {
+        match self {
+            Self::All(_) => None,
+            Self::Each(array) => mask_of(array.validity()),
+        }
+    }
+
+    /// A value of each text.
+    pub fn map<C: Default + Copy>(&self, mut f: impl FnMut(&str) -> C) -> Values<C> {
+        match self {
+            Self::All(text) => Values::All(text.as_deref().map(f)),
+            Self::Each(array) => {
+                let mask = self.mask();
+                let value = |row: usize| match &mask {
+                    Some(mask) if mask[row] == 0 => C::default(),
+                    _ => f(array.value(row)),
+                };
+                Values::Each((0..array.len()).map(value).collect(), mask.clone())
+            }
+        }
+    }
+
+    /// A value of each pair of texts.
+    pub fn zip<C: Default + Copy>(
+        &self,
+        other: &Self,
+        rows: usize,
+        f: impl Fn(&str, &str) -> C,
+    ) -> Values<C> {
+        match (self, other) {
+            (Self::All(None), _) | (_, Self::All(None)) => Values::All(None),
+            (Self::All(Some(a)), _) => other.map(|b| f(a, b)),
+            (_, Self::All(Some(b))) => self.map(|a| f(a, b)),
+            _ => Values::from_rows((0..rows).map(|row| Some(f(self.get(row)?, other.get(row)?)))),
+        }
+    }
+
+    pub fn is_null(&self) -> Flags {
+        match self {
+            Self::All(text) => Flags::known(text.is_none()),
+            Self::Each(_) => match self.mask() {
+                None => Flags::All(FALSE),
+                Some(mask) => {
+                    Flags::each(mask.iter().map(|valid| if *valid == 1 { FALSE } else { TRUE }))
+                }
+            },
+        }
+    }
+
+    /// From one text a row.
+    pub fn from_rows<'t>(rows: impl Iterator<Item = Option<&'t str>>) -> Self {
+        Self::Each(rows.collect_arr())
+    }
+}
