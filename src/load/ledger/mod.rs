@@ -389,14 +389,17 @@ impl<'c> Ledger<'c> {
         Ok(())
     }
 
-    /// Findings of an input, summed over its ranges: (code, rule, column, severity, message, count,
-    /// examples as JSON lists joined).
+    /// Findings of an input, summed over its ranges: (code, rule, column, severity, message of the
+    /// first one, count, examples as JSON lists joined). Ids of ranges end in their first record, so
+    /// the shorter one is the earlier.
     pub fn problems(&self, run: &str, input: u32) -> Result<Rows, LoadError> {
         self.con.query(
-            "SELECT code, rule, \"column\", severity, min(message), sum(count)::BIGINT, \
-               string_agg(examples, chr(10) ORDER BY range) \
-             FROM etl.problems WHERE run = ? AND input = ? GROUP BY code, rule, \"column\", severity \
-             ORDER BY 6 DESC",
+            "SELECT code, rule, \"column\", severity, min(message) FILTER (WHERE place = 1), \
+               sum(count)::BIGINT, string_agg(examples, chr(10) ORDER BY range) \
+             FROM (SELECT *, row_number() OVER (PARTITION BY code, rule, \"column\", severity \
+                 ORDER BY length(range), range) AS place \
+               FROM etl.problems WHERE run = ? AND input = ?) AS found \
+             GROUP BY code, rule, \"column\", severity ORDER BY 6 DESC",
             &[Value::from(run), Value::from(input)],
         )
     }
