@@ -71,7 +71,7 @@ pub enum Format {
 /// Where rows are.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TargetArgs {
-    /// Target: duckdb:PATH; env:NAME and file:PATH name a place that holds it
+    /// Target: duckdb:PATH or postgres://…; env:NAME and file:PATH name a place that holds it
     #[arg(long, value_name = "TARGET")]
     pub to: Option<Secret>,
 }
@@ -95,6 +95,15 @@ pub struct LoadArgs {
     #[arg(long, value_name = "MODE",
         value_parser = words::<Mode>(MODES))]
     mode: Option<Mode>,
+    /// Make the table where a server has none
+    #[arg(long)]
+    create: bool,
+    /// Add columns that the table of a server lacks
+    #[arg(long)]
+    evolve: bool,
+    /// How often to go on after a lost connection
+    #[arg(long, value_name = "N")]
+    retry_attempts: Option<u64>,
     /// Forget unfinished work on these inputs and load them as new
     #[arg(long)]
     fresh: bool,
@@ -247,6 +256,9 @@ impl LoadArgs {
         let (input, errors, machine) = (&self.input, &self.errors, &self.machine);
         Partial {
             table: self.table.clone(),
+            create: self.create.then_some(true),
+            evolve: self.evolve.then_some(true),
+            retry_attempts: self.retry_attempts,
             mode: self.mode,
             kind: input.kind.clone(),
             county: input.county.clone(),

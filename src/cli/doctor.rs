@@ -217,7 +217,21 @@ fn existing_target(target: &TargetUrl, state: &TargetState) -> Vec<Finding> {
             "give the same command again: it goes on from the last commit; `etl runs show` tells more",
         ));
     }
+    findings.extend(state.findings.iter().map(of_target));
     findings
+}
+
+fn of_target(found: &run::TargetFinding) -> Finding {
+    let state = match found.health {
+        run::Health::Good => State::Ok,
+        run::Health::Odd => State::Warning,
+        run::Health::Bad => State::Error,
+    };
+    let finding = Finding::new(found.what, state, found.told.clone());
+    match &found.hint {
+        Some(hint) => finding.hint(hint.clone()),
+        None => finding,
+    }
 }
 
 #[cfg(test)]
@@ -240,6 +254,7 @@ mod tests {
             bytes: 3 << 20,
             ledger: true,
             unfinished: vec!["01JD".into()],
+            findings: Vec::new(),
         };
         let target = TargetUrl::Duckdb("a.duckdb".into());
         let text = render(&existing_target(&target, &state), Paint(false));

@@ -192,7 +192,7 @@ impl Settings {
         };
         let place = to.origin.to_string();
         let text = reveal(&to.value, env, &place)?;
-        text.parse().map_err(|message: String| {
+        TargetUrl::parse(&text, env).map_err(|message| {
             ConfigError::new(format!("{}: {message}", to.value))
                 .with_hint(format!("set by {place}"))
         })
@@ -240,7 +240,11 @@ impl Settings {
                 warn_rate: value(&self.warn_error_rate).map_or(1.0, |rate| rate.0),
                 on_abort: value(&self.on_abort).unwrap_or_default(),
             },
-            changes: Changes::default(),
+            changes: Changes {
+                create: value(&self.create).unwrap_or(false),
+                evolve: value(&self.evolve).unwrap_or(false),
+            },
+            retry_attempts: value(&self.retry_attempts).unwrap_or(0),
             failed_dir: value(&self.failed),
             fresh: call.fresh,
             limit: call.limit,

@@ -165,8 +165,11 @@ fn entry<T: Value>(key: &str, value: Option<&Sourced<T>>) -> Entry {
 }
 
 settings! {
-    "to" to: Secret = "Where rows go: duckdb:PATH. env:NAME or file:PATH name a place that holds it.",
+    "to" to: Secret = "Where rows go: duckdb:PATH or postgres://USER@HOST/DATABASE. env:NAME or file:PATH name a place that holds it.",
     "table" table: String = "Table to load into, instead of the one the pack names.",
+    "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
+    "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",
+    "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",
     "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
     "pack" pack: String = "Knowledge about kinds of files: florida, or the folder of a pack.",
     "type" kind: String = "Kind of the input: nal, sdf, nap, navn, navd or generic; else recognised.",

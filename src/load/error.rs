@@ -26,6 +26,17 @@ pub enum LoadErrorKind {
     Usage,
     /// The target refuses or fails otherwise.
     Target,
+    /// The target cannot be reached (E401).
+    Unreachable,
+    /// The target lets nobody in: password, user, database (E402).
+    Denied,
+    /// No encryption as it is wanted (E403).
+    Tls,
+    /// The target refuses rows: constraint, type, length (E404).
+    Refused,
+    /// The connection is lost, or the target is restarting or out of connections (E405): what is
+    /// committed stays, and going on later may succeed.
+    Lost,
     /// The limit of rows is reached: not a failure.
     Enough,
     /// The failed-record file cannot be written.

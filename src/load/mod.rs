@@ -18,6 +18,7 @@ pub mod gate;
 mod keys;
 pub mod ledger;
 pub mod lookup;
+pub mod postgres;
 mod replayed;
 mod select;
 pub mod table;

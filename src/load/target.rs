@@ -52,6 +52,11 @@ pub trait Target: Send + Sync {
     /// A writer with a connection of its own.
     fn writer(&self, plan: &Arc<WritePlan>) -> Result<Box<dyn Writer>, LoadError>;
 
+    /// What stands in the way of a load, and what else is worth knowing.
+    fn examine(&self) -> Result<Vec<Finding>, LoadError> {
+        Ok(Vec::new())
+    }
+
     /// Finds rows that the table holds under the keys of a chunk.
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup>;
 }
@@ -114,14 +119,21 @@ pub trait Link {
     /// Starts a transaction.
     fn begin(&self) -> Result<(), LoadError>;
 
+    /// Starts one for a single question of the user, in which nothing can be changed.
+    fn begin_reading(&self, question: &str) -> Result<(), LoadError>;
+
+    /// Starts one for a rule over whole tables, in which nothing can be changed.
+    fn begin_checking(&self) -> Result<(), LoadError>;
+
     /// Commits it.
     fn commit(&self) -> Result<(), LoadError>;
 
     /// Gives it up.
     fn rollback(&self) -> Result<(), LoadError>;
 
-    /// Does what the target wants done after a load.
-    fn settle(&self, table: &str) -> Result<(), LoadError>;
+    /// Does what the target wants done when an input is in `table`, of which `changed` rows are new or
+    /// others now, and (no table) when the whole run is over.
+    fn settle(&self, table: Option<&str>, changed: u64) -> Result<(), LoadError>;
 
     /// A table of the user as SQL names it.
     fn table(&self, name: &str) -> String;
@@ -131,8 +143,8 @@ pub trait Link {
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, LoadError>;
 
     /// Makes the table, or checks that the existing one can take the rows; what does not fit is one
-    /// error that names all of it.
-    fn ensure(&self, spec: &TableSpec, changes: Changes) -> Result<(), LoadError>;
+    /// error that names all of it. `unique`: rows are told apart by the key.
+    fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError>;
 
     /// Makes a side table with the columns of the table, where it is missing.
     fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError>;
@@ -192,6 +204,61 @@ pub struct TargetState {
     pub ledger: bool,
     /// Unfinished runs.
     pub unfinished: Vec<String>,
+    /// What else is worth knowing.
+    pub findings: Vec<Finding>,
+}
+
+/// How a finding about a target is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Odd,
+    /// A load would fail.
+    Bad,
+}
+
+/// A finding about a target.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    /// What was looked at, in a word.
+    pub what: &'static str,
+    /// How it is.
+    pub health: Health,
+    /// What was found.
+    pub told: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Finding {
+    fn new(what: &'static str, health: Health, told: impl Into<String>) -> Self {
+        Self { what, health, told: told.into(), hint: None }
+    }
+
+    /// As it should be.
+    pub fn good(what: &'static str, told: impl Into<String>) -> Self {
+        Self::new(what, Health::Good, told)
+    }
+
+    /// Worth a look.
+    pub fn odd(what: &'static str, told: impl Into<String>) -> Self {
+        Self::new(what, Health::Odd, told)
+    }
+
+    /// A load would fail.
+    pub fn bad(what: &'static str, told: impl Into<String>) -> Self {
+        Self::new(what, Health::Bad, told)
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
 }
 
 /// The folder part of a path; `.` where it has none.

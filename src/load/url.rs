@@ -4,19 +4,22 @@
 
 use super::duckdb::{DuckTarget, ROW_GROUP};
 use super::ledger::{self, Ledger};
+use super::postgres::{self, Address, COMMIT_ROWS, PgTarget, Sources};
 use super::table::TableSpec;
 use super::target::{Opening, Target, TargetState, folder_of};
 use super::{LoadError, LoadErrorKind};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// Where rows go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetUrl {
     /// A DuckDB file.
     Duckdb(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(Box<Address>),
 }
 
 impl TargetUrl {
@@ -27,6 +30,7 @@ impl TargetUrl {
                 Ok(target) => Ok(Box::new(target)),
                 Err(error) => Err(at(error, path)),
             },
+            Self::Postgres(address) => Ok(Box::new(PgTarget::open(address)?)),
         }
     }
 
@@ -38,6 +42,7 @@ impl TargetUrl {
                 Ok(target) => Ok(Some(Box::new(target))),
                 Err(error) => Err(at(error, path)),
             },
+            Self::Postgres(address) => Ok(Some(Box::new(PgTarget::look(address)?))),
         }
     }
 
@@ -46,6 +51,7 @@ impl TargetUrl {
         self.look(memory)?.ok_or_else(|| {
             let message = match self {
                 Self::Duckdb(path) => format!("{}: there is no such database", path.display()),
+                Self::Postgres(address) => format!("{address}: there is nothing"),
             };
             LoadError::new(LoadErrorKind::Target, message)
                 .with_hint(format!("load something first: etl ingest FILE --to {}", self.example()))
@@ -56,21 +62,31 @@ impl TargetUrl {
     /// opened.
     pub fn state(&self, memory: u64) -> Result<TargetState, LoadError> {
         let Some(target) = self.look(memory)? else {
-            return Ok(TargetState { exists: false, bytes: 0, ledger: false, unfinished: vec![] });
+            let (unfinished, findings) = (Vec::new(), Vec::new());
+            return Ok(TargetState {
+                exists: false,
+                bytes: 0,
+                ledger: false,
+                unfinished,
+                findings,
+            });
         };
         let con = target.link()?;
         let ledger = ledger::has_ledger(&*con)?;
         let unfinished = if ledger { Ledger::new(&*con).unfinished_runs()? } else { Vec::new() };
         let bytes = match self {
             Self::Duckdb(path) => path.metadata().map_or(0, |meta| meta.len()),
+            Self::Postgres(_) => con.number("SELECT pg_database_size(current_database())", &[])?,
         };
-        Ok(TargetState { exists: true, bytes, ledger, unfinished })
+        let findings = target.examine()?;
+        Ok(TargetState { exists: true, bytes, ledger, unfinished, findings })
     }
 
     /// Folder of what is kept beside the target.
     pub fn folder(&self) -> &Path {
         match self {
             Self::Duckdb(path) => folder_of(path),
+            Self::Postgres(_) => Path::new("."),
         }
     }
 
@@ -78,6 +94,7 @@ impl TargetUrl {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::Duckdb(path) => Some(path),
+            Self::Postgres(_) => None,
         }
     }
 
@@ -85,6 +102,7 @@ impl TargetUrl {
     pub fn dialect(&self) -> &'static str {
         match self {
             Self::Duckdb(_) => "the dialect is DuckDB's; `SHOW TABLES` lists what there is",
+            Self::Postgres(_) => "the dialect is PostgreSQL's; pg_tables lists what there is",
         }
     }
 
@@ -93,19 +111,22 @@ impl TargetUrl {
     pub fn commit_rows(&self, groups: u64) -> u64 {
         match self {
             Self::Duckdb(_) => ROW_GROUP * groups,
+            Self::Postgres(_) => COMMIT_ROWS,
         }
     }
 
     /// The statement that would make a table.
-    pub fn ddl(&self, spec: &TableSpec) -> String {
+    pub fn ddl(&self, spec: &TableSpec, unique: bool) -> String {
         match self {
             Self::Duckdb(_) => spec.ddl(),
+            Self::Postgres(_) => postgres::ddl(&crate::duck::quote(&spec.name), spec, unique),
         }
     }
 
     fn example(&self) -> &'static str {
         match self {
             Self::Duckdb(_) => "duckdb:PATH",
+            Self::Postgres(_) => "postgres://USER@HOST/DATABASE",
         }
     }
 }
@@ -115,10 +136,9 @@ fn at(mut error: LoadError, path: &Path) -> LoadError {
     error
 }
 
-impl FromStr for TargetUrl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
+impl TargetUrl {
+    /// From what a user has written, with the environment that libpq would look at.
+    pub fn parse(text: &str, environment: &BTreeMap<String, String>) -> Result<Self, String> {
         if let Some(path) = text.strip_prefix("duckdb:") {
             let path = path.strip_prefix("///").map_or(path, |rest| rest);
             return if path.is_empty() {
@@ -127,11 +147,12 @@ impl FromStr for TargetUrl {
                 Ok(Self::Duckdb(path.into()))
             };
         }
-        if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-            return Err("PostgreSQL targets are not built yet; use duckdb:PATH".into());
+        if Address::is_meant(text) {
+            let sources = Sources::of(environment.clone());
+            return Ok(Self::Postgres(Box::new(Address::parse(text, &sources)?)));
         }
         if text.contains("://") {
-            return Err("this kind of target is unknown; use duckdb:PATH".into());
+            return Err("this kind of target is unknown; use duckdb:PATH or postgres://…".into());
         }
         Ok(Self::Duckdb(text.into()))
     }
@@ -141,6 +162,7 @@ impl fmt::Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Duckdb(path) => write!(f, "duckdb:{}", path.display()),
+            Self::Postgres(address) => address.fmt(f),
         }
     }
 }

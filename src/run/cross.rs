@@ -12,9 +12,10 @@ use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
 use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity};
 use crate::duck::{Value, quote};
+use crate::flow::Event;
 use crate::load::ledger::insert_findings;
 use crate::load::target::transaction;
-use crate::load::{Link, LoadError};
+use crate::load::{Link, LoadError, LoadErrorKind};
 use crate::pack::{Check, Pack, Rule};
 use crate::stage::substitute;
 
@@ -35,8 +36,22 @@ pub fn check(
         }
         let mut notes = Notes::default();
         for rule in session.pack.rules_for(&kind.id) {
+            if !matches!(rule.check, Check::Cross { .. }) {
+                continue;
+            }
             if let Some(severity) = severity(rule, session.request)? {
-                ask(con, session.pack, input, rule, severity.min(Severity::Warning), &mut notes)?;
+                let severity = severity.min(Severity::Warning);
+                con.begin_checking()?;
+                let asked = ask(con, session.pack, input, rule, severity, &mut notes);
+                con.rollback()?;
+                match asked {
+                    // A rule of a pack may be written for another dialect than this target's.
+                    Err(error) if error.kind == LoadErrorKind::Target && !con.is_alone() => {
+                        let told = format!("rule {} was not checked: {error}", rule.id);
+                        session.observer.on(&Event::Warning(&told));
+                    }
+                    other => other?,
+                }
             }
         }
         if notes.is_empty() {

@@ -42,6 +42,8 @@ pub struct RunError {
     pub kept: Option<String>,
     /// The critical rule that a fact about the file broke.
     pub rule: Option<String>,
+    /// Whether going on later may succeed by itself.
+    pub transient: bool,
     /// The cause.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -68,6 +70,7 @@ impl RunError {
             hints: vec![],
             kept: None,
             rule: None,
+            transient: false,
             source: None,
         }
     }
@@ -106,6 +109,7 @@ impl From<StageError> for RunError {
     fn from(error: StageError) -> Self {
         let mut out = Self::new(RunErrorKind::Failed, error.to_string());
         out.rule = error.rule;
+        out.transient = error.transient;
         out.hints.extend(error.hint);
         out
     }

@@ -100,6 +100,7 @@ pub fn sql(
 ) -> Result<(), RunError> {
     let share = memory.saturating_sub(memory::FIXED).max(64 << 20);
     let con = target.look_there(share)?.link()?;
+    con.begin_reading(question)?;
     con.query_each(question, &[], each).map_err(|error| {
         RunError::new(RunErrorKind::Usage, error.message.trim().to_owned())
             .with_hint(target.dialect())

@@ -6,6 +6,7 @@ use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
 use super::request::Request;
+use super::retry::{Commits, with_retries};
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
 use crate::duck::Value;
@@ -69,6 +70,8 @@ pub struct Session<'a> {
     pub target: Box<dyn Target>,
     /// The connection for the ledger.
     link: Box<dyn Link>,
+    /// Commits so far.
+    pub commits: Commits,
     /// Division of memory.
     pub shares: memory::Shares,
     /// SQL engine of the agents.
@@ -103,6 +106,7 @@ impl<'a> Session<'a> {
             stop,
             target,
             link,
+            commits: Commits::default(),
             shares,
             engine: agents::engine(pack)?,
             run: ulid::Ulid::generate().to_string(),
@@ -208,7 +212,13 @@ impl<'a> Session<'a> {
             if let Some(cause) = self.stop.cause() {
                 return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
             }
-            let loaded = LoadOne::new(self, input, index, inputs.len()).run()?;
+            let attempts = self.request.retry_attempts;
+            let loaded =
+                with_retries(attempts, &self.commits, self.observer, self.stop, |again| {
+                    let loaded = LoadOne::new(self, input, index, inputs.len()).run()?;
+                    // The answer to the last COMMIT never came, but it was done.
+                    Ok(if again { loaded.of_run(&self.run) } else { loaded })
+                })?;
             match &loaded {
                 LoadedInput::Already(summary) => {
                     let run = summary.already_loaded_by.as_deref().unwrap_or_default();
@@ -253,9 +263,7 @@ impl<'a> Session<'a> {
             }
         }
         if summary.status == RunStatus::Done {
-            for input in &summary.inputs {
-                self.con().settle(&input.table)?;
-            }
+            self.con().settle(None, 0)?;
         }
         Ok(())
     }

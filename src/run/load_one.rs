@@ -8,6 +8,7 @@ use super::prepare::Prepared;
 use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
+use super::retry::Counting;
 use super::summary::InputSummary;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
@@ -48,6 +49,17 @@ pub enum LoadedInput {
 }
 
 impl LoadedInput {
+    /// What this very run has loaded is not loaded already.
+    pub fn of_run(self, run: &str) -> Self {
+        match self {
+            Self::Already(mut summary) if summary.already_loaded_by.as_deref() == Some(run) => {
+                summary.already_loaded_by = None;
+                Self::Loaded(summary)
+            }
+            other => other,
+        }
+    }
+
     /// The summary.
     pub fn into_summary(self) -> InputSummary {
         match self {
@@ -109,7 +121,7 @@ impl<'a> LoadOne<'a> {
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         let spec = &self.input.spec;
-        con.ensure(spec, self.session.request.changes)?;
+        con.ensure(spec, self.input.mode != Mode::Append, self.session.request.changes)?;
         self.refuse_unknown_release(con)?;
         let run = self.session.run.clone();
         let input = self.session.next_input(con)?;
@@ -272,6 +284,7 @@ impl<'a> LoadOne<'a> {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
                 let writer = self.session.target.writer(&write)?;
+                let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
             }

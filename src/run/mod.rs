@@ -23,10 +23,11 @@ mod replay;
 mod reprocess;
 mod request;
 mod resume;
+mod retry;
 mod summary;
 
 pub use crate::load::TargetUrl;
-pub use crate::load::target::{Changes, TargetState};
+pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
 pub use history::{pack_version, target_state};

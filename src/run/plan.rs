@@ -6,7 +6,7 @@ use super::error::RunError;
 use super::ingest::{key_of, load_pack};
 use super::memory;
 use super::prepare::{Prepared, prepare};
-use super::request::Request;
+use super::request::{Mode, Request};
 use super::summary::ProblemSummary;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
@@ -157,7 +157,7 @@ fn plan_input(
         unknown: input.schema.extra.iter().map(|(_, name)| name.clone()).collect(),
         absent,
         agents,
-        ddl: request.target.ddl(&input.spec),
+        ddl: request.target.ddl(&input.spec, input.mode != Mode::Append),
         strategy: strategy(request, input),
         sample,
         unchecked: unchecked(request, pack, input)?,

@@ -6,11 +6,17 @@ use crate::load::{LoadError, LoadErrorKind};
 
 impl From<LoadError> for RunError {
     fn from(error: LoadError) -> Self {
+        let transient = matches!(error.kind, LoadErrorKind::Lost | LoadErrorKind::Unreachable);
         let (kind, code) = match error.kind {
             LoadErrorKind::Locked => (RunErrorKind::Target, Some("E504")),
             LoadErrorKind::DiskFull => (RunErrorKind::Limit, Some("E501")),
             LoadErrorKind::Memory => (RunErrorKind::Limit, None),
             LoadErrorKind::Mismatch | LoadErrorKind::Target => (RunErrorKind::Target, None),
+            LoadErrorKind::Unreachable => (RunErrorKind::Target, Some("E401")),
+            LoadErrorKind::Denied => (RunErrorKind::Target, Some("E402")),
+            LoadErrorKind::Tls => (RunErrorKind::Target, Some("E403")),
+            LoadErrorKind::Refused => (RunErrorKind::Target, Some("E404")),
+            LoadErrorKind::Lost => (RunErrorKind::Target, Some("E405")),
             LoadErrorKind::Account => (RunErrorKind::Account, None),
             LoadErrorKind::ErrorBudget => (RunErrorKind::ErrorBudget, None),
             LoadErrorKind::Changed => (RunErrorKind::Input, Some("E502")),
@@ -19,6 +25,7 @@ impl From<LoadError> for RunError {
         };
         let mut out = Self::new(kind, error.message);
         out.code = code;
+        out.transient = transient;
         out.hints.extend(error.hint);
         out
     }

@@ -39,7 +39,8 @@ pub fn from_notes(notes: &Notes) -> Vec<ProblemSummary> {
 /// Worst first, then by number.
 pub(super) fn sort(problems: &mut [ProblemSummary]) {
     problems.sort_by(|a, b| {
-        (b.severity, b.count, &a.code, &a.rule).cmp(&(a.severity, a.count, &b.code, &b.rule))
+        let left = (b.severity, b.count, &a.code, &a.rule, &a.column);
+        left.cmp(&(a.severity, a.count, &b.code, &b.rule, &b.column))
     });
 }
 

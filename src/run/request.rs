@@ -123,6 +123,8 @@ pub struct Request {
     pub errors: ErrorBudget,
     /// What may be done to the tables of a server.
     pub changes: Changes,
+    /// How often a load goes on by itself after a connection was lost.
+    pub retry_attempts: u64,
     /// Folder of the failed-record files; `None`: beside the target.
     pub failed_dir: Option<PathBuf>,
     /// Forget unfinished work on these inputs and load them as new.

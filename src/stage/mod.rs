@@ -51,12 +51,14 @@ pub struct StageError {
     pub rule: Option<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// Whether going on later may succeed by itself: a server was asked and has gone away.
+    pub transient: bool,
 }
 
 impl StageError {
     /// Trouble of our own.
     pub fn new(stage: &'static str, message: impl Into<String>) -> Self {
-        Self { stage, message: message.into(), rule: None, hint: None }
+        Self { stage, message: message.into(), rule: None, hint: None, transient: false }
     }
 
     /// Adds what to do.

@@ -24,6 +24,15 @@ impl Link for Connection {
         Ok(Connection::begin(self)?)
     }
 
+    /// The file is opened for reading only.
+    fn begin_reading(&self, _question: &str) -> Result<(), LoadError> {
+        Ok(Connection::begin(self)?)
+    }
+
+    fn begin_checking(&self) -> Result<(), LoadError> {
+        Ok(Connection::begin(self)?)
+    }
+
     fn commit(&self) -> Result<(), LoadError> {
         Ok(Connection::commit(self)?)
     }
@@ -33,7 +42,7 @@ impl Link for Connection {
     }
 
     /// Everything into the file, and the log empty.
-    fn settle(&self, _table: &str) -> Result<(), LoadError> {
+    fn settle(&self, _table: Option<&str>, _changed: u64) -> Result<(), LoadError> {
         Ok(self.checkpoint()?)
     }
 
@@ -46,7 +55,7 @@ impl Link for Connection {
     }
 
     /// A file is the user's own: tables are made and columns added without being asked for.
-    fn ensure(&self, spec: &TableSpec, _changes: Changes) -> Result<(), LoadError> {
+    fn ensure(&self, spec: &TableSpec, _unique: bool, _changes: Changes) -> Result<(), LoadError> {
         spec.ensure(self)
     }
 

@@ -38,7 +38,7 @@ impl Finish<'_> {
             Ledger::new(con).end_input(&self.input.run, self.input.input, "done", &tally)?;
             Ok(tally)
         })?;
-        self.con.settle(&self.spec.name)?;
+        self.con.settle(Some(&self.spec.name), tally.inserted + tally.updated)?;
         Ok(tally)
     }
 

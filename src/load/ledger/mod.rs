@@ -69,7 +69,6 @@ const PROBLEM: [&str; 10] = [
     "count",
     "examples",
 ];
-const PROBLEM_MARKS: &str = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 /// What identifies an input for resuming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -390,42 +389,44 @@ impl<'c> Ledger<'c> {
         Ok(())
     }
 
-    /// Findings of an input, summed over its ranges: (code, rule, column, severity, message, count,
-    /// examples as JSON lists joined).
+    /// Findings of an input, summed over its ranges: (code, rule, column, severity, message of the
+    /// first one, count, examples as JSON lists joined). Ids of ranges end in their first record, so
+    /// the shorter one is the earlier.
     pub fn problems(&self, run: &str, input: u32) -> Result<Rows, LoadError> {
         self.con.query(
-            "SELECT code, rule, \"column\", severity, min(message), sum(count)::BIGINT, \
-               string_agg(examples, chr(10) ORDER BY range) \
-             FROM etl.problems WHERE run = ? AND input = ? GROUP BY code, rule, \"column\", severity \
-             ORDER BY 6 DESC",
+            "SELECT code, rule, \"column\", severity, min(message) FILTER (WHERE place = 1), \
+               sum(count)::BIGINT, string_agg(examples, chr(10) ORDER BY range) \
+             FROM (SELECT *, row_number() OVER (PARTITION BY code, rule, \"column\", severity \
+                 ORDER BY length(range), range) AS place \
+               FROM etl.problems WHERE run = ? AND input = ?) AS found \
+             GROUP BY code, rule, \"column\", severity ORDER BY 6 DESC",
             &[Value::from(run), Value::from(input)],
         )
     }
 }
 
-/// The ledger row of a range, in the transaction that holds its rows.
-pub fn insert_range(con: &dyn Link, run: &str, input: u32, seal: &Seal) -> Result<(), LoadError> {
+/// A statement with its values.
+pub type Statement = (String, Vec<Value>);
+
+/// What puts a range and its findings down, to be run in the transaction that holds its rows.
+pub fn range_statements(run: &str, input: u32, seal: &Seal) -> Vec<Statement> {
     let mut values = vec![Value::from(run), Value::from(input), Value::from(seal.range.as_str())];
     for mark in [seal.from, seal.to] {
         values.extend([mark.record, mark.byte, mark.row].map(Value::from));
     }
     values.extend(tally_values(&seal.tally).map(Value::from));
     let marks = vec!["?"; values.len()].join(", ");
-    con.execute(&format!("INSERT INTO etl.ranges VALUES ({marks}, now())"), &values)?;
-    Ok(())
+    let mut all = vec![(format!("INSERT INTO etl.ranges VALUES ({marks}, now())"), values)];
+    all.extend(finding_statements(run, input, &seal.range, &seal.notes));
+    all
 }
 
-/// The findings of a range, in the same transaction.
-pub fn insert_problems(
-    con: &dyn Link,
-    run: &str,
-    input: u32,
-    seal: &Seal,
-) -> Result<(), LoadError> {
-    insert_findings(con, run, input, &seal.range, &seal.notes)
+/// Runs the statements of a range.
+pub fn insert_range(con: &dyn Link, run: &str, input: u32, seal: &Seal) -> Result<(), LoadError> {
+    run_all(con, range_statements(run, input, seal))
 }
 
-/// The same for findings that belong to no range of records: about the file, or about tables.
+/// Puts findings down that belong to no range of records: about the file, or about tables.
 pub fn insert_findings(
     con: &dyn Link,
     run: &str,
@@ -433,7 +434,16 @@ pub fn insert_findings(
     range: &str,
     notes: &Notes,
 ) -> Result<(), LoadError> {
-    let mut values = Vec::new();
+    run_all(con, finding_statements(run, input, range, notes))
+}
+
+fn run_all(con: &dyn Link, statements: Vec<Statement>) -> Result<(), LoadError> {
+    statements.iter().try_for_each(|(sql, values)| con.execute(sql, values).map(drop))
+}
+
+/// Many findings a statement: to a server far away each one takes a round trip.
+fn finding_statements(run: &str, input: u32, range: &str, notes: &Notes) -> Vec<Statement> {
+    let mut rows = Vec::new();
     for (key, note) in notes.iter() {
         let severity = match note.severity {
             Severity::Info => "info",
@@ -441,7 +451,7 @@ pub fn insert_findings(
             Severity::Critical => "critical",
         };
         let examples = serde_json::to_string(&note.examples).unwrap_or_default();
-        values.extend([
+        rows.push([
             Value::from(run),
             Value::from(input),
             Value::from(range),
@@ -454,11 +464,11 @@ pub fn insert_findings(
             Value::from(examples),
         ]);
     }
-    // Many rows a statement: to a server far away each one takes a round trip.
-    for values in values.chunks(PROBLEM.len() * 100) {
-        let marks = vec![PROBLEM_MARKS; values.len() / PROBLEM.len()].join(", ");
-        let columns = PROBLEM.join(", ");
-        con.execute(&format!("INSERT INTO etl.problems ({columns}) VALUES {marks}"), values)?;
-    }
-    Ok(())
+    let columns = PROBLEM.join(", ");
+    let marks = format!("({})", vec!["?"; PROBLEM.len()].join(", "));
+    let statement = |rows: &[[Value; 10]]| {
+        let all = vec![marks.as_str(); rows.len()].join(", ");
+        (format!("INSERT INTO etl.problems ({columns}) VALUES {all}"), rows.concat())
+    };
+    rows.chunks(100).map(statement).collect()
 }

@@ -1,0 +1,263 @@
+//! Rows in the binary form of COPY, a block of rows at a time, blocks in parallel.
+//!
+//! Binary, because the server then parses no numbers and looks for no escapes, and because a value
+//! has one form only: nothing depends on settings of the session.
+
+use super::types::Form;
+use crate::load::table::Provenance;
+use crate::load::{LoadError, LoadErrorKind, Rows};
+use polars::prelude::{Column, DataFrame, DataType};
+use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// What a COPY begins with: signature, no flags, no extension.
+pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// And ends with.
+pub const TRAILER: &[u8] = &[0xff, 0xff];
+
+/// Rows of a block: a few hundred KiB of a wide roll.
+const BLOCK: usize = 1_024;
+/// Blocks that are held at the same time.
+const WAVE: usize = 8;
+
+/// Days from 1970 to 2000, where the server begins to count.
+const DAYS: i32 = 10_957;
+const MICROS: i64 = DAYS as i64 * 86_400_000_000;
+
+/// A column of the COPY.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyColumn {
+    /// Name.
+    pub name: String,
+    /// How the server takes its values.
+    pub form: Form,
+}
+
+/// Hands the rows, encoded, to `send` in order, in bounded memory.
+pub fn encode(
+    rows: &Rows,
+    columns: &[CopyColumn],
+    provenance: &Provenance,
+    mut send: impl FnMut(&[u8]) -> Result<(), LoadError>,
+) -> Result<(), LoadError> {
+    let cells: Vec<_> =
+        columns.iter().map(|column| cells(rows, column, provenance)).collect::<Result<_, _>>()?;
+    let blocks: Vec<_> = (0..rows.len()).step_by(BLOCK).collect();
+    for wave in blocks.chunks(WAVE) {
+        let encoded: Vec<Vec<u8>> = wave
+            .par_iter()
+            .map(|first| block(&cells, *first..(first + BLOCK).min(rows.len())))
+            .collect();
+        encoded.iter().try_for_each(|bytes| send(bytes))?;
+    }
+    Ok(())
+}
+
+fn block(cells: &[Cells<'_>], rows: Range<usize>) -> Vec<u8> {
+    let mut out = Vec::with_capacity(rows.len() * cells.len() * 8);
+    let count = (cells.len() as u16).to_be_bytes();
+    for row in rows {
+        out.extend_from_slice(&count);
+        cells.iter().for_each(|cells| cells.write(row, &mut out));
+    }
+    out
+}
+
+/// A column's values, each written in one way.
+enum Cells<'r> {
+    Null,
+    /// The same field in every row.
+    Constant(Vec<u8>),
+    Int(PrimitiveArray<i32>, Form),
+    BigInt(PrimitiveArray<i64>, Form),
+    Double(PrimitiveArray<f64>),
+    Decimal(PrimitiveArray<i128>, u16),
+    Bool(BooleanArray),
+    Text(Utf8ViewArray),
+    Date(PrimitiveArray<i32>),
+    Moment(PrimitiveArray<i64>),
+    Hashes(&'r [u128]),
+    Places(&'r [i64]),
+}
+
+fn cells<'r>(
+    rows: &'r Rows,
+    column: &CopyColumn,
+    provenance: &Provenance,
+) -> Result<Cells<'r>, LoadError> {
+    Ok(match column.name.as_str() {
+        "_etl_run" => constant(provenance.run.as_bytes()),
+        "_etl_source" => constant(provenance.source.as_bytes()),
+        "_etl_release" => match &provenance.release {
+            Some(release) => constant(release.as_bytes()),
+            None => Cells::Null,
+        },
+        "_etl_loaded_at" => constant(&(provenance.loaded_at - MICROS).to_be_bytes()),
+        "_etl_row" => Cells::Places(&rows.places),
+        "_etl_hash" => Cells::Hashes(&rows.hashes),
+        name => match find(&rows.frame, name) {
+            Some(values) => typed(values, column.form)?,
+            None => Cells::Null,
+        },
+    })
+}
+
+fn constant<'r>(bytes: &[u8]) -> Cells<'r> {
+    let mut out = Vec::new();
+    field(bytes, &mut out);
+    Cells::Constant(out)
+}
+
+fn find<'f>(frame: &'f DataFrame, name: &str) -> Option<&'f Column> {
+    frame.column(name).ok()
+}
+
+/// One array of the column, however many it came in.
+macro_rules! array {
+    ($series:expr, $accessor:ident) => {
+        $series.$accessor().ok().and_then(|values| values.downcast_iter().next().cloned())
+    };
+}
+
+fn typed<'r>(column: &Column, form: Form) -> Result<Cells<'r>, LoadError> {
+    let series = column.as_materialized_series().rechunk();
+    let physical = series.to_physical_repr();
+    if series.is_empty() || series.null_count() == series.len() {
+        return Ok(Cells::Null);
+    }
+    let found = match (series.dtype(), form) {
+        (DataType::String, Form::Text) => array!(physical, str).map(Cells::Text),
+        (DataType::Date, Form::Date) => array!(physical, i32).map(Cells::Date),
+        (DataType::Datetime(..), Form::Timestamp) => array!(physical, i64).map(Cells::Moment),
+        (DataType::Decimal(_, scale), Form::Numeric) => {
+            array!(physical, i128).map(|array| Cells::Decimal(array, *scale as u16))
+        }
+        (DataType::Boolean, Form::Bool) => array!(physical, bool).map(Cells::Bool),
+        (DataType::Float64, Form::Float8) => array!(physical, f64).map(Cells::Double),
+        (DataType::Int32, Form::Int4 | Form::Int8 | Form::Numeric) => {
+            array!(physical, i32).map(|array| Cells::Int(array, form))
+        }
+        (DataType::Int64, Form::Int4 | Form::Int8 | Form::Numeric) => {
+            array!(physical, i64).map(|array| Cells::BigInt(array, form))
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        let message = format!(
+            "internal error: column {} came as {} for {form:?}",
+            column.name(),
+            series.dtype()
+        );
+        LoadError::new(LoadErrorKind::Target, message)
+    })
+}
+
+impl Cells<'_> {
+    #[inline]
+    fn write(&self, row: usize, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => null(out),
+            Self::Constant(bytes) => out.extend_from_slice(bytes),
+            Self::Int(array, form) => valid(array, row, out, |out| {
+                whole(i64::from(array.value(row)), *form, out);
+            }),
+            Self::BigInt(array, form) => {
+                valid(array, row, out, |out| whole(array.value(row), *form, out));
+            }
+            Self::Double(array) => {
+                valid(array, row, out, |out| field(&array.value(row).to_be_bytes(), out));
+            }
+            Self::Decimal(array, scale) => {
+                valid(array, row, out, |out| numeric(array.value(row), *scale, out));
+            }
+            Self::Bool(array) => {
+                valid(array, row, out, |out| field(&[u8::from(array.value(row))], out));
+            }
+            Self::Text(array) => {
+                valid(array, row, out, |out| field(array.value(row).as_bytes(), out));
+            }
+            Self::Date(array) => valid(array, row, out, |out| {
+                field(&array.value(row).saturating_sub(DAYS).to_be_bytes(), out);
+            }),
+            Self::Moment(array) => valid(array, row, out, |out| {
+                field(&array.value(row).saturating_sub(MICROS).to_be_bytes(), out);
+            }),
+            Self::Hashes(hashes) => field(&hashes[row].to_be_bytes(), out),
+            Self::Places(places) => field(&places[row].to_be_bytes(), out),
+        }
+    }
+}
+
+#[inline]
+fn null(out: &mut Vec<u8>) {
+    out.extend_from_slice(&(-1i32).to_be_bytes());
+}
+
+#[inline]
+fn field(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+#[inline]
+fn valid(array: &dyn Array, row: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    if array.is_valid(row) { write(out) } else { null(out) }
+}
+
+/// A whole number. Preflight has seen to it that the column is wide enough.
+#[inline]
+fn whole(value: i64, form: Form, out: &mut Vec<u8>) {
+    match form {
+        Form::Int4 => field(&(value as i32).to_be_bytes(), out),
+        Form::Numeric => numeric(i128::from(value), 0, out),
+        _ => field(&value.to_be_bytes(), out),
+    }
+}
+
+/// `value` / 10^`scale` in digits to the base of 10,000, as the server keeps them.
+fn numeric(value: i128, scale: u16, out: &mut Vec<u8>) {
+    const BASE: u128 = 10_000;
+    let behind = scale.div_ceil(4);
+    // The point must stand between two digits of the base.
+    let mut rest = value.unsigned_abs() * 10u128.pow(u32::from(behind * 4 - scale));
+    let mut digits: Vec<u16> = Vec::new();
+    while rest > 0 {
+        digits.push((rest % BASE) as u16);
+        rest /= BASE;
+    }
+    let weight = digits.len() as i16 - 1 - behind as i16;
+    let zeros = digits.iter().take_while(|digit| **digit == 0).count();
+    let kept: Vec<u16> = digits.drain(zeros..).rev().collect();
+    let sign: u16 = if value < 0 { 0x4000 } else { 0 };
+    out.extend_from_slice(&(8 + kept.len() as u32 * 2).to_be_bytes());
+    out.extend_from_slice(&(kept.len() as u16).to_be_bytes());
+    out.extend_from_slice(&(if kept.is_empty() { 0 } else { weight }).to_be_bytes());
+    out.extend_from_slice(&sign.to_be_bytes());
+    out.extend_from_slice(&scale.to_be_bytes());
+    kept.iter().for_each(|digit| out.extend_from_slice(&digit.to_be_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digits(value: i128, scale: u16) -> Vec<i16> {
+        let mut out = Vec::new();
+        numeric(value, scale, &mut out);
+        let words: Vec<_> =
+            out[4..].chunks(2).map(|two| i16::from_be_bytes([two[0], two[1]])).collect();
+        assert_eq!(out[..4], (words.len() as u32 * 2).to_be_bytes());
+        words
+    }
+
+    #[test]
+    fn numerics_are_digits_to_the_base_of_ten_thousand() {
+        // Count, weight, sign, scale, digits: as numeric_send gives them.
+        assert_eq!(digits(0, 2), [0, 0, 0, 2]);
+        assert_eq!(digits(1, 0), [1, 0, 0, 0, 1]);
+        assert_eq!(digits(-1_234_567, 2), [3, 1, 0x4000, 2, 1, 2_345, 6_700]);
+        assert_eq!(digits(5, 4), [1, -1, 0, 4, 5]);
+        assert_eq!(digits(50_000, 0), [1, 1, 0, 0, 5]);
+    }
+}

@@ -1,0 +1,244 @@
+//! A connection for the ledger and for questions. One that is lost is made anew for the next
+//! statement, unless a transaction was open on it.
+
+use super::preflight;
+use super::session::Session;
+use super::target::Server;
+use super::text::{bind, column, is_one_statement, value};
+use super::types;
+use crate::duck::{ResultColumn, Value, quote};
+use crate::load::table::TableSpec;
+use crate::load::target::{Changes, EachRows, SCHEMA};
+use crate::load::{Link, LoadError, LoadErrorKind};
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Rows that are handed over at a time.
+const ROWS: usize = 2_048;
+/// Source rows whose changes are applied by one statement: a limit of time for statements then
+/// stands in the way of no file, however many rows have changed.
+const SLICE: u64 = 50_000;
+
+/// After so long a connection is tried before it is used.
+const REST: Duration = Duration::from_millis(500);
+
+/// A connection that comes back.
+pub struct PgLink {
+    server: Arc<Server>,
+    session: RefCell<Option<Session>>,
+    used: Cell<Instant>,
+}
+
+impl PgLink {
+    /// Connects with the first statement.
+    pub fn new(server: Arc<Server>) -> Self {
+        Self { server, session: RefCell::new(None), used: Cell::new(Instant::now()) }
+    }
+
+    fn with<T>(
+        &self,
+        work: impl FnOnce(&mut Session) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
+        let mut held = self.session.borrow_mut();
+        if let Some(session) = held.take_if(|session| !session.is_usable())
+            && session.in_transaction()
+        {
+            return Err(LoadError::new(
+                LoadErrorKind::Lost,
+                "the connection was lost within a transaction",
+            ));
+        }
+        // A connection that rested may be gone without a word; nothing was begun on it.
+        let rested = self.used.replace(Instant::now()).elapsed() > REST;
+        held.take_if(|session| {
+            rested && !session.in_transaction() && session.run("SELECT 1").is_err()
+        });
+        if held.is_none() {
+            *held = Some(self.server.open()?);
+        }
+        let session = held.as_mut().expect("it was opened where there was none");
+        work(session)
+    }
+
+    /// Whether what is sent is encrypted.
+    pub fn is_encrypted(&self) -> Result<bool, LoadError> {
+        self.with(|session| Ok(session.is_encrypted()))
+    }
+
+    /// The columns of a side table: those that we fill.
+    fn side_columns(&self, side: &str) -> Result<Vec<String>, LoadError> {
+        let found = preflight::columns(self, SCHEMA, side)?;
+        Ok(found.iter().map(|column| quote(&column.name)).collect())
+    }
+}
+
+/// SQL for the rank of a row's release; the same as [`rank_of`](crate::load::lookup::rank_of).
+fn rank_sql(table: &str) -> String {
+    let release = format!("{table}._etl_release");
+    format!(
+        "(coalesce(substring({release} FROM '^[0-9]{{4}}')::bigint, 0) * 1000 \
+         + CASE substr({release}, 5, 1) WHEN 'P' THEN 100 WHEN 'S' THEN 200 WHEN 'F' THEN 300 ELSE 0 \
+         END + coalesce(substring({release} FROM '^.{{5}}([0-9]{{1,4}})$')::bigint, 0))"
+    )
+}
+
+impl Link for PgLink {
+    fn query_each(
+        &self,
+        sql: &str,
+        values: &[Value],
+        each: EachRows<'_>,
+    ) -> Result<Vec<ResultColumn>, LoadError> {
+        let sql = bind(sql, values)?;
+        let (mut columns, mut rows, mut told) = (Vec::new(), Vec::new(), false);
+        self.with(|session| {
+            session.ask(&sql, |found, row| {
+                let Some(row) = row else {
+                    columns = found.iter().map(column).collect();
+                    return Ok(ControlFlow::Continue(()));
+                };
+                let texts = row.values()?;
+                rows.push(found.iter().zip(texts).map(|(of, text)| value(of, text)).collect());
+                if rows.len() < ROWS {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                told = true;
+                Ok(each(&columns, std::mem::take(&mut rows)))
+            })
+        })?;
+        if !rows.is_empty() || !told {
+            // Nothing is left to stop.
+            let _ = each(&columns, rows);
+        }
+        Ok(columns)
+    }
+
+    fn execute(&self, sql: &str, values: &[Value]) -> Result<u64, LoadError> {
+        let sql = bind(sql, values)?;
+        self.with(|session| session.run(&sql))
+    }
+
+    fn begin(&self) -> Result<(), LoadError> {
+        self.with(|session| session.run("BEGIN; SET LOCAL client_min_messages = error")).map(drop)
+    }
+
+    fn begin_reading(&self, question: &str) -> Result<(), LoadError> {
+        if !is_one_statement(question) {
+            let told = "one question at a time: a semicolon may only stand at its end";
+            return Err(LoadError::new(LoadErrorKind::Usage, told));
+        }
+        self.with(|session| session.run("BEGIN READ ONLY")).map(drop)
+    }
+
+    /// Without nested loops: what a WITH gives has no statistics, the server takes it for a few rows,
+    /// and compares every row with every other (12 s for 3,000 sales, measured).
+    fn begin_checking(&self) -> Result<(), LoadError> {
+        let sql = "BEGIN READ ONLY; SET LOCAL enable_nestloop = off";
+        self.with(|session| session.run(sql)).map(drop)
+    }
+
+    fn commit(&self) -> Result<(), LoadError> {
+        self.with(Session::commit)
+    }
+
+    fn rollback(&self) -> Result<(), LoadError> {
+        let mut held = self.session.borrow_mut();
+        match held.as_mut() {
+            Some(session) if session.is_usable() => session.run("ROLLBACK").map(drop),
+            // The server gives up what a lost connection had begun.
+            _ => {
+                *held = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Without statistics the questions that follow (rules over whole tables) take a plan that never
+    /// ends; the server itself looks only after a minute.
+    fn settle(&self, table: Option<&str>, changed: u64) -> Result<(), LoadError> {
+        match table {
+            Some(table) if changed > 0 => {
+                self.execute(&format!("ANALYZE {}", self.table(table)), &[]).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn table(&self, name: &str) -> String {
+        format!("{}.{}", quote(&self.server.schema), quote(name))
+    }
+
+    fn columns(&self, table: &str) -> Result<Vec<(String, String)>, LoadError> {
+        let found = preflight::columns(self, &self.server.schema, table)?;
+        Ok(found.into_iter().map(|column| (column.name, types::duckdb(&column.ty))).collect())
+    }
+
+    fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError> {
+        preflight::ensure(self, &self.server.schema, spec, unique, changes)
+    }
+
+    fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError> {
+        let columns: Vec<_> = spec.all_columns().map(|(name, ..)| quote(name)).collect();
+        let (columns, table) = (columns.join(", "), self.table(&spec.name));
+        let sql = format!(
+            "CREATE TABLE IF NOT EXISTS {SCHEMA}.{} AS SELECT {columns} FROM {table} WITH NO DATA",
+            quote(side)
+        );
+        self.execute(&sql, &[]).map(drop)
+    }
+
+    /// In slices of source rows, all within the open transaction.
+    fn apply_changes(&self, spec: &TableSpec, side: &str) -> Result<(u64, u64), LoadError> {
+        let (table, from) = (self.table(&spec.name), format!("{SCHEMA}.{}", quote(side)));
+        let con: &dyn Link = self;
+        let join = spec.key_join("t", "s");
+        let gone = format!("SELECT count(*) FROM {table} AS t JOIN {from} AS s ON {join}");
+        let gone = con.number(&gone, &[])?;
+        let last = con.number(&format!("SELECT max(_etl_row) FROM {from}"), &[])?;
+        let sql = upsert(&self.side_columns(side)?, &spec.key, &table, &from);
+        let (mut first, mut came) = (0, 0);
+        while first <= last {
+            let slice = [Value::from(first), Value::from(first + SLICE)];
+            came += self.execute(&sql, &slice)?;
+            first += SLICE;
+        }
+        Ok((gone, came))
+    }
+
+    fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {
+        let (columns, table) = (self.side_columns(side)?.join(", "), self.table(&spec.name));
+        let sql = format!(
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {SCHEMA}.{}",
+            quote(side)
+        );
+        self.execute(&sql, &[])
+    }
+
+    /// Others may write to the tables of a server at any time.
+    fn is_alone(&self) -> bool {
+        false
+    }
+}
+
+/// Rows of the side table over those of the same key, where they differ and rank no lower.
+fn upsert(columns: &[String], key: &[String], table: &str, from: &str) -> String {
+    let key: Vec<_> = key.iter().map(|name| quote(name)).collect();
+    let set: Vec<_> = columns
+        .iter()
+        .filter(|name| !key.contains(name))
+        .map(|name| format!("{name} = excluded.{name}"))
+        .collect();
+    let columns = columns.join(", ");
+    format!(
+        "INSERT INTO {table} AS t ({columns}) SELECT {columns} FROM {from} AS s \
+         WHERE s._etl_row >= ? AND s._etl_row < ? \
+         ON CONFLICT ({}) DO UPDATE SET {} \
+         WHERE t._etl_hash IS DISTINCT FROM excluded._etl_hash AND {} <= {}",
+        key.join(", "),
+        set.join(", "),
+        rank_sql("t"),
+        rank_sql("excluded")
+    )
+}

@@ -1,0 +1,333 @@
+//! One connection: the handshake, statements, and COPY.
+//!
+//! Statements go by the simple protocol with their values written in, so nothing of them stays in the
+//! session: a pooler that hands each transaction another session is no obstacle. Everything a
+//! transaction needs it sets for itself (`SET LOCAL`).
+
+use super::address::{Address, Host};
+use super::error::{self, ServerError};
+use super::wire::Wire;
+use crate::load::{LoadError, LoadErrorKind};
+use bytes::BytesMut;
+use fallible_iterator::FallibleIterator;
+use postgres_protocol::authentication::md5_hash;
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::message::backend::{
+    AuthenticationSaslBody, DataRowBody, Message, RowDescriptionBody,
+};
+use postgres_protocol::message::frontend;
+use std::io;
+use std::ops::ControlFlow;
+
+/// A column of an answer: name and type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub oid: u32,
+}
+
+/// A connection that may speak.
+pub struct Session {
+    wire: Wire,
+    /// Process of the server.
+    pub pid: i32,
+    /// `I`: idle, `T`: in a transaction, `E`: in one that has failed.
+    status: u8,
+    /// Whether an answer was left half read, or the stream is at an end.
+    broken: bool,
+}
+
+/// The texts of a row's values.
+pub struct Row<'r> {
+    body: &'r DataRowBody,
+}
+
+impl Row<'_> {
+    /// Each value as text; `None`: NULL.
+    pub fn values(&self) -> Result<Vec<Option<&str>>, LoadError> {
+        let wrong = |_| error::unexpected("a row that cannot be read");
+        let text = |range: Option<std::ops::Range<usize>>| {
+            let bytes = range.map(|range| &self.body.buffer()[range]);
+            bytes
+                .map(std::str::from_utf8)
+                .transpose()
+                .map_err(|_| io::ErrorKind::InvalidData.into())
+        };
+        self.body.ranges().map(text).collect().map_err(wrong)
+    }
+}
+
+impl Session {
+    /// Connects to the first host that answers.
+    pub fn open(address: &Address) -> Result<Self, LoadError> {
+        let mut first = None;
+        for host in &address.hosts {
+            match Self::open_at(address, host) {
+                Ok(session) => return Ok(session),
+                // Only where nobody answers is there a reason to ask another.
+                Err(error) if error.kind != LoadErrorKind::Unreachable => return Err(error),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        Err(first.unwrap_or_else(|| error::unexpected("no host is named")))
+    }
+
+    fn open_at(address: &Address, host: &Host) -> Result<Self, LoadError> {
+        let wire = Wire::open(address, host)?;
+        wire.set_timeout(Some(address.timeout))?;
+        let mut session = Self { wire, pid: 0, status: b'I', broken: false };
+        let mut parameters = vec![
+            ("user", address.user.as_str()),
+            ("database", &address.database),
+            ("client_encoding", "UTF8"),
+            ("application_name", &address.application),
+        ];
+        parameters.extend(address.options.as_deref().map(|options| ("options", options)));
+        let mut buffer = BytesMut::new();
+        frontend::startup_message(parameters, &mut buffer).map_err(|e| error::lost(&e))?;
+        session.wire.send(&buffer)?;
+        session.enter(address)?;
+        session.wire.set_timeout(None)?;
+        Ok(session)
+    }
+
+    fn enter(&mut self, address: &Address) -> Result<(), LoadError> {
+        loop {
+            match self.wire.receive()? {
+                Message::AuthenticationOk => {}
+                Message::AuthenticationCleartextPassword => {
+                    self.say(|out| {
+                        frontend::password_message(password(address)?.as_bytes(), out)
+                            .map_err(|e| error::lost(&e))
+                    })?;
+                }
+                Message::AuthenticationMd5Password(body) => {
+                    let user = address.user.as_bytes();
+                    let hash = md5_hash(user, password(address)?.as_bytes(), body.salt());
+                    self.say(|out| {
+                        frontend::password_message(hash.as_bytes(), out)
+                            .map_err(|e| error::lost(&e))
+                    })?;
+                }
+                Message::AuthenticationSasl(body) => self.scram(&body, address)?,
+                Message::BackendKeyData(body) => self.pid = body.process_id(),
+                Message::ReadyForQuery(_) => return Ok(()),
+                Message::ErrorResponse(body) => {
+                    return Err(error::denied(address, ServerError::read(&body)));
+                }
+                _ => return Err(error::unexpected("it asks for another way to log in")),
+            }
+        }
+    }
+
+    fn scram(&mut self, body: &AuthenticationSaslBody, address: &Address) -> Result<(), LoadError> {
+        let known = body.mechanisms().any(|name| Ok(name == SCRAM_SHA_256)).unwrap_or(false);
+        if !known {
+            return Err(error::unexpected("it knows no SCRAM-SHA-256"));
+        }
+        let wrong = |_: io::Error| {
+            LoadError::new(
+                LoadErrorKind::Denied,
+                format!("{address}: the server failed to prove itself"),
+            )
+        };
+        let secret = password(address)?.as_bytes();
+        let mut scram = ScramSha256::new(secret, ChannelBinding::unsupported());
+        self.say(|out| {
+            frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), out).map_err(wrong)
+        })?;
+        match self.wire.receive()? {
+            Message::AuthenticationSaslContinue(body) => {
+                scram.update(body.data()).map_err(wrong)?
+            }
+            Message::ErrorResponse(body) => {
+                return Err(error::denied(address, ServerError::read(&body)));
+            }
+            _ => return Err(error::unexpected("SCRAM was not gone on with")),
+        }
+        self.say(|out| frontend::sasl_response(scram.message(), out).map_err(wrong))?;
+        match self.wire.receive()? {
+            Message::AuthenticationSaslFinal(body) => scram.finish(body.data()).map_err(wrong),
+            Message::ErrorResponse(body) => Err(error::denied(address, ServerError::read(&body))),
+            _ => Err(error::unexpected("SCRAM was not ended")),
+        }
+    }
+
+    fn say(
+        &mut self,
+        write: impl FnOnce(&mut BytesMut) -> Result<(), LoadError>,
+    ) -> Result<(), LoadError> {
+        let mut buffer = BytesMut::new();
+        write(&mut buffer)?;
+        self.wire.send(&buffer)
+    }
+
+    /// Whether it can be used for another statement.
+    pub fn is_usable(&self) -> bool {
+        !self.broken
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.status != b'I'
+    }
+
+    /// Whether what is sent is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.wire.is_encrypted()
+    }
+
+    fn start(&mut self, sql: &str) -> Result<(), LoadError> {
+        self.broken = true;
+        self.say(|out| {
+            frontend::query(sql, out).map_err(|_| {
+                LoadError::new(LoadErrorKind::Refused, "a value holds a NUL character")
+            })
+        })
+    }
+
+    /// Commits the open transaction. A server answers the COMMIT of one that has failed with a
+    /// rollback and no error; that must not be taken for a commit.
+    pub fn commit(&mut self) -> Result<(), LoadError> {
+        if self.status != b'T' {
+            let told =
+                "internal error: the transaction to be committed has failed or was never begun";
+            return Err(LoadError::new(LoadErrorKind::Target, told));
+        }
+        self.run("COMMIT").map(drop)
+    }
+
+    /// Runs statements; the rows that they changed in all.
+    pub fn run(&mut self, sql: &str) -> Result<u64, LoadError> {
+        self.ask(sql, |_, _| Ok(ControlFlow::Continue(())))
+    }
+
+    /// Runs statements and hands over each row of their answers. Gives the number of rows changed.
+    /// Where `each` breaks, the rest of the answer is left unread and the session is of no more use.
+    pub fn ask(
+        &mut self,
+        sql: &str,
+        mut each: impl FnMut(&[Column], Option<Row<'_>>) -> Result<ControlFlow<()>, LoadError>,
+    ) -> Result<u64, LoadError> {
+        self.start(sql)?;
+        let (mut columns, mut changed) = (Vec::new(), 0);
+        let mut failed: Option<LoadError> = None;
+        loop {
+            match self.wire.receive()? {
+                Message::RowDescription(body) => {
+                    columns = read_columns(&body)?;
+                    if each(&columns, None)?.is_break() {
+                        return Ok(changed);
+                    }
+                }
+                Message::DataRow(body) => {
+                    if each(&columns, Some(Row { body: &body }))?.is_break() {
+                        return Ok(changed);
+                    }
+                }
+                Message::CommandComplete(body) => changed += rows_of(body.tag().unwrap_or("")),
+                Message::EmptyQueryResponse => {}
+                Message::ErrorResponse(body) => failed = Some(ServerError::read(&body).into()),
+                Message::ReadyForQuery(body) => {
+                    self.status = body.status();
+                    self.broken = false;
+                    return failed.map_or(Ok(changed), Err);
+                }
+                _ => return Err(error::unexpected("an answer to no question")),
+            }
+        }
+    }
+
+    /// Begins a COPY from here; `sql` is the statement.
+    pub fn copy(&mut self, sql: &str) -> Result<Copy<'_>, LoadError> {
+        self.start(sql)?;
+        match self.wire.receive()? {
+            Message::CopyInResponse(_) => Ok(Copy { session: self }),
+            Message::ErrorResponse(body) => {
+                let failed = ServerError::read(&body).into();
+                self.settle()?;
+                Err(failed)
+            }
+            _ => Err(error::unexpected("no COPY was begun")),
+        }
+    }
+
+    /// Reads up to the point where the next statement may come.
+    fn settle(&mut self) -> Result<(), LoadError> {
+        loop {
+            if let Message::ReadyForQuery(body) = self.wire.receive()? {
+                self.status = body.status();
+                self.broken = false;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A COPY that is going on. Dropped without its end, it leaves the session of no more use, and the
+/// server gives the statement up with the connection.
+pub struct Copy<'s> {
+    session: &'s mut Session,
+}
+
+impl Copy<'_> {
+    /// Sends a part. What is wrong with it is told at the end: the server reads on meanwhile.
+    pub fn send(&mut self, data: &[u8]) -> Result<(), LoadError> {
+        // The header goes ahead of the data instead of both into one buffer.
+        let length = u32::try_from(data.len() + 4).map_err(|_| error::unexpected("a long row"))?;
+        let mut header = [b'd', 0, 0, 0, 0];
+        header[1..].copy_from_slice(&length.to_be_bytes());
+        self.session.wire.send(&header)?;
+        self.session.wire.send(data)
+    }
+
+    /// Ends it. Gives the number of rows that the table took.
+    pub fn finish(self) -> Result<u64, LoadError> {
+        let mut buffer = BytesMut::new();
+        frontend::copy_done(&mut buffer);
+        self.session.wire.send(&buffer)?;
+        let mut outcome = Err(error::unexpected("COPY ended without a count"));
+        loop {
+            match self.session.wire.receive()? {
+                Message::CommandComplete(body) => outcome = Ok(rows_of(body.tag().unwrap_or(""))),
+                Message::ErrorResponse(body) => outcome = Err(ServerError::read(&body).into()),
+                Message::ReadyForQuery(body) => {
+                    self.session.status = body.status();
+                    self.session.broken = false;
+                    return outcome;
+                }
+                _ => return Err(error::unexpected("an answer that belongs to no COPY")),
+            }
+        }
+    }
+}
+
+/// The password, or word that there is none.
+fn password(address: &Address) -> Result<&str, LoadError> {
+    address.password.as_ref().map(super::secret::Password::reveal).ok_or_else(|| {
+        LoadError::new(LoadErrorKind::Denied, format!("{address}: the server asks for a password"))
+            .with_hint(
+                "set PGPASSWORD, write it into .pgpass (readable by you alone), or into the URL",
+            )
+    })
+}
+
+fn read_columns(body: &RowDescriptionBody) -> Result<Vec<Column>, LoadError> {
+    let column = |field: postgres_protocol::message::backend::Field<'_>| {
+        Ok(Column { name: field.name().to_owned(), oid: field.type_oid() })
+    };
+    let columns = body.fields().map(column).collect();
+    columns.map_err(|_| error::unexpected("columns that cannot be read"))
+}
+
+/// `INSERT 0 5`, `COPY 5`, `UPDATE 5`: 5. The rows of a SELECT are not changed.
+fn rows_of(tag: &str) -> u64 {
+    if tag.starts_with("SELECT") {
+        return 0;
+    }
+    tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,255 @@
+//! A server, opened: its ledger, who holds which table, and connections for those who work.
+
+use super::address::Address;
+use super::link::PgLink;
+use super::lookup::PgLookup;
+use super::session::Session;
+use super::text::text_literal;
+use super::write::PgWriter;
+use crate::load::ledger;
+use crate::load::lookup::Lookup;
+use crate::load::target::{Finding, KeyQuestion, Target, WritePlan};
+use crate::load::{Link, LoadError, LoadErrorKind, Writer};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Oldest server that is known to work: `INSERT … ON CONFLICT`, generated columns in the catalogue.
+const OLDEST: u64 = 120_000;
+
+/// Longest wait for the transactions of a program that has just been killed.
+const PATIENCE: &str = "60s";
+
+/// What speeds up the questions to the ledger, and what makes a range unique: two programs that go
+/// on with the same input can never both commit it.
+const INDEXES: &str = "
+CREATE UNIQUE INDEX IF NOT EXISTS runs_run ON etl.runs (run);
+CREATE UNIQUE INDEX IF NOT EXISTS inputs_input ON etl.inputs (run, input);
+CREATE UNIQUE INDEX IF NOT EXISTS ranges_range ON etl.ranges (range);
+CREATE INDEX IF NOT EXISTS ranges_input ON etl.ranges (run, input);
+CREATE INDEX IF NOT EXISTS problems_input ON etl.problems (run, input);
+CREATE INDEX IF NOT EXISTS settled_input ON etl.settled (run, input);
+CREATE INDEX IF NOT EXISTS reprocessed_run ON etl.reprocessed (refused_by);
+";
+
+/// What all connections need to know.
+pub struct Server {
+    /// Where it is.
+    pub address: Address,
+    /// Schema of the user's tables.
+    pub schema: String,
+}
+
+impl Server {
+    /// A new connection.
+    pub fn open(&self) -> Result<Session, LoadError> {
+        Session::open(&self.address)
+    }
+}
+
+/// A server that rows go to.
+pub struct PgTarget {
+    server: Arc<Server>,
+    guard: Mutex<Guard>,
+}
+
+/// The connection whose transaction holds tables, and the tables it holds.
+#[derive(Default)]
+struct Guard {
+    session: Option<Session>,
+    tables: BTreeSet<String>,
+}
+
+impl PgTarget {
+    /// Opens a database for loading; the ledger is made where it is missing.
+    pub fn open(address: &Address) -> Result<Self, LoadError> {
+        let target = Self::look(address)?;
+        let link = target.connect();
+        if !ledger::has_ledger(&link)? {
+            target.make_ledger()?;
+        }
+        Ok(target)
+    }
+
+    /// Opens a database for questions only.
+    pub fn look(address: &Address) -> Result<Self, LoadError> {
+        let mut session = Session::open(address)?;
+        let (version, encoding, found) = facts(&mut session)?;
+        if version < OLDEST {
+            let told = format!("{address}: PostgreSQL {} is too old", version / 10_000);
+            return Err(
+                LoadError::new(LoadErrorKind::Target, told).with_hint("12 or newer is needed")
+            );
+        }
+        if encoding != "UTF8" {
+            let told = format!("{address}: the database is encoded as {encoding}");
+            return Err(LoadError::new(LoadErrorKind::Target, told)
+                .with_hint("use a database made with ENCODING 'UTF8', which holds every text"));
+        }
+        let schema = address.schema.clone().or(found).unwrap_or_else(|| "public".into());
+        let server = Server { address: address.clone(), schema };
+        Ok(Self { server: Arc::new(server), guard: Mutex::default() })
+    }
+
+    fn connect(&self) -> PgLink {
+        PgLink::new(Arc::clone(&self.server))
+    }
+
+    /// The lock keeps two programs that begin at the same time from making it twice.
+    fn make_ledger(&self) -> Result<(), LoadError> {
+        let key = lock_key("", "ledger");
+        let ddl = ledger::DDL;
+        let sql = format!(
+            "BEGIN; SELECT pg_advisory_xact_lock({key}); SET LOCAL client_min_messages = error; {ddl} \
+             {INDEXES} COMMIT"
+        );
+        let done = self.server.open()?.run(&sql);
+        done.map(drop).map_err(|error| match error.kind {
+            LoadErrorKind::Target => error.with_hint(
+                "etl keeps its ledger in the schema `etl`: let this user make it (GRANT CREATE ON \
+                 DATABASE), or make it and give it to this user",
+            ),
+            _ => error,
+        })
+    }
+
+    fn guard(&self) -> MutexGuard<'_, Guard> {
+        self.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Version, encoding and schema that the server finds first.
+fn facts(session: &mut Session) -> Result<(u64, String, Option<String>), LoadError> {
+    let mut facts = (0, String::new(), None);
+    session.ask(
+        // A user called `etl` would find the ledger's schema before all others.
+        "SELECT current_setting('server_version_num'), current_setting('server_encoding'), \
+         (SELECT s FROM unnest(current_schemas(false)) AS s WHERE s <> 'etl' LIMIT 1)",
+        |_, row| {
+            if let Some(row) = row {
+                let values = row.values()?;
+                let text = |at: usize| values.get(at).copied().flatten().unwrap_or_default();
+                let schema = values.get(2).copied().flatten().map(str::to_owned);
+                facts = (text(0).parse().unwrap_or(0), text(1).to_owned(), schema);
+            }
+            Ok(std::ops::ControlFlow::Continue(()))
+        },
+    )?;
+    Ok(facts)
+}
+
+/// The number of an advisory lock.
+fn lock_key(table: &str, what: &str) -> i64 {
+    xxh3_64(format!("etl {what} {table}").as_bytes()) as i64
+}
+
+/// SQL by which a transaction that writes to a table says so: whoever wants to hold the table waits
+/// for its end.
+pub fn announce(server: &Server, table: &str) -> String {
+    let key = lock_key(&format!("{}.{table}", server.schema), "writes");
+    format!("SELECT pg_advisory_xact_lock_shared({key})")
+}
+
+impl Guard {
+    /// Takes all tables again where the connection that held them is gone.
+    fn renew(&mut self, server: &Server) -> Result<(), LoadError> {
+        if self.session.as_mut().is_some_and(|session| session.run("SELECT 1").is_ok()) {
+            return Ok(());
+        }
+        let mut session = server.open()?;
+        session.run("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")?;
+        for table in &self.tables {
+            lock(&mut session, server, table)?;
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+}
+
+/// Takes one table, or says who has it.
+fn lock(session: &mut Session, server: &Server, table: &str) -> Result<(), LoadError> {
+    let name = format!("{}.{table}", server.schema);
+    let key = lock_key(&name, "holds");
+    let got = answer(session, &format!("SELECT pg_try_advisory_xact_lock({key})"))?;
+    if got.as_deref() == Some("t") {
+        return Ok(());
+    }
+    let (high, low) = ((key as u64) >> 32, key as u64 & 0xffff_ffff);
+    let who = answer(
+        session,
+        &format!(
+            "SELECT concat('process ', a.pid, ' of user ', a.usename, ' at ', \
+               coalesce(host(a.client_addr), 'this machine'), ' since ', \
+               to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ')) \
+             FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' \
+               AND l.granted AND l.classid = {high} AND l.objid = {low} LIMIT 1"
+        ),
+    )?;
+    let who = who.unwrap_or_else(|| "another run".into());
+    Err(LoadError::new(LoadErrorKind::Locked, format!("table {name} is being loaded by {who}"))
+        .with_hint("wait until that run has ended and give the same command again"))
+}
+
+/// The first value of an answer.
+pub fn answer(session: &mut Session, sql: &str) -> Result<Option<String>, LoadError> {
+    let mut found = None;
+    session.ask(sql, |_, row| {
+        if let Some(row) = row {
+            let first = row.values()?.first().copied().flatten().map(str::to_owned);
+            found = found.take().or(first);
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+impl Target for PgTarget {
+    fn link(&self) -> Result<Box<dyn Link>, LoadError> {
+        Ok(Box::new(self.connect()))
+    }
+
+    /// Two locks. `holds` is kept by an open transaction of a connection of its own, so that it also
+    /// holds behind a pooler. `writes` is shared by all transactions that write to the table; to get it
+    /// alone for a moment is to know that none of an earlier program is still on its way.
+    fn hold(&self, table: &str) -> Result<(), LoadError> {
+        let mut guard = self.guard();
+        guard.renew(&self.server)?;
+        if guard.tables.contains(table) {
+            return wait_for_writers(&self.server, table);
+        }
+        let Some(session) = &mut guard.session else { return Ok(()) };
+        lock(session, &self.server, table)?;
+        guard.tables.insert(table.to_owned());
+        wait_for_writers(&self.server, table)
+    }
+
+    fn writer(&self, plan: &Arc<WritePlan>) -> Result<Box<dyn Writer>, LoadError> {
+        Ok(Box::new(PgWriter::new(Arc::clone(&self.server), Arc::clone(plan))?))
+    }
+
+    fn examine(&self) -> Result<Vec<Finding>, LoadError> {
+        super::doctor::examine(&self.server)
+    }
+
+    fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {
+        Arc::new(PgLookup::new(Arc::clone(&self.server), of))
+    }
+}
+
+fn wait_for_writers(server: &Server, table: &str) -> Result<(), LoadError> {
+    let key = lock_key(&format!("{}.{table}", server.schema), "writes");
+    let patience = text_literal(PATIENCE);
+    let sql = format!(
+        "BEGIN; SET LOCAL lock_timeout = {patience}; SELECT pg_advisory_xact_lock({key}); COMMIT"
+    );
+    server.open()?.run(&sql).map(drop).map_err(|error| match error.kind {
+        LoadErrorKind::Target => LoadError::new(
+            LoadErrorKind::Locked,
+            format!("a transaction of an earlier run still writes to table {table}"),
+        )
+        .with_hint(
+            "wait for it, or end it: SELECT pg_terminate_backend(pid) FROM pg_stat_activity …",
+        ),
+        _ => error,
+    })
+}

@@ -1,0 +1,153 @@
+//! Types of columns: as a table is made with them, and which existing ones can take our values.
+//!
+//! Specs name types as DuckDB does. A value goes over the wire in the binary form of its column, so
+//! what is allowed is what that form can hold without loss: a whole number into a wider one or into
+//! `numeric`, never a number with a fraction into anything but its own type.
+
+/// The binary form in which a column of the server takes values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `text`, `varchar` without a length.
+    Text,
+    /// `smallint`.
+    Int2,
+    /// `integer`.
+    Int4,
+    /// `bigint`.
+    Int8,
+    /// `double precision`.
+    Float8,
+    /// `numeric`.
+    Numeric,
+    /// `boolean`.
+    Bool,
+    /// `date`.
+    Date,
+    /// `timestamp`, with or without time zone: the same bytes, ours are UTC.
+    Timestamp,
+    /// `uuid`.
+    Uuid,
+}
+
+/// The type of a new column for a type of DuckDB. What has no counterpart is text.
+pub fn ddl(duckdb: &str) -> String {
+    let plain = match duckdb {
+        "BIGINT" | "UINTEGER" => "bigint",
+        "INTEGER" | "USMALLINT" => "integer",
+        "SMALLINT" | "TINYINT" | "UTINYINT" => "smallint",
+        "DOUBLE" | "FLOAT" => "double precision",
+        "BOOLEAN" => "boolean",
+        "DATE" => "date",
+        "TIMESTAMP" => "timestamp",
+        "TIMESTAMP WITH TIME ZONE" => "timestamptz",
+        "UUID" => "uuid",
+        "HUGEINT" | "UBIGINT" => "numeric(39,0)",
+        _ => "text",
+    };
+    match duckdb.strip_prefix("DECIMAL") {
+        Some(size) => format!("numeric{size}"),
+        None => plain.to_owned(),
+    }
+}
+
+/// The form of a type of the server, by its name as `format_type` gives it.
+pub fn form(server: &str) -> Option<Form> {
+    Some(match server {
+        "text" | "character varying" => Form::Text,
+        "smallint" => Form::Int2,
+        "integer" => Form::Int4,
+        "bigint" => Form::Int8,
+        "double precision" => Form::Float8,
+        "boolean" => Form::Bool,
+        "date" => Form::Date,
+        "timestamp without time zone" | "timestamp with time zone" => Form::Timestamp,
+        "uuid" => Form::Uuid,
+        _ if server == "numeric" || server.starts_with("numeric(") => Form::Numeric,
+        _ => return None,
+    })
+}
+
+/// Whether a column of the server can take every value of a type of DuckDB.
+pub fn fits(duckdb: &str, server: &str) -> bool {
+    let Some(form) = form(server) else { return false };
+    let wanted = ddl(duckdb);
+    let whole = |digits: u32| match size(server) {
+        None => true,
+        Some((precision, scale)) => precision.saturating_sub(scale) >= digits,
+    };
+    match (wanted.as_str(), form) {
+        ("text", Form::Text)
+        | ("smallint", Form::Int2 | Form::Int4 | Form::Int8)
+        | ("integer", Form::Int4 | Form::Int8)
+        | ("bigint", Form::Int8)
+        | ("double precision", Form::Float8)
+        | ("boolean", Form::Bool)
+        | ("date", Form::Date)
+        | ("uuid", Form::Uuid) => true,
+        ("timestamp" | "timestamptz", Form::Timestamp) => true,
+        ("smallint", Form::Numeric) => whole(5),
+        ("integer", Form::Numeric) => whole(10),
+        ("bigint", Form::Numeric) => whole(19),
+        (_, Form::Numeric) => match (size(&wanted), size(server)) {
+            (Some(_), None) => true,
+            (Some((precision, scale)), Some((there, behind))) => {
+                behind >= scale && there - behind >= precision - scale
+            }
+            (None, _) => false,
+        },
+        _ => false,
+    }
+}
+
+/// `numeric(18,2)` → (18, 2).
+fn size(server: &str) -> Option<(u32, u32)> {
+    let inside = server.strip_prefix("numeric(")?.strip_suffix(')')?;
+    let (precision, scale) = inside.split_once(',').unwrap_or((inside, "0"));
+    Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))
+}
+
+/// The name that DuckDB has for a type of the server; others keep their own.
+pub fn duckdb(server: &str) -> String {
+    match form(server) {
+        Some(Form::Text) => "VARCHAR".into(),
+        Some(Form::Int2) => "SMALLINT".into(),
+        Some(Form::Int4) => "INTEGER".into(),
+        Some(Form::Int8) => "BIGINT".into(),
+        Some(Form::Float8) => "DOUBLE".into(),
+        Some(Form::Bool) => "BOOLEAN".into(),
+        Some(Form::Date) => "DATE".into(),
+        Some(Form::Timestamp) if server == "timestamp with time zone" => {
+            "TIMESTAMP WITH TIME ZONE".into()
+        }
+        Some(Form::Timestamp) => "TIMESTAMP".into(),
+        Some(Form::Uuid) => "UUID".into(),
+        Some(Form::Numeric) => server.replace("numeric", "DECIMAL"),
+        None => server.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_column_takes_what_it_was_made_for() {
+        let types = ["VARCHAR", "BIGINT", "INTEGER", "DOUBLE", "BOOLEAN", "DATE", "DECIMAL(18,2)"];
+        for duck in types {
+            assert!(fits(duck, &ddl(duck)), "{duck}");
+            assert_eq!(duckdb(&ddl(duck)), duck);
+        }
+        assert!(fits("TIMESTAMP", "timestamp without time zone"));
+        assert!(fits("UUID", "uuid") && fits("VARCHAR", "character varying"));
+    }
+
+    #[test]
+    fn values_never_lose_anything() {
+        assert!(fits("INTEGER", "bigint") && !fits("BIGINT", "integer"));
+        assert!(fits("BIGINT", "numeric") && fits("BIGINT", "numeric(19,0)"));
+        assert!(!fits("BIGINT", "numeric(18,0)") && !fits("BIGINT", "numeric(20,2)"));
+        assert!(fits("DECIMAL(18,2)", "numeric(20,4)") && !fits("DECIMAL(18,2)", "numeric(18,4)"));
+        assert!(!fits("DOUBLE", "numeric") && !fits("DOUBLE", "real"));
+        assert!(!fits("VARCHAR", "character varying(20)") && !fits("DATE", "text"));
+    }
+}
