@@ -150,7 +150,7 @@ impl<'a> Gate<'a> {
                 continue;
             }
             let until = self.next_committed(&chunk, from);
-            let (part, tally, to) = self.settle(&chunk, from..until);
+            let (part, tally, to) = self.settle(&chunk, from..until)?;
             self.note_rejects(&chunk, from..to);
             self.group.tally += tally;
             self.tally += tally;
@@ -207,7 +207,11 @@ impl<'a> Gate<'a> {
 
     /// Decides fates from record `range.start` on, until the range or the group is full. Returns
     /// the rows by fate, their account, and the record behind the last one settled.
-    fn settle(&mut self, chunk: &Chunk, range: Range<u32>) -> (Part, Tally, u32) {
+    fn settle(
+        &mut self,
+        chunk: &Chunk,
+        range: Range<u32>,
+    ) -> Result<(Part, Tally, u32), LoadError> {
         let replay = chunk.raw.earlier(range.start).is_some();
         let mut part = Part { fates: replay.then(Vec::new), ..Part::default() };
         let mut tally = Tally::default();
@@ -227,7 +231,7 @@ impl<'a> Gate<'a> {
                 }
                 _ => None,
             };
-            let fate = self.fate(chunk, row, found);
+            let fate = self.fate(chunk, row, found)?;
             tally.count(fate, 1);
             part.fates.iter_mut().for_each(|fates| fates.push((record, fate)));
             self.place(chunk, row, fate, found, &mut part);
@@ -242,19 +246,24 @@ impl<'a> Gate<'a> {
         // Filtered rows leave no trace in the chunk: what is neither kept nor rejected.
         let filtered = tally.read - tally.settled();
         tally.count(Fate::Filtered, filtered);
-        (part, tally, to)
+        Ok((part, tally, to))
     }
 
-    fn fate(&mut self, chunk: &Chunk, row: usize, existing: Option<Existing>) -> Fate {
+    fn fate(
+        &mut self,
+        chunk: &Chunk,
+        row: usize,
+        existing: Option<Existing>,
+    ) -> Result<Fate, LoadError> {
         if let Some(key) = chunk.keys.get(row) {
             let place = chunk.raw.place(chunk.index[row]);
-            if let Err(first) = self.seen.insert(*key, place.row) {
+            if let Some(first) = self.seen.insert(*key, place.row)? {
                 self.note_duplicate(chunk, row, first);
-                return Fate::Duplicate;
+                return Ok(Fate::Duplicate);
             }
         }
-        let Some(found) = existing else { return Fate::Inserted };
-        if found.rank > self.plan.rank {
+        let Some(found) = existing else { return Ok(Fate::Inserted) };
+        Ok(if found.rank > self.plan.rank {
             Fate::Superseded
         } else if found.this_run && found.rank == self.plan.rank {
             self.note_duplicate(chunk, row, 0);
@@ -266,7 +275,7 @@ impl<'a> Gate<'a> {
             Fate::Unchanged
         } else {
             Fate::Updated
-        }
+        })
     }
 
     /// The row that would have won over a replayed one, had that been sound from the beginning: it
