@@ -7,3 +7,9 @@ if ! scripts/duckdb.sh; then
     echo "DuckDB is compiled from source: this takes long, once" >&2
     FEATURES="--features bundled"
 fi
+# Where cargo puts what it builds, also where the user's own settings say so.
+if [ -z "${CARGO_TARGET_DIR:-}" ]; then
+    CARGO_TARGET_DIR=$(cargo metadata --no-deps --format-version 1 |
+        sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+    export CARGO_TARGET_DIR
+fi

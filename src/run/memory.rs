@@ -21,10 +21,12 @@ pub struct Shares {
 }
 
 /// What the program takes beside its shares: code and libraries (85 MB), the agents' engine, what
-/// DuckDB holds beyond its own limit, the keys of a roll, and what the allocators keep. Measured on a
-/// roll of 165 columns and 750,000 rows with two workers: 471 MiB at a limit of 512. Below 384 MiB the
-/// least shares are more than what is left: 377 MiB at a limit of 320.
-pub const FIXED: u64 = 315 << 20;
+/// DuckDB holds beyond its own limit, and what the allocators keep. Measured on a roll of 165 columns
+/// with two workers; the least shares below are more than what is left at 320 MiB (295 MiB).
+pub const FIXED: u64 = 225 << 20;
+
+/// The same for a second writer: 490 MiB at a limit of 512.
+const SECOND_WRITER: u64 = 90 << 20;
 
 /// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
 const GROUPS_ALONE: u64 = 8;
@@ -41,10 +43,11 @@ const TWO_WRITERS: u64 = 512 << 20;
 /// Divides the memory.
 pub fn shares(limits: &Limits) -> Shares {
     let limit = limits.memory;
-    let free = limit.saturating_sub(FIXED).max(110 << 20);
     let several = limit >= TWO_WRITERS && limits.threads > 1;
     let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
     let writers = if limit < 384 << 20 { 1 } else { writers };
+    let fixed = FIXED + if writers > 1 { SECOND_WRITER } else { 0 };
+    let free = limit.saturating_sub(fixed).max(110 << 20);
     // A chunk in flight holds about one and a half times what its columns and text add up to.
     let chunks = (free / 4).max(24 << 20);
     Shares {
