@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::stdin;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
-    Quoting, Rate, RuleLevel, Secret, Settings, Value,
+    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value,
 };
 use crate::run::{Mode, OnAbort, Request};
 use crate::source::excel::range::SheetRange;
@@ -29,6 +29,7 @@ const PROGRESS: &[&str] = &["auto", "bar", "log", "json", "none"];
 const COLOR: &[&str] = &["auto", "always", "never"];
 const MODES: &[&str] = &["merge", "append", "replace"];
 const ON_ABORT: &[&str] = &["keep", "rollback"];
+const TOO_LONG: &[&str] = &["reject", "cut"];
 const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
 
@@ -101,6 +102,9 @@ pub struct LoadArgs {
     /// Add columns that the table of a server lacks
     #[arg(long)]
     evolve: bool,
+    /// Texts longer than their column on a server
+    #[arg(long, value_name = "POLICY", value_parser = words::<TooLong>(TOO_LONG))]
+    too_long: Option<TooLong>,
     /// How often to go on after a lost connection
     #[arg(long, value_name = "N")]
     retry_attempts: Option<u64>,
@@ -258,6 +262,7 @@ impl LoadArgs {
             table: self.table.clone(),
             create: self.create.then_some(true),
             evolve: self.evolve.then_some(true),
+            too_long: self.too_long,
             retry_attempts: self.retry_attempts,
             mode: self.mode,
             kind: input.kind.clone(),

@@ -3,7 +3,7 @@
 use super::env::{self, Env};
 use super::error::ConfigError;
 use super::settings::{Origin, Partial, Settings, Sourced};
-use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, Value};
+use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, TooLong, Value};
 use super::{defaults, file};
 use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;
@@ -244,6 +244,7 @@ impl Settings {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
             },
+            cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
             failed_dir: value(&self.failed),
             fresh: call.fresh,

@@ -1,7 +1,9 @@
 //! Every setting, declared once: the file key, the environment variable, the schema and
 //! `etl config show` all come from this list.
 
-use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, Value};
+use super::value::{
+    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value,
+};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
@@ -169,6 +171,7 @@ settings! {
     "table" table: String = "Table to load into, instead of the one the pack names.",
     "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
     "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",
+    "too_long" too_long: TooLong = "Texts that are longer than their column on a server: reject the row, or cut the text; both are counted.",
     "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",
     "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
     "pack" pack: String = "Knowledge about kinds of files: florida, or the folder of a pack.",

@@ -193,6 +193,15 @@ pub enum RuleLevel {
     Off,
 }
 
+/// What is done with a text that is longer than its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooLong {
+    /// The row is refused.
+    Reject,
+    /// The text is cut.
+    Cut,
+}
+
 /// How progress is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgressKind {
@@ -244,6 +253,7 @@ macro_rules! words {
 
 words!(Mode { "merge" => Mode::Merge, "append" => Mode::Append, "replace" => Mode::Replace });
 words!(CsvPolicy { "strict" => CsvPolicy::Strict, "lenient" => CsvPolicy::Lenient });
+words!(TooLong { "reject" => TooLong::Reject, "cut" => TooLong::Cut });
 words!(OnAbort { "keep" => OnAbort::Keep, "rollback" => OnAbort::Rollback });
 words!(RuleLevel {
     "critical" => RuleLevel::Critical,
@@ -336,7 +346,16 @@ macro_rules! deserialize_by_parsing {
     )+};
 }
 
-deserialize_by_parsing!(ByteSize, Rate, Delimiter, Secret, RuleLevel, ProgressKind, ColorWhen);
+deserialize_by_parsing!(
+    ByteSize,
+    Rate,
+    Delimiter,
+    Secret,
+    RuleLevel,
+    ProgressKind,
+    ColorWhen,
+    TooLong
+);
 
 /// Values that TOML has a type for.
 macro_rules! plain {

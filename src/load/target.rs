@@ -19,6 +19,7 @@ use crate::flow::Meters;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Schema of the ledger and of side tables, in every target.
 pub const SCHEMA: &str = "etl";
@@ -57,6 +58,11 @@ pub trait Target: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// Whether the target itself may refuse single rows; its writers then make failed records of them.
+    fn refuses_rows(&self) -> bool {
+        false
+    }
+
     /// Finds rows that the table holds under the keys of a chunk.
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup>;
 }
@@ -86,6 +92,12 @@ pub struct WritePlan {
     pub provenance: Provenance,
     /// Failed records of the input.
     pub dead: Arc<dead_letter::Writer>,
+    /// What all of them share.
+    pub head: Arc<dead_letter::Letterhead>,
+    /// Counts the rows that the target refuses.
+    pub refused: Arc<AtomicU64>,
+    /// Texts that are longer than their column are cut, and not refused.
+    pub cut: bool,
     /// Counters.
     pub meters: Arc<Meters>,
 }
@@ -145,6 +157,12 @@ pub trait Link {
     /// Makes the table, or checks that the existing one can take the rows; what does not fit is one
     /// error that names all of it. `unique`: rows are told apart by the key.
     fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError>;
+
+    /// What is worth knowing of a table that can take the rows: what may refuse some of them.
+    fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        let _ = spec;
+        Ok(Vec::new())
+    }
 
     /// Makes a side table with the columns of the table, where it is missing.
     fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError>;

@@ -13,6 +13,7 @@ use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{
     Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive,
 };
+use crate::load::dead_letter::Letterhead;
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Writer};
@@ -177,14 +178,17 @@ impl Checker<'_> {
 
     fn gate_plan(&self, input: &Prepared, limit: Option<u64>) -> GatePlan {
         GatePlan {
-            run: "check".into(),
+            head: Arc::new(Letterhead {
+                run: "check".into(),
+                origin: Arc::clone(&input.origin),
+                kind: input.kind_id(self.pack),
+                table: input.spec.name.clone(),
+                facts: BTreeMap::new(),
+                headers: input.schema.headers.clone(),
+                config: String::new(),
+            }),
             input: 0,
-            origin: Arc::clone(&input.origin),
-            kind: input.kind_id(self.pack),
-            table: input.spec.name.clone(),
-            facts: BTreeMap::new(),
-            headers: input.schema.headers.clone(),
-            config: String::new(),
+            refused: None,
             rank: input.rank(),
             group_rows: GROUP_ROWS,
             committed: Vec::new(),

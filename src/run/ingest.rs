@@ -296,6 +296,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     } else if let Some(range) = &request.source.range {
         add(&range.to_string());
     }
+    if request.cut {
+        add("cut");
+    }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());
     }

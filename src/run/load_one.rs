@@ -12,7 +12,7 @@ use super::retry::Counting;
 use super::summary::InputSummary;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
-use crate::load::dead_letter;
+use crate::load::dead_letter::{self, Letterhead};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::ledger::{
@@ -122,6 +122,9 @@ impl<'a> LoadOne<'a> {
         let con = self.session.con();
         let spec = &self.input.spec;
         con.ensure(spec, self.input.mode != Mode::Append, self.session.request.changes)?;
+        for remark in con.remarks(spec)? {
+            self.session.observer.on(&Event::Warning(&remark));
+        }
         self.refuse_unknown_release(con)?;
         let run = self.session.run.clone();
         let input = self.session.next_input(con)?;
@@ -288,7 +291,8 @@ impl<'a> LoadOne<'a> {
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
             }
-            let mut gate = Gate::new(self.gate_plan(row, start), writers, seen, Arc::clone(meters));
+            let mut gate =
+                Gate::new(self.gate_plan(row, start, &write), writers, seen, Arc::clone(meters));
             match drive(flow_input, &plan, &mut gate) {
                 Ok(()) => {}
                 Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
@@ -336,6 +340,9 @@ impl<'a> LoadOne<'a> {
                 loaded_at: self.session.now,
             },
             dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
+            head: Arc::new(self.letterhead(row)),
+            refused: Arc::default(),
+            cut: self.session.request.cut,
             meters: Arc::clone(meters),
         }
     }
@@ -355,18 +362,13 @@ impl<'a> LoadOne<'a> {
         Ok(known_keys(con, &plan, &key)?)
     }
 
-    fn gate_plan(&self, row: &InputRow, start: Mark) -> GatePlan {
+    fn gate_plan(&self, row: &InputRow, start: Mark, write: &WritePlan) -> GatePlan {
         let request = self.session.request;
         let committed = row.ranges.iter().map(|(from, to)| from.record..to.record);
         GatePlan {
-            run: row.run.clone(),
+            head: Arc::clone(&write.head),
             input: row.input,
-            origin: Arc::clone(&self.input.origin),
-            kind: self.input.kind_id(self.session.pack),
-            table: self.input.spec.name.clone(),
-            facts: self.facts(),
-            headers: self.input.schema.headers.clone(),
-            config: self.session.key_of(self.input).config,
+            refused: self.session.target.refuses_rows().then(|| Arc::clone(&write.refused)),
             rank: self.input.rank(),
             group_rows: request
                 .limits
@@ -378,6 +380,18 @@ impl<'a> LoadOne<'a> {
             max_errors: request.errors.max_errors,
             max_rate: request.errors.max_rate,
             limit: request.limit,
+        }
+    }
+
+    fn letterhead(&self, row: &InputRow) -> Letterhead {
+        Letterhead {
+            run: row.run.clone(),
+            origin: Arc::clone(&self.input.origin),
+            kind: self.input.kind_id(self.session.pack),
+            table: self.input.spec.name.clone(),
+            facts: self.facts(),
+            headers: self.input.schema.headers.clone(),
+            config: self.session.key_of(self.input).config,
         }
     }
 

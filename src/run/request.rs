@@ -122,6 +122,8 @@ pub struct Request {
     pub errors: ErrorBudget,
     /// What may be done to the tables of a server.
     pub changes: Changes,
+    /// Texts that are longer than their column of a server are cut instead of refused.
+    pub cut: bool,
     /// How often a load goes on by itself after a connection was lost.
     pub retry_attempts: u64,
     /// Folder of the failed-record files; `None`: beside the target.

@@ -20,6 +20,7 @@ mod legacy;
 mod loaded;
 mod modes;
 mod pg_proxy;
+mod pg_refused;
 mod pg_server;
 mod postgres;
 mod ranges;

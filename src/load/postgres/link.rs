@@ -1,6 +1,7 @@
 //! A connection for the ledger and for questions. One that is lost is made anew for the next
 //! statement, unless a transaction was open on it.
 
+use super::hazards;
 use super::preflight;
 use super::session::Session;
 use super::target::Server;
@@ -179,6 +180,11 @@ impl Link for PgLink {
         preflight::ensure(self, &self.server.schema, spec, unique, changes)
     }
 
+    fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        let schema = &self.server.schema;
+        hazards::remarks(self, schema, spec, &preflight::columns(self, schema, &spec.name)?)
+    }
+
     fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError> {
         let columns: Vec<_> = spec.all_columns().map(|(name, ..)| quote(name)).collect();
         let (columns, table) = (columns.join(", "), self.table(&spec.name));
@@ -223,7 +229,7 @@ impl Link for PgLink {
 }
 
 /// Rows of the side table over those of the same key, where they differ and rank no lower.
-fn upsert(columns: &[String], key: &[String], table: &str, from: &str) -> String {
+pub(super) fn upsert(columns: &[String], key: &[String], table: &str, from: &str) -> String {
     let key: Vec<_> = key.iter().map(|name| quote(name)).collect();
     let set: Vec<_> = columns
         .iter()

@@ -231,6 +231,10 @@ impl Target for PgTarget {
         super::doctor::examine(&self.server)
     }
 
+    fn refuses_rows(&self) -> bool {
+        true
+    }
+
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {
         Arc::new(PgLookup::new(Arc::clone(&self.server), of))
     }
