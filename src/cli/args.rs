@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::stdin;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
-    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value,
+    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
 use crate::run::{Mode, OnAbort, Request};
 use crate::source::excel::range::SheetRange;
@@ -216,6 +216,12 @@ struct ErrorArgs {
     /// Warn when more than this share is refused
     #[arg(long, value_name = "SHARE")]
     warn_error_rate: Option<Rate>,
+    /// Command that is told of it, with JSON on stdin
+    #[arg(long, value_name = "COMMAND")]
+    alert_command: Option<String>,
+    /// Web address that is told of it; env:NAME and file:PATH name a place that holds it
+    #[arg(long, value_name = "URL")]
+    alert_webhook: Option<Webhook>,
     /// What stays in the target when the run is stopped
     #[arg(long, value_name = "WHAT",
         value_parser = words::<OnAbort>(ON_ABORT))]
@@ -287,6 +293,8 @@ impl LoadArgs {
             max_errors: errors.max_errors,
             max_error_rate: errors.max_error_rate,
             warn_error_rate: errors.warn_error_rate,
+            alert_command: errors.alert_command.clone(),
+            alert_webhook: errors.alert_webhook.clone(),
             on_abort: errors.on_abort,
             rejects_ok: errors.rejects_ok.then_some(true),
             failed: errors.failed.clone(),

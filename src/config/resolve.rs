@@ -342,7 +342,7 @@ fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
 }
 
 /// Follows `env:NAME` and `file:PATH`.
-fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, ConfigError> {
+pub(super) fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, ConfigError> {
     let text = secret.reveal();
     if let Some(name) = text.strip_prefix("env:") {
         return env.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {

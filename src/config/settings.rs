@@ -2,7 +2,7 @@
 //! `etl config show` all come from this list.
 
 use super::value::{
-    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value,
+    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value, Webhook,
 };
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
@@ -203,6 +203,8 @@ settings! {
     "max_errors" max_errors: u64 = "Stop when more rows than this are refused.",
     "max_error_rate" max_error_rate: Rate = "Stop when a larger share of the rows is refused (1% or 0.01).",
     "warn_error_rate" warn_error_rate: Rate = "Warn when a larger share of the rows is refused.",
+    "alert_command" alert_command: String = "Command that is run when a larger share than warn_error_rate is refused, or the run is given up for that; it gets the facts as JSON on stdin.",
+    "alert_webhook" alert_webhook: Webhook = "Web address that gets the same facts by POST; env:NAME and file:PATH name a place that holds it.",
     "on_abort" on_abort: OnAbort = "What stays in the target when the error budget is exceeded: keep or rollback.",
     "rejects_ok" rejects_ok: bool = "Exit 0 instead of 3 when some rows were refused.",
     "progress" progress: ProgressKind = "How progress is shown: auto, bar, log, json or none.",

@@ -10,6 +10,7 @@
 //! What a database must be able to do stands in [`target`]; [`TargetUrl`] is the one place that knows
 //! which there are.
 
+pub mod breaker;
 pub mod dead_letter;
 mod duckdb;
 pub mod encode;

@@ -67,6 +67,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         tally,
         inputs: summaries,
         skipped,
+        retries: 0,
         peak_memory: memory::peak(),
         memory_limit: request.limits.memory,
         seconds: started.elapsed().as_secs_f64(),

@@ -213,12 +213,12 @@ impl<'a> Session<'a> {
                 return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
             }
             let attempts = self.request.retry_attempts;
-            let loaded =
-                with_retries(attempts, &self.commits, self.observer, self.stop, |again| {
-                    let loaded = LoadOne::new(self, input, index, inputs.len()).run()?;
-                    // The answer to the last COMMIT never came, but it was done.
-                    Ok(if again { loaded.of_run(&self.run) } else { loaded })
-                })?;
+            let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
+                let one = LoadOne::new(self, input, index, inputs.len());
+                let loaded = one.in_parts(this.halvings).run()?;
+                // The answer to the last COMMIT never came, but it was done.
+                Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
+            })?;
             match &loaded {
                 LoadedInput::Already(summary) => {
                     let run = summary.already_loaded_by.as_deref().unwrap_or_default();
@@ -328,6 +328,7 @@ pub fn summarize(
         tally,
         inputs,
         skipped,
+        retries: session.commits.retries(),
         peak_memory: memory::peak(),
         memory_limit: request.limits.memory,
         seconds: started.elapsed().as_secs_f64(),

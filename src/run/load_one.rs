@@ -30,6 +30,8 @@ use std::time::Instant;
 /// Rows of a chunk at the start, before anything is measured (design 2.3).
 const CHUNK_ROWS_TEXT: usize = 100_000;
 const CHUNK_ROWS_EXCEL: usize = 50_000;
+/// Statements for fewer rows are not halved any more.
+const LEAST_PART: u64 = 100;
 
 /// Loads one input.
 pub struct LoadOne<'a> {
@@ -37,6 +39,7 @@ pub struct LoadOne<'a> {
     pub(super) input: &'a Prepared,
     index: usize,
     of: usize,
+    halvings: u32,
     started: Instant,
 }
 
@@ -71,7 +74,19 @@ impl LoadedInput {
 impl<'a> LoadOne<'a> {
     /// Prepares to load the input at `index` of `of`.
     pub fn new(session: &'a Session<'a>, input: &'a Prepared, index: usize, of: usize) -> Self {
-        Self { session, input, index, of, started: Instant::now() }
+        Self { session, input, index, of, halvings: 0, started: Instant::now() }
+    }
+
+    /// Sends less at a time: half as much, half of that, …
+    pub fn in_parts(self, halvings: u32) -> Self {
+        Self { halvings, ..self }
+    }
+
+    fn halved(&self, rows: u64) -> u64 {
+        match self.halvings {
+            0 => rows,
+            halvings => (rows >> halvings.min(20)).max(LEAST_PART.min(rows)),
+        }
     }
 
     /// Loads it, or finds that it is loaded.
@@ -271,10 +286,7 @@ impl<'a> LoadOne<'a> {
             stages: &stages,
             workers: request.limits.threads.max(1),
             fuse: request.limits.fuse,
-            chunk_rows: request.limits.chunk_rows.unwrap_or(match self.input.format {
-                "xlsx" => CHUNK_ROWS_EXCEL,
-                _ => CHUNK_ROWS_TEXT,
-            }),
+            chunk_rows: self.halved(self.chunk_rows()) as usize,
             budget,
             meters: Arc::clone(meters),
             stop,
@@ -306,6 +318,15 @@ impl<'a> LoadOne<'a> {
             self.note_findings(con, row, &agents::findings(&stages))?;
         }
         Ok(())
+    }
+
+    /// Most rows of a chunk.
+    fn chunk_rows(&self) -> u64 {
+        let asked = self.session.request.limits.chunk_rows;
+        asked.unwrap_or(match self.input.format {
+            "xlsx" => CHUNK_ROWS_EXCEL,
+            _ => CHUNK_ROWS_TEXT,
+        }) as u64
     }
 
     /// Adds findings about the file as a whole to those of its ranges.
@@ -370,10 +391,12 @@ impl<'a> LoadOne<'a> {
             input: row.input,
             refused: self.session.target.refuses_rows().then(|| Arc::clone(&write.refused)),
             rank: self.input.rank(),
-            group_rows: request
-                .limits
-                .commit_rows
-                .unwrap_or_else(|| request.target.commit_rows(self.session.shares.groups)),
+            group_rows: self.halved(
+                request
+                    .limits
+                    .commit_rows
+                    .unwrap_or_else(|| request.target.commit_rows(self.session.shares.groups)),
+            ),
             committed: committed.filter(|range| range.end > start.record).collect(),
             start,
             before: row.tally,

@@ -58,6 +58,7 @@ impl ServerError {
             // Terminated, restarting, crashed, too many connections, deadlock, serialization.
             (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "40001" | "40P01" | "25P03")
             | ("08", _) => LoadErrorKind::Lost,
+            (_, "57014") => LoadErrorKind::Slow,
             ("28", _) => LoadErrorKind::Denied,
             ("23" | "22" | "44" | "P0", _) => LoadErrorKind::Refused,
             _ => LoadErrorKind::Target,
@@ -85,7 +86,7 @@ impl From<ServerError> for LoadError {
             "53100" => Some("free some space on the server and run the same command again".into()),
             _ => error.hint,
         };
-        Self { kind, message, hint }
+        Self { kind, message, hint, wait: None }
     }
 }
 

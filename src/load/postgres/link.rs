@@ -21,6 +21,8 @@ const ROWS: usize = 2_048;
 /// Source rows whose changes are applied by one statement: a limit of time for statements then
 /// stands in the way of no file, however many rows have changed.
 const SLICE: u64 = 50_000;
+/// A slice is not made smaller than this.
+const LEAST_SLICE: u64 = 100;
 
 /// After so long a connection is tried before it is used.
 const REST: Duration = Duration::from_millis(500);
@@ -66,6 +68,29 @@ impl PgLink {
     /// Whether what is sent is encrypted.
     pub fn is_encrypted(&self) -> Result<bool, LoadError> {
         self.with(|session| Ok(session.is_encrypted()))
+    }
+
+    /// Runs a statement for slices of source rows up to `last`, within the open transaction. A slice
+    /// that runs into the server's limit of time is tried again with half as many rows.
+    fn in_slices(&self, sql: &str, last: u64) -> Result<u64, LoadError> {
+        let (mut first, mut changed, mut slice) = (0, 0, SLICE);
+        while first <= last {
+            let bounds = [Value::from(first), Value::from(first + slice)];
+            let sql = format!("SAVEPOINT slice; {}; RELEASE SAVEPOINT slice", bind(sql, &bounds)?);
+            match self.execute(&sql, &[]) {
+                Ok(rows) => {
+                    changed += rows;
+                    first += slice;
+                }
+                Err(error) if error.kind == LoadErrorKind::Slow && slice > LEAST_SLICE => {
+                    slice /= 2;
+                    let back = "ROLLBACK TO SAVEPOINT slice; RELEASE SAVEPOINT slice";
+                    self.execute(back, &[])?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(changed)
     }
 
     /// The columns of a side table: those that we fill.
@@ -204,22 +229,18 @@ impl Link for PgLink {
         let gone = con.number(&gone, &[])?;
         let last = con.number(&format!("SELECT max(_etl_row) FROM {from}"), &[])?;
         let sql = upsert(&self.side_columns(side)?, &spec.key, &table, &from);
-        let (mut first, mut came) = (0, 0);
-        while first <= last {
-            let slice = [Value::from(first), Value::from(first + SLICE)];
-            came += self.execute(&sql, &slice)?;
-            first += SLICE;
-        }
-        Ok((gone, came))
+        Ok((gone, self.in_slices(&sql, last)?))
     }
 
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {
         let (columns, table) = (self.side_columns(side)?.join(", "), self.table(&spec.name));
+        let from = format!("{SCHEMA}.{}", quote(side));
+        let last = (self as &dyn Link).number(&format!("SELECT max(_etl_row) FROM {from}"), &[])?;
         let sql = format!(
-            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {SCHEMA}.{}",
-            quote(side)
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {from} \
+             WHERE _etl_row >= ? AND _etl_row < ?"
         );
-        self.execute(&sql, &[])
+        self.in_slices(&sql, last)
     }
 
     /// Others may write to the tables of a server at any time.
