@@ -330,7 +330,7 @@ impl Settings {
                 Some(0) => return Err(ConfigError::new("commit_rows must be at least 1")),
                 other => other,
             },
-            writers: at_least_one("writers", value(&self.writers))?.unwrap_or(1),
+            writers: at_least_one("writers", value(&self.writers))?,
             temp_dir: value(&self.temp_dir),
             fuse: value(&self.fuse).unwrap_or(true),
         })

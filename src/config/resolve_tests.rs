@@ -47,7 +47,7 @@ fn the_stronger_layer_wins_and_is_named() {
     };
     let loaded = load(&sources, &MACHINE).expect("valid");
     let request = loaded.settings.request(call(), &env).expect("complete");
-    assert_eq!((request.limits.threads, request.limits.writers), (9, 8));
+    assert_eq!((request.limits.threads, request.limits.writers), (9, Some(8)));
     assert_eq!(request.mode, Some(Mode::Replace));
     assert!(!request.limits.fuse);
     assert_eq!(origin(&loaded, "threads"), "--threads");

@@ -197,7 +197,7 @@ settings! {
     "writers" writers: usize = "Connections that write to the target at the same time.",
     "memory_limit" memory_limit: ByteSize = "Memory that the program may use, such as 512MiB or 2GB.",
     "chunk_rows" chunk_rows: usize = "Most rows of a chunk; else by format and measurement.",
-    "commit_rows" commit_rows: u64 = "New rows of a commit; anything but multiples of 122880 is slower and makes a larger file.",
+    "commit_rows" commit_rows: u64 = "New rows of a commit; anything but multiples of 16384 is slower and makes a larger file.",
     "temp_dir" temp_dir: PathBuf = "Folder of spill files; else beside the target.",
     "failed" failed: PathBuf = "Folder of the failed-record files; else beside the target.",
     "max_errors" max_errors: u64 = "Stop when more rows than this are refused.",

@@ -77,6 +77,9 @@ pub struct Settings {
     /// Rows of a row group written from here; default: DuckDB's 122,880. Each writer holds one
     /// uncompressed in memory, and compresses it at one go.
     pub row_group: Option<u64>,
+    /// Oldest DuckDB that can read a file that is made anew, such as `v1.3.0`; default: DuckDB's own
+    /// choice, which reads back to 1.0 and packs texts less well.
+    pub storage: Option<&'static str>,
     /// Size of the write-ahead log, in bytes, from which a commit makes a checkpoint by itself.
     pub checkpoint_threshold: Option<u64>,
 }
@@ -94,6 +97,7 @@ impl Default for Settings {
             joins_as_written: false,
             block_size: None,
             row_group: None,
+            storage: None,
             checkpoint_threshold: None,
         }
     }
@@ -127,6 +131,23 @@ impl Settings {
             add("enable_external_access", Some("false".to_string()));
         }
         Ok(options)
+    }
+
+    /// What is said where the file is attached.
+    fn attach_options(&self, path: &str) -> String {
+        if self.read_only {
+            return " (READ_ONLY)".into();
+        }
+        // A file that is there keeps the storage that it has.
+        let is_new = std::fs::metadata(path).map_or(true, |file| file.len() == 0);
+        let storage = self.storage.filter(|_| is_new);
+        let options: Vec<_> = self
+            .row_group
+            .map(|rows| format!("ROW_GROUP_SIZE {rows}"))
+            .into_iter()
+            .chain(storage.map(|version| format!("STORAGE_VERSION '{version}'")))
+            .collect();
+        if options.is_empty() { String::new() } else { format!(" ({})", options.join(", ")) }
     }
 }
 
@@ -179,13 +200,9 @@ impl Database {
         let frames = Arc::<Frames>::default();
         if let Some(path) = path {
             let first = Connection::new(RawCon::open(&raw).map_err(|e| e.on(""))?, frames.clone());
-            let mode = match (settings.read_only, settings.row_group) {
-                (true, _) => " (READ_ONLY)".to_owned(),
-                (false, Some(rows)) => format!(" (ROW_GROUP_SIZE {rows})"),
-                (false, None) => String::new(),
-            };
+            let how = settings.attach_options(path);
             let path = path.replace('\'', "''");
-            first.execute(&format!("ATTACH '{path}' AS {CATALOG}{mode}"))?;
+            first.execute(&format!("ATTACH '{path}' AS {CATALOG}{how}"))?;
         }
         let database = Database { raw, frames, in_file: path.is_some() };
         let con = database.connect()?;

@@ -38,21 +38,6 @@ pub struct TargetColumn {
     pub name: String,
     /// DuckDB type; other targets translate it.
     pub ty: String,
-    /// What is known of its texts.
-    pub texts: Texts,
-}
-
-/// How the texts of a column repeat, where that is known. A target that compresses need not find
-/// out then.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Texts {
-    /// Not known, or no texts.
-    #[default]
-    Unknown,
-    /// A few texts stand in many rows: codes, labels.
-    Repeat,
-    /// Most rows have a text of their own: names, addresses, ids.
-    Differ,
 }
 
 /// What is to be loaded into one table.
@@ -69,22 +54,22 @@ pub struct TableSpec {
 }
 
 /// Provenance columns with their types, behind the business columns.
-pub const PROVENANCE: [(&str, &str, Texts); 6] = [
-    ("_etl_run", "VARCHAR", Texts::Repeat),
-    ("_etl_source", "VARCHAR", Texts::Repeat),
-    ("_etl_row", "BIGINT", Texts::Unknown),
-    ("_etl_release", "VARCHAR", Texts::Repeat),
-    ("_etl_hash", "UUID", Texts::Unknown),
-    ("_etl_loaded_at", "TIMESTAMP WITH TIME ZONE", Texts::Unknown),
+pub const PROVENANCE: [(&str, &str); 6] = [
+    ("_etl_run", "VARCHAR"),
+    ("_etl_source", "VARCHAR"),
+    ("_etl_row", "BIGINT"),
+    ("_etl_release", "VARCHAR"),
+    ("_etl_hash", "UUID"),
+    ("_etl_loaded_at", "TIMESTAMP WITH TIME ZONE"),
 ];
 
 impl TableSpec {
     /// All columns of the table as it would be made.
-    pub fn all_columns(&self) -> impl Iterator<Item = (&str, &str, Texts)> {
+    pub fn all_columns(&self) -> impl Iterator<Item = (&str, &str)> {
         self.columns
             .iter()
-            .map(|column| (column.name.as_str(), column.ty.as_str(), column.texts))
-            .chain([("_extra", "VARCHAR", Texts::Unknown)])
+            .map(|column| (column.name.as_str(), column.ty.as_str()))
+            .chain([("_extra", "VARCHAR")])
             .chain(PROVENANCE)
     }
 

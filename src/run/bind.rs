@@ -3,9 +3,8 @@
 use super::error::{RunError, RunErrorKind};
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
-use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
-use crate::load::table::{TableSpec, TargetColumn, Texts};
+use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
 use crate::source::Table;
 use std::sync::Arc;
@@ -30,7 +29,7 @@ pub(super) fn bind_roll(
     }
     warn_columns(&binding, table.headers(), &mut warnings);
     let schema = roll_schema(kind, &binding, table.headers(), request);
-    let columns = roll_columns(kind, &binding, table.sample());
+    let columns = roll_columns(kind);
     let missing = kind
         .columns
         .iter()
@@ -165,23 +164,15 @@ fn roll_schema(
 }
 
 /// All columns of the table: the kind's own, then the derived ones.
-fn roll_columns(kind: &Kind, binding: &Binding, sample: &[Vec<String>]) -> Vec<TargetColumn> {
-    let bound = kind.columns.iter().zip(&binding.columns);
-    let own = bound.map(|(column, field)| TargetColumn {
-        name: column.name.clone(),
-        ty: kind_of(column).duckdb(),
-        texts: match (column.ty, field) {
-            (ColumnType::Code, _) => Texts::Repeat,
-            (ColumnType::Text | ColumnType::Id, Some(field)) => texts_of(sample, *field),
-            _ => Texts::Unknown,
-        },
-    });
-    // Derived texts are labels and kinds.
-    let derived = kind.derived.iter().map(|derived| TargetColumn {
-        name: derived.name.clone(),
-        ty: derived.ty.clone(),
-        texts: if derived.ty == "VARCHAR" { Texts::Repeat } else { Texts::Unknown },
-    });
+fn roll_columns(kind: &Kind) -> Vec<TargetColumn> {
+    let own = kind
+        .columns
+        .iter()
+        .map(|column| TargetColumn { name: column.name.clone(), ty: kind_of(column).duckdb() });
+    let derived = kind
+        .derived
+        .iter()
+        .map(|derived| TargetColumn { name: derived.name.clone(), ty: derived.ty.clone() });
     own.chain(derived).collect()
 }
 

@@ -144,8 +144,7 @@ impl Checker<'_> {
         agents::rehearse(&stages, input)?;
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
         stages.push(Arc::new(Arc::new(Encode { key, lookup: None })) as Arc<dyn StageSpec>);
-        let budget =
-            Budget::new(memory::shares(self.request.limits.memory, 1).chunks_of(input.format));
+        let budget = Budget::new(memory::shares(&self.request.limits).chunks_of(input.format));
         let stop = self.stop.child();
         stop.watch(&budget);
         let plan = FlowPlan {

@@ -95,7 +95,7 @@ impl<'a> Session<'a> {
         observer: &'a dyn Observer,
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
-        let shares = memory::shares(request.limits.memory, request.limits.writers);
+        let shares = memory::shares(&request.limits);
         let temp_dir = request.limits.temp_dir.clone();
         let target = request.target.open(&Opening { memory: shares.target, temp_dir })?;
         let link = target.link()?;

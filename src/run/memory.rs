@@ -1,5 +1,7 @@
 //! How the memory limit is divided, and the peak as the system tells it.
 
+use super::request::Limits;
+
 /// Shares of the limit, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shares {
@@ -21,17 +23,27 @@ pub struct Shares {
 /// least shares are more than what is left: 377 MiB at a limit of 320.
 pub const FIXED: u64 = 315 << 20;
 
-/// Divides a limit. Below 384 MiB one writer must do.
-pub fn shares(limit: u64, writers: usize) -> Shares {
+/// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
+const GROUPS_ALONE: u64 = 8;
+
+/// Two writers from here on: each holds a row group and what its commit writes.
+const TWO_WRITERS: u64 = 512 << 20;
+
+/// Divides the memory.
+pub fn shares(limits: &Limits) -> Shares {
+    let limit = limits.memory;
     let free = limit.saturating_sub(FIXED).max(110 << 20);
-    let writers = if limit < 384 << 20 { 1 } else { writers.max(1) };
+    let several = limit >= TWO_WRITERS && limits.threads > 1;
+    let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
+    let writers = if limit < 384 << 20 { 1 } else { writers };
     // A chunk in flight holds about one and a half times what its columns and text add up to.
     let chunks = (free / 4).max(24 << 20);
     Shares {
         target: (free - chunks * 3 / 2).max(72 << 20),
         chunks,
         strings: chunks / 3,
-        groups: 1,
+        // Writers get groups in turn: they work at the same time only on one row group each.
+        groups: if writers > 1 { 1 } else { GROUPS_ALONE },
         writers,
     }
 }

@@ -25,7 +25,6 @@ mod request;
 mod resume;
 mod retry;
 mod summary;
-mod texts;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};

@@ -110,7 +110,7 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let engine = agents::engine(&pack)?;
     let stop = Stop::default();
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop };
-    let shares = memory::shares(request.limits.memory, request.limits.writers);
+    let shares = memory::shares(&request.limits);
     let plans = inputs.iter().map(|input| plan_input(request, &pack, input, &checker));
     Ok(Plan {
         inputs: plans.collect::<Result<_, _>>()?,
@@ -261,7 +261,7 @@ fn columns(input: &Prepared) -> Vec<ColumnPlan> {
 
 fn strategy(request: &Request, input: &Prepared) -> Vec<(String, String)> {
     let limits = &request.limits;
-    let shares = memory::shares(limits.memory, limits.writers);
+    let shares = memory::shares(limits);
     let rows = limits.chunk_rows.map_or("by measured bytes a row".into(), |n| format!("{n} rows"));
     vec![
         ("reader".into(), input.format.to_owned()),

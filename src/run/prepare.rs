@@ -9,10 +9,9 @@ use super::error::{RunError, RunErrorKind};
 use super::memory;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
-use super::texts::texts_of;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::flow::{Event, Observer};
-use crate::load::table::{TableSpec, TargetColumn, Texts};
+use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
 use std::collections::HashSet;
@@ -121,7 +120,7 @@ fn survey(
     let wanted = request.kind.as_ref().or(name.kind.as_ref());
     let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
     let mut options = request.source.clone();
-    let shares = memory::shares(request.limits.memory, request.limits.writers);
+    let shares = memory::shares(&request.limits);
     options.strings_in_memory.get_or_insert(shares.strings);
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
@@ -409,14 +408,7 @@ pub(super) fn generic(
         name,
         columns: columns
             .iter()
-            .map(|column| TargetColumn {
-                name: column.name.clone(),
-                ty: column.kind.duckdb(),
-                texts: match column.kind {
-                    ColumnKind::Text => texts_of(table.sample(), column.field),
-                    _ => Texts::Unknown,
-                },
-            })
+            .map(|column| TargetColumn { name: column.name.clone(), ty: column.kind.duckdb() })
             .collect(),
         key: Vec::new(),
         scope: Vec::new(),

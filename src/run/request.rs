@@ -79,8 +79,9 @@ pub struct Limits {
     pub chunk_rows: Option<usize>,
     /// New rows of a commit; `None`: whole row groups of the target. Any other number is slower.
     pub commit_rows: Option<u64>,
-    /// Connections that write to the target at the same time.
-    pub writers: usize,
+    /// Connections that write to the target at the same time; `None`: as many as the memory allows,
+    /// two at most.
+    pub writers: Option<usize>,
     /// Spill and spool files.
     pub temp_dir: Option<PathBuf>,
     /// All agents of a chunk on one core.

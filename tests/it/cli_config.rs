@@ -93,5 +93,6 @@ fn the_schema_is_the_committed_one() {
     let output = place().output(&["config", "schema"]);
     let printed = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
     let committed = include_str!("../../src/config/schema.json").replace("\r\n", "\n");
-    assert_eq!(printed, committed, "run `etl config schema > src/config/schema.json`");
+    // The two texts would fill the screen many times over.
+    assert!(printed == committed, "run `etl config schema > src/config/schema.json`");
 }

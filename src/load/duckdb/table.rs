@@ -2,7 +2,7 @@
 
 use crate::chunk::blank;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
-use crate::load::table::{Provenance, TableSpec, Texts};
+use crate::load::table::{Provenance, TableSpec};
 use crate::load::target::SCHEMA;
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
@@ -11,19 +11,6 @@ use polars::prelude::{
 };
 use polars_arrow::datatypes::Field;
 
-/// DuckDB need not find out how texts repeat where that is known: it would compress each row group in
-/// every way it knows and keep the smallest, which for a roll is a fifth of the writer's time
-/// (measured; the file is 5 % larger).
-impl Texts {
-    fn ddl(self) -> &'static str {
-        match self {
-            Self::Unknown => "",
-            Self::Repeat => " USING COMPRESSION dictionary",
-            Self::Differ => " USING COMPRESSION fsst",
-        }
-    }
-}
-
 impl TableSpec {
     /// The statement that makes the table.
     pub fn ddl(&self) -> String {
@@ -31,10 +18,8 @@ impl TableSpec {
     }
 
     fn ddl_as(&self, table: &str) -> String {
-        let columns: Vec<_> = self
-            .all_columns()
-            .map(|(name, ty, texts)| format!("  {} {ty}{}", quote(name), texts.ddl()))
-            .collect();
+        let columns: Vec<_> =
+            self.all_columns().map(|(name, ty)| format!("  {} {ty}", quote(name))).collect();
         format!("CREATE TABLE {table} (\n{}\n)", columns.join(",\n"))
     }
 
@@ -48,7 +33,7 @@ impl TableSpec {
         }
         let mut wrong = Vec::new();
         let mut missing = Vec::new();
-        for (name, ty, _) in self.all_columns() {
+        for (name, ty) in self.all_columns() {
             match existing.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
                 Some((_, known)) if known == ty => {}
                 Some((_, known)) => wrong.push(format!("{name} is {known}, needed {ty}")),

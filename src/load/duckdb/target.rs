@@ -2,6 +2,7 @@
 
 use super::lookup::KeyLookup;
 use super::write::DuckWriter;
+use super::{ROW_GROUP, STORAGE};
 use crate::duck::{Connection, Database, Settings};
 use crate::load::ledger;
 use crate::load::lookup::Lookup;
@@ -14,11 +15,6 @@ use std::sync::Arc;
 /// of 196 columns fails below a limit of 200 MB, with 64 KiB it loads at 100 MB; time and size of the
 /// file are the same (measured).
 const BLOCK: u64 = 64 << 10;
-
-/// Rows of a row group, a quarter of DuckDB's 122,880: a group of a wide roll takes 250 MB before it
-/// is compressed, and two writers then spill under 512 MiB (13 s of system time, measured). The file
-/// grows by 5 %.
-const ROW_GROUP_ROWS: u64 = 30_720;
 
 /// An open DuckDB file.
 #[derive(Clone)]
@@ -39,7 +35,8 @@ impl DuckTarget {
             // statements that apply changes.
             preserve_order: false,
             block_size: Some(BLOCK),
-            row_group: Some(ROW_GROUP_ROWS),
+            row_group: Some(ROW_GROUP),
+            storage: Some(STORAGE),
             // Commits write whole row groups past the log; a checkpoint is asked for at the end.
             checkpoint_threshold: Some(1 << 40),
             ..Settings::default()

@@ -52,7 +52,7 @@ pub fn columns(con: &dyn Link, schema: &str, table: &str) -> Result<Vec<PgColumn
 pub fn ddl(table: &str, spec: &TableSpec, unique: bool) -> String {
     let mut parts: Vec<_> = spec
         .all_columns()
-        .map(|(name, ty, _)| format!("  {} {}", quote(name), types::ddl(ty)))
+        .map(|(name, ty)| format!("  {} {}", quote(name), types::ddl(ty)))
         .collect();
     if unique && !spec.key.is_empty() {
         parts.push(format!("  PRIMARY KEY ({})", key_of(spec)));
@@ -86,7 +86,7 @@ pub fn ensure(
     let missing: Vec<_> = spec
         .all_columns()
         .filter(|(name, ..)| !there.iter().any(|column| column.name == *name))
-        .map(|(name, ty, _)| format!("ADD COLUMN {} {}", quote(name), types::ddl(ty)))
+        .map(|(name, ty)| format!("ADD COLUMN {} {}", quote(name), types::ddl(ty)))
         .collect();
     let mut wrong = misfits(spec, &there);
     wrong.extend(obstacles(con, schema, spec, unique)?);
@@ -141,7 +141,7 @@ fn create(
 /// What is wrong with single columns.
 fn misfits(spec: &TableSpec, there: &[PgColumn]) -> Vec<String> {
     let mut wrong = Vec::new();
-    for (name, ty, _) in spec.all_columns() {
+    for (name, ty) in spec.all_columns() {
         let Some(column) = there.iter().find(|column| column.name == name) else { continue };
         let needed = types::ddl(ty);
         if column.generated {

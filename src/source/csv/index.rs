@@ -5,6 +5,7 @@
 //! no branch a byte.
 
 use super::grammar::Grammar;
+use super::masks::{GROUP, each_group, equal, lowest, quoted};
 use super::split::Span;
 use memchr::memchr;
 
@@ -40,18 +41,6 @@ pub struct Indexer<'a> {
     inner_end: usize,
 }
 
-const LOW: u64 = 0x0101_0101_0101_0101;
-const LOW7: u64 = 0x7f7f_7f7f_7f7f_7f7f;
-
-/// One bit for each of the bytes that equals `byte`.
-#[inline(always)]
-fn equal(word: u64, byte: u8) -> u64 {
-    let differing = word ^ (LOW * u64::from(byte));
-    let nonzero = ((differing & LOW7) + LOW7) | differing | LOW7;
-    // Gathers the top bits of eight bytes into eight bits.
-    (!nonzero >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
 impl<'a> Indexer<'a> {
     /// An indexer of a stretch; `quoted`: it may hold quotes, all of them regular.
     pub fn new(bytes: &'a [u8], grammar: Grammar, quoted: bool) -> Self {
@@ -73,24 +62,13 @@ impl<'a> Indexer<'a> {
     pub fn run(&mut self, from: usize, to: usize, sink: &mut impl Sink) {
         self.quote = self.quote.filter(|quote| memchr(*quote, &self.bytes[from..to]).is_some());
         (self.record, self.field, self.fields) = (from, from, 0);
-        let mut groups = self.bytes[from..to].chunks_exact(64);
         let mut at = from;
-        for group in &mut groups {
-            let masks = self.masks(group);
+        let bytes = self.bytes;
+        each_group(&bytes[from..to], |group, real| {
+            let masks = self.masks(group, lowest(real));
             self.group(at, masks, sink);
-            at += 64;
-        }
-        let rest = groups.remainder();
-        if !rest.is_empty() {
-            let mut padded = [0; 64];
-            padded[..rest.len()].copy_from_slice(rest);
-            let masks = self.masks(&padded);
-            let real = (1 << rest.len()) - 1;
-            let Masks { delimiters, ends, quotes } = masks;
-            let masks =
-                Masks { delimiters: delimiters & real, ends: ends & real, quotes: quotes & real };
-            self.group(at, masks, sink);
-        }
+            at += real;
+        });
         if self.field < to || self.fields > 0 {
             // The last line has no line end.
             self.separator(to, true, sink);
@@ -98,28 +76,17 @@ impl<'a> Indexer<'a> {
     }
 
     #[inline(always)]
-    fn masks(&self, group: &[u8]) -> Masks {
-        let mut masks = Masks::default();
-        for (i, eight) in group.chunks_exact(8).enumerate() {
-            let word = u64::from_le_bytes(eight.try_into().expect("chunks of eight bytes"));
-            masks.delimiters |= equal(word, self.grammar.delimiter) << (8 * i);
-            masks.ends |= equal(word, self.grammar.end) << (8 * i);
-            if let Some(quote) = self.quote {
-                masks.quotes |= equal(word, quote) << (8 * i);
-            }
+    fn masks(&self, group: &[u8; GROUP], real: u64) -> Masks {
+        Masks {
+            delimiters: equal(group, self.grammar.delimiter) & real,
+            ends: equal(group, self.grammar.end) & real,
+            quotes: self.quote.map_or(0, |quote| equal(group, quote) & real),
         }
-        masks
     }
 
     #[inline(always)]
     fn group(&mut self, at: usize, masks: Masks, sink: &mut impl Sink) {
-        let mut quoted = masks.quotes;
-        for shift in [1, 2, 4, 8, 16, 32] {
-            quoted ^= quoted << shift;
-        }
-        if self.inside {
-            quoted = !quoted;
-        }
+        let quoted = quoted(masks.quotes, self.inside);
         if self.quote.is_some() {
             self.inside = quoted >> 63 == 1;
             let inner = masks.ends & quoted;

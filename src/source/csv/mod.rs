@@ -16,6 +16,7 @@ mod footer;
 mod grammar;
 mod head;
 mod index;
+mod masks;
 mod repair;
 mod rows;
 mod scan;

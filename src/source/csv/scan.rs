@@ -1,11 +1,11 @@
 //! The pass over all bytes: fingerprint, encoding, whether quotes are regular, the last lines.
 
 use super::grammar::{Escape, Grammar};
+use super::masks::{GROUP, each_group, equal, lowest, quoted};
 use super::text::{self, Evidence, Transport};
 use crate::chunk::Fingerprint;
 use crate::source::input::read_full;
 use crate::source::{Content, SourceError};
-use memchr::{memchr, memchr_iter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -39,8 +39,8 @@ pub fn scan(
     let replaced = Arc::new(AtomicU64::new(0));
     let mut reader = text::reader(content, transport, 0, &replaced)?;
     let mut hasher = blake3::Hasher::new();
-    let mut quotes = QuoteCheck::new(grammar);
-    let (mut bytes, mut lines) = (0, 0);
+    let mut structure = Structure::new(grammar);
+    let mut bytes = 0;
     let mut tail = Vec::new();
     let mut utf8 = Utf8Check::default();
     let mut buffer = vec![0; BUFFER];
@@ -53,11 +53,7 @@ pub fn scan(
             utf8.evidence.marked = fresh.starts_with(b"\xef\xbb\xbf");
         }
         let start = if bytes == 0 && utf8.evidence.marked { 3 } else { 0 };
-        let look = || {
-            quotes.feed(&fresh[start..]);
-            memchr_iter(grammar.end, fresh).count() as u64
-        };
-        lines += rayon::join(|| hasher.update(fresh).count(), look).1;
+        rayon::join(|| hasher.update(fresh).count(), || structure.feed(&fresh[start..]));
         keep_tail(&mut tail, fresh);
         bytes += read as u64;
         carry = utf8.feed(&mut buffer, carry + read, read == 0);
@@ -69,9 +65,9 @@ pub fn scan(
     Ok(Scan {
         fingerprint: Fingerprint(*hasher.finalize().as_bytes()),
         bytes,
-        lines,
+        lines: structure.lines,
         evidence: utf8.evidence,
-        regular: quotes.is_regular(),
+        regular: structure.is_regular(),
         tail,
     })
 }
@@ -132,72 +128,61 @@ impl Utf8Check {
     }
 }
 
-/// Follows quotes through the whole text to learn whether counting them is enough to cut records. It
-/// looks only at quotes and the bytes beside them.
-struct QuoteCheck {
+/// Counts lines and follows quotes through the whole text, to learn whether counting quotes is enough
+/// to cut records.
+struct Structure {
     grammar: Grammar,
-    quote: Option<u8>,
-    inside: bool,
-    /// A quote was the last byte: what follows says whether it closes.
-    closing: bool,
-    /// The byte before the next one; at first as if a line had ended.
-    before: u8,
+    lines: u64,
+    /// Quotes so far stood where they should.
     regular: bool,
+    inside: bool,
+    /// The last byte allows that a quote opens behind it.
+    may_open: bool,
+    /// The last byte is a quote that closes, or the first of a doubled one.
+    closing: bool,
 }
 
-impl QuoteCheck {
+impl Structure {
     fn new(grammar: &Grammar) -> Self {
         let simple = grammar.escape == Escape::Doubled && !grammar.padded;
         Self {
             grammar: *grammar,
-            quote: grammar.quote,
-            inside: false,
-            closing: false,
-            before: grammar.end,
+            lines: 0,
             regular: grammar.quote.is_none() || simple,
+            inside: false,
+            // As if a line had ended.
+            may_open: true,
+            closing: false,
         }
     }
 
     fn is_regular(&self) -> bool {
-        self.regular && (!self.inside || self.closing)
-    }
-
-    fn separates(&self, byte: u8) -> bool {
-        byte == self.grammar.delimiter || byte == self.grammar.end
+        self.regular && !self.inside
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        let (Some(quote), Some(last)) = (self.quote.filter(|_| self.regular), bytes.last()) else {
-            return;
-        };
-        let mut at = 0;
-        if std::mem::take(&mut self.closing) {
-            at = self.close(bytes[0], quote);
-        }
-        while let Some(found) = memchr(quote, &bytes[at..]).filter(|_| self.regular) {
-            let position = at + found;
-            at = position + 1;
-            if !self.inside {
-                let before = if position == 0 { self.before } else { bytes[position - 1] };
-                self.inside = true;
-                self.regular = self.separates(before);
-            } else if let Some(next) = bytes.get(at) {
-                at += self.close(*next, quote);
-            } else {
-                self.closing = true;
-            }
-        }
-        self.before = *last;
+        each_group(bytes, |group, real| self.group(group, real));
     }
 
-    /// A quote inside quotes, and the byte behind it; how many of that are used up.
-    fn close(&mut self, next: u8, quote: u8) -> usize {
-        if next == quote {
-            return 1;
-        }
-        self.inside = false;
-        self.regular = self.separates(next) || next == b'\r';
-        0
+    /// A quote opens behind a separator, or as the second of a doubled one; behind one that closes
+    /// stands a separator, or that second one.
+    #[inline(always)]
+    fn group(&mut self, group: &[u8; GROUP], real: usize) {
+        let (all, last) = (lowest(real), real - 1);
+        let ends = equal(group, self.grammar.end) & all;
+        self.lines += u64::from(ends.count_ones());
+        let Some(quote) = self.grammar.quote else { return };
+        let quotes = equal(group, quote) & all;
+        let borders = (ends | equal(group, self.grammar.delimiter) | quotes) & all;
+        let inside = quoted(quotes, self.inside);
+        let (opens, closes) = (quotes & inside, quotes & !inside);
+        let behind_border = borders << 1 | u64::from(self.may_open);
+        let behind_close = (closes << 1 | u64::from(self.closing)) & all;
+        let fits = borders | equal(group, b'\r');
+        self.regular &= opens & !behind_border == 0 && behind_close & !fits == 0;
+        self.inside = inside >> last & 1 == 1;
+        self.may_open = borders >> last & 1 == 1;
+        self.closing = closes >> last & 1 == 1;
     }
 }
 
@@ -206,7 +191,7 @@ mod tests {
     use super::*;
 
     fn regular(text: &str, cut: usize) -> bool {
-        let mut check = QuoteCheck::new(&Grammar::PLAIN);
+        let mut check = Structure::new(&Grammar::PLAIN);
         let (head, rest) = text.as_bytes().split_at(cut.min(text.len()));
         check.feed(head);
         check.feed(rest);

@@ -111,7 +111,7 @@ fn column(name: &str) -> Option<u16> {
 
 /// What to read of a workbook.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub enum SheetRange {
     /// Cells of a sheet; of the one that has rows, where none is named.
     Cells {
@@ -168,6 +168,20 @@ fn split_sheet(text: &str) -> Option<(Option<String>, &str)> {
             None if rest.starts_with('\'') => from = quote + 2,
             None => return None,
         }
+    }
+}
+
+impl TryFrom<String> for SheetRange {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<SheetRange> for String {
+    fn from(range: SheetRange) -> Self {
+        range.to_string()
     }
 }
 

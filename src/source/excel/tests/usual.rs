@@ -146,8 +146,6 @@ fn a_missing_string_is_told_with_its_row() {
     let sheet = sheet();
     let bad = sheet.replacen("<c r=\"C306\"><v>", "<c r=\"C306\" t=\"s\"><v>99", 1);
     assert_ne!(sheet, bad, "the cell is there");
-    let table = survey(&book(&bad)).remove(0);
-    let schema = all_text(table.as_ref());
-    let error = read(table.as_ref(), &schema, Mark::default(), 100_000).expect_err("no string");
+    let error = fault(&book(&bad));
     assert!(error.message.contains("(behind row 306)"), "{}", error.message);
 }
