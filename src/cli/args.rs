@@ -92,6 +92,9 @@ pub struct LoadArgs {
     /// Table instead of the one that the pack names
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
+    /// Existing table of other names: florida_parcels, property_sales_history, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    mapping: Option<String>,
     /// How rows meet what the target holds
     #[arg(long, value_name = "MODE",
         value_parser = words::<Mode>(MODES))]
@@ -266,6 +269,7 @@ impl LoadArgs {
         let (input, errors, machine) = (&self.input, &self.errors, &self.machine);
         Partial {
             table: self.table.clone(),
+            mapping: self.mapping.clone(),
             create: self.create.then_some(true),
             evolve: self.evolve.then_some(true),
             too_long: self.too_long,

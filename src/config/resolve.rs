@@ -243,7 +243,9 @@ impl Settings {
             changes: Changes {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
+                nulls_are_refused: false,
             },
+            mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
             failed_dir: value(&self.failed),

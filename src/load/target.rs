@@ -40,6 +40,9 @@ pub struct Changes {
     pub create: bool,
     /// Add columns.
     pub evolve: bool,
+    /// Rows without a value where the table wants one are refused one by one; else the table is.
+    #[serde(default)]
+    pub nulls_are_refused: bool,
 }
 
 /// A database that rows go to.

@@ -143,7 +143,8 @@ impl Checker<'_> {
         let mut stages = agents::agents(self.request, self.pack, input, self.engine)?;
         agents::rehearse(&stages, input)?;
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
-        stages.push(Arc::new(Arc::new(Encode { key, lookup: None })) as Arc<dyn StageSpec>);
+        stages.push(Arc::new(Arc::new(Encode { key, lookup: None, not_compared: Vec::new() }))
+            as Arc<dyn StageSpec>);
         let budget = Budget::new(memory::shares(&self.request.limits).chunks_of(input.format));
         let stop = self.stop.child();
         stop.watch(&budget);

@@ -296,6 +296,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     } else if let Some(range) = &request.source.range {
         add(&range.to_string());
     }
+    if let Some(mapping) = &input.mapping {
+        add(&mapping.text);
+    }
     if request.cut {
         add("cut");
     }

@@ -20,7 +20,7 @@ use crate::load::ledger::{
     known_keys, scope_rows, scope_text, table_rows,
 };
 use crate::load::table::{Provenance, Strategy, side_table};
-use crate::load::target::{KeyQuestion, WritePlan, transaction};
+use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -136,7 +136,9 @@ impl<'a> LoadOne<'a> {
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         let spec = &self.input.spec;
-        con.ensure(spec, self.input.mode != Mode::Append, self.session.request.changes)?;
+        let mapped = self.input.mapping.is_some();
+        let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
+        con.ensure(spec, self.input.mode != Mode::Append, changes)?;
         for remark in con.remarks(spec)? {
             self.session.observer.on(&Event::Warning(&remark));
         }
@@ -343,7 +345,9 @@ impl<'a> LoadOne<'a> {
                 source: self.input.replay.then(|| self.input.origin.label()),
             })
         });
-        let encode = Encode { key: self.key_columns(), lookup };
+        let mapping = self.input.mapping.as_ref();
+        let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
+        let encode = Encode { key: self.key_columns(), lookup, not_compared };
         Arc::new(encode)
     }
 
@@ -430,6 +434,7 @@ impl<'a> LoadOne<'a> {
         add("county", settled.county.map(|county| county.to_string()));
         add("year", settled.year.map(|year| year.to_string()));
         add("release", settled.release.map(|release| release.to_string()));
+        add("mapping", self.input.mapping.as_ref().map(|mapping| mapping.name.clone()));
         add("submission", settled.submission.map(|number| number.to_string()));
         facts
     }

@@ -21,6 +21,7 @@ mod legacy;
 mod loaded;
 mod modes;
 mod pg_faults;
+mod pg_mapping;
 mod pg_proxy;
 mod pg_refused;
 mod pg_secrets;

@@ -42,7 +42,7 @@ fn no_failing_run_lets_the_password_out() {
         format!("postgres://etl:{SENTINEL}@127.0.0.1:1/etl"),
         format!("postgres://etl:{SENTINEL}@127.0.0.1:{port}/nowhere"),
         format!("postgres://etl:{SENTINEL}@127.0.0.1:{port}/etl?sslmode=verify-full"),
-        format!("postgres://etl:{SENTINEL}@/{SENTINEL}%zz%ff:{SENTINEL}/etl"),
+        format!("postgres://etl:{SENTINEL}%ff/@127.0.0.1:{port}/etl"),
         format!("postgres://etl@127.0.0.1:{port}/etl?password={SENTINEL}&connect_timeout=x"),
     ];
     let verbs: [&[&str]; 8] = [

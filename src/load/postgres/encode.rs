@@ -130,6 +130,8 @@ enum Cells<'r> {
     Bool(BooleanArray),
     Text(Utf8ViewArray),
     Date(PrimitiveArray<i32>),
+    /// A date where the column knows times.
+    Midnight(PrimitiveArray<i32>),
     Moment(PrimitiveArray<i64>),
     Hashes(&'r [u128]),
     Places(&'r [i64]),
@@ -183,6 +185,7 @@ fn typed<'r>(column: &Column, form: Form) -> Result<Cells<'r>, LoadError> {
     let found = match (series.dtype(), form) {
         (DataType::String, Form::Text) => array!(physical, str).map(Cells::Text),
         (DataType::Date, Form::Date) => array!(physical, i32).map(Cells::Date),
+        (DataType::Date, Form::Timestamp) => array!(physical, i32).map(Cells::Midnight),
         (DataType::Datetime(..), Form::Timestamp) => array!(physical, i64).map(Cells::Moment),
         (DataType::Decimal(_, scale), Form::Numeric) => {
             array!(physical, i128).map(|array| Cells::Decimal(array, *scale as u16))
@@ -233,6 +236,10 @@ impl Cells<'_> {
             }
             Self::Date(array) => valid(array, row, out, |out| {
                 field(&array.value(row).saturating_sub(DAYS).to_be_bytes(), out);
+            }),
+            Self::Midnight(array) => valid(array, row, out, |out| {
+                let days = i64::from(array.value(row)) - i64::from(DAYS);
+                field(&(days * 86_400_000_000).to_be_bytes(), out);
             }),
             Self::Moment(array) => valid(array, row, out, |out| {
                 field(&array.value(row).saturating_sub(MICROS).to_be_bytes(), out);

@@ -21,16 +21,19 @@ SELECT 'unique index ' || i.indexrelid::regclass FROM pg_index i JOIN t ON i.ind
     a.attname), '{}') FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, at)
     LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
     WHERE k.at <= i.indnkeyatts) <> string_to_array(?, chr(10)))
+  AND EXISTS (SELECT 1 FROM unnest(i.indkey::int2[]) AS k(attnum) LEFT JOIN pg_attribute a
+    ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE a.attname IS NULL OR a.attname::text = ANY (string_to_array(?, chr(10))))
 ORDER BY 1";
 
 /// What may refuse a row that fits all columns, each in a few words.
 pub fn hazards(con: &dyn Link, schema: &str, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
     let mut key = spec.key.clone();
     key.sort_unstable();
-    let rows = con.query(
-        QUESTION,
-        &[Value::from(schema), Value::from(spec.name.as_str()), Value::from(key.join("\n"))],
-    )?;
+    // What numbers itself, in a column that is not ours, refuses nothing.
+    let ours: Vec<_> = spec.all_columns().map(|(name, _)| name).collect();
+    let names = [schema.to_owned(), spec.name.clone(), key.join("\n"), ours.join("\n")];
+    let rows = con.query(QUESTION, &names.map(Value::from))?;
     Ok(rows.rows.iter().map(|row| row[0].to_string()).collect())
 }
 

@@ -88,7 +88,7 @@ pub fn ensure(
         .filter(|(name, ..)| !there.iter().any(|column| column.name == *name))
         .map(|(name, ty)| format!("ADD COLUMN {} {}", quote(name), types::ddl(ty)))
         .collect();
-    let mut wrong = misfits(spec, &there);
+    let mut wrong = misfits(spec, &there, changes);
     wrong.extend(obstacles(con, schema, spec, unique)?);
     let add = format!("ALTER TABLE {table} {}", missing.join(", "));
     if !missing.is_empty() && !changes.evolve {
@@ -139,7 +139,7 @@ fn create(
 }
 
 /// What is wrong with single columns.
-fn misfits(spec: &TableSpec, there: &[PgColumn]) -> Vec<String> {
+fn misfits(spec: &TableSpec, there: &[PgColumn], changes: Changes) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, ty) in spec.all_columns() {
         let Some(column) = there.iter().find(|column| column.name == name) else { continue };
@@ -154,7 +154,7 @@ fn misfits(spec: &TableSpec, there: &[PgColumn]) -> Vec<String> {
                 column.ty,
                 quote(name)
             ));
-        } else if column.not_null && may_be_null(spec, name) {
+        } else if column.not_null && may_be_null(spec, name) && !changes.nulls_are_refused {
             wrong.push(format!(
                 "{name} must not be NULL, but rows may have no value there: ALTER COLUMN {} DROP NOT \
                  NULL",

@@ -92,7 +92,7 @@ pub fn fits(duckdb: &str, server: &str) -> bool {
         | ("boolean", Form::Bool)
         | ("date", Form::Date)
         | ("uuid", Form::Uuid) => true,
-        ("timestamp" | "timestamptz", Form::Timestamp) => true,
+        ("date" | "timestamp" | "timestamptz", Form::Timestamp) => true,
         ("smallint", Form::Numeric) => whole(5),
         ("integer", Form::Numeric) => whole(10),
         ("bigint", Form::Numeric) => whole(19),
