@@ -236,8 +236,11 @@ impl<'a> Gate<'a> {
         if let Some(key) = chunk.keys.get(row) {
             let place = chunk.raw.place(chunk.index[row]);
             if let Err(first) = self.seen.insert(*key, place.row) {
-                self.note_duplicate(chunk, row, first);
-                return Fate::Duplicate;
+                if !self.was_first(chunk, row, first) {
+                    self.note_duplicate(chunk, row, first);
+                    return Fate::Duplicate;
+                }
+                self.seen.give(*key, place.row);
             }
         }
         let Some(found) = existing else { return Fate::Inserted };
@@ -254,6 +257,13 @@ impl<'a> Gate<'a> {
         } else {
             Fate::Updated
         }
+    }
+
+    /// Whether a row of a gap stands before the one that is known to have its key. That one was its
+    /// duplicate when both went through, and its group was committed while this row's was lost.
+    fn was_first(&self, chunk: &Chunk, row: usize, known: u64) -> bool {
+        let record = chunk.index[row];
+        chunk.raw.place(record).row < known && chunk.raw.earlier(record).is_none()
     }
 
     /// The row that would have won over a replayed one, had that been sound from the beginning: it

@@ -35,6 +35,12 @@ impl KeySet {
         Ok(())
     }
 
+    /// Gives a key that is held to another row.
+    pub fn give(&mut self, key: u128, row: u64) {
+        let slot = self.slot(nonzero(key));
+        self.rows[slot] = u32::try_from(row).unwrap_or(u32::MAX);
+    }
+
     /// Keys held.
     pub fn len(&self) -> usize {
         self.len
@@ -94,5 +100,7 @@ mod tests {
             assert_eq!(keys.insert(key(n), 99), Err(n + 2));
         }
         assert_eq!(keys.len(), 50_000);
+        keys.give(key(7), 1);
+        assert_eq!((keys.insert(key(7), 99), keys.len()), (Err(1), 50_000));
     }
 }

@@ -1,6 +1,7 @@
 //! A server that is slow or away: smaller parts, patience, and no hammering.
 
 use super::loaded::failed;
+use super::pg_proxy::{Cut, Proxy};
 use super::pg_server::{Server, arguments, consistent, loads, rows, started};
 use super::roll;
 use super::support::Place;
@@ -38,6 +39,31 @@ fn a_statement_that_takes_too_long_is_tried_in_halves() {
     assert_eq!(rows(&place, &to, "sales"), table);
     assert_eq!(failed(&place), refused);
     consistent(&server, "sales");
+}
+
+/// With two writers the group of a duplicate may be committed, and that of the row it repeats be lost.
+#[test]
+fn a_duplicate_whose_first_row_was_lost_does_not_stand_for_it() {
+    let server = Server::start();
+    let row = |n: u32| match n {
+        n if n >= 2_000 && n % 40 == 0 => roll::sale(n - 1_400, "1"),
+        n => roll::sale(n, &(100_000 + n).to_string()),
+    };
+    let text = roll::file("sdf", &(0..8_000).map(row).collect::<Vec<_>>());
+    let whole = Place::new().file(SALES, &text);
+    let more = [&SMALL[..], &["--writers", "2"]].concat();
+    let expected = loads(&whole, "duckdb:rolls.duckdb", &[SALES], &[]);
+    assert!(expected["tally"]["duplicate"].as_u64().is_some_and(|n| n > 100), "{expected}");
+    for every in 3..8 {
+        let proxy = Proxy::start(server.port(), Cut::BeforeCommit, every);
+        let to = format!("postgres://etl:etl@127.0.0.1:{}/etl", proxy.port);
+        let place = Place::new().file(SALES, &text);
+        let summary = loads(&place, &to, &[SALES], &more);
+        assert!(proxy.cuts() >= 1, "{every}");
+        assert_eq!(summary["tally"], expected["tally"], "{every}");
+        consistent(&server, "sales");
+        server.psql("DROP TABLE sales; DROP SCHEMA etl CASCADE");
+    }
 }
 
 #[test]
