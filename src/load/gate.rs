@@ -16,6 +16,7 @@ use super::select::{cut_off, mark_after, pick, rejects};
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
 use crate::chunk::{Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Severity, Tally};
 use crate::flow::{Consumer, Meters};
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,6 +56,9 @@ pub struct Gate<'a> {
     writers: Vec<Box<dyn Writer + 'a>>,
     meters: Arc<Meters>,
     seen: KeySet,
+    /// Keys that belong to a row of a gap, and not to the one behind it that was seen with them: no
+    /// more than the rows of the groups that were lost.
+    won: HashMap<u128, u64>,
     records: u64,
     end: Mark,
     group: Group,
@@ -93,7 +97,18 @@ impl<'a> Gate<'a> {
         let group = Group::new(&plan, plan.start);
         let records = plan.start.record;
         let (end, tally) = (plan.start, Tally::default());
-        Self { plan, writers, meters, seen, records, end, group, groups: 0, tally }
+        Self {
+            plan,
+            writers,
+            meters,
+            seen,
+            won: HashMap::new(),
+            records,
+            end,
+            group,
+            groups: 0,
+            tally,
+        }
     }
 
     /// Seals the last group and ends the writers. Returns the account of what went through.
@@ -137,7 +152,7 @@ impl<'a> Gate<'a> {
                 continue;
             }
             let until = self.next_committed(&chunk, from);
-            let (part, tally, to) = self.settle(&chunk, from..until);
+            let (part, tally, to) = self.settle(&chunk, from..until)?;
             self.note_rejects(&chunk, from..to);
             self.group.tally += tally;
             self.tally += tally;
@@ -194,7 +209,11 @@ impl<'a> Gate<'a> {
 
     /// Decides fates from record `range.start` on, until the range or the group is full. Returns
     /// the rows by fate, their account, and the record behind the last one settled.
-    fn settle(&mut self, chunk: &Chunk, range: Range<u32>) -> (Part, Tally, u32) {
+    fn settle(
+        &mut self,
+        chunk: &Chunk,
+        range: Range<u32>,
+    ) -> Result<(Part, Tally, u32), LoadError> {
         let replay = chunk.raw.earlier(range.start).is_some();
         let mut part = Part { fates: replay.then(Vec::new), ..Part::default() };
         let mut tally = Tally::default();
@@ -214,7 +233,7 @@ impl<'a> Gate<'a> {
                 }
                 _ => None,
             };
-            let fate = self.fate(chunk, row, found);
+            let fate = self.fate(chunk, row, found)?;
             tally.count(fate, 1);
             part.fates.iter_mut().for_each(|fates| fates.push((record, fate)));
             self.place(chunk, row, fate, found, &mut part);
@@ -229,22 +248,28 @@ impl<'a> Gate<'a> {
         // Filtered rows leave no trace in the chunk: what is neither kept nor rejected.
         let filtered = tally.read - tally.settled();
         tally.count(Fate::Filtered, filtered);
-        (part, tally, to)
+        Ok((part, tally, to))
     }
 
-    fn fate(&mut self, chunk: &Chunk, row: usize, existing: Option<Existing>) -> Fate {
+    fn fate(
+        &mut self,
+        chunk: &Chunk,
+        row: usize,
+        existing: Option<Existing>,
+    ) -> Result<Fate, LoadError> {
         if let Some(key) = chunk.keys.get(row) {
             let place = chunk.raw.place(chunk.index[row]);
-            if let Err(first) = self.seen.insert(*key, place.row) {
+            if let Some(known) = self.seen.insert(*key, place.row)? {
+                let first = self.won.get(key).copied().unwrap_or(known);
                 if !self.was_first(chunk, row, first) {
                     self.note_duplicate(chunk, row, first);
-                    return Fate::Duplicate;
+                    return Ok(Fate::Duplicate);
                 }
-                self.seen.give(*key, place.row);
+                self.won.insert(*key, place.row);
             }
         }
-        let Some(found) = existing else { return Fate::Inserted };
-        if found.rank > self.plan.rank {
+        let Some(found) = existing else { return Ok(Fate::Inserted) };
+        Ok(if found.rank > self.plan.rank {
             Fate::Superseded
         } else if found.this_run && found.rank == self.plan.rank {
             self.note_duplicate(chunk, row, 0);
@@ -256,7 +281,7 @@ impl<'a> Gate<'a> {
             Fate::Unchanged
         } else {
             Fate::Updated
-        }
+        })
     }
 
     /// Whether a row of a gap stands before the one that is known to have its key. That one was its

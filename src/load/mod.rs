@@ -16,7 +16,7 @@ mod duckdb;
 pub mod encode;
 mod error;
 pub mod gate;
-mod keys;
+pub mod keys;
 pub mod ledger;
 pub mod lookup;
 pub mod postgres;

@@ -6,7 +6,7 @@ use crossbeam_channel::{Sender, bounded};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 /// Pieces and seals waiting for a writer. Small: what waits here holds memory of the budget.
-const QUEUE: usize = 2;
+const QUEUE: usize = 8;
 
 enum Order {
     Piece(Box<Piece>),

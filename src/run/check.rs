@@ -143,9 +143,10 @@ impl Checker<'_> {
         let mut stages = agents::agents(self.request, self.pack, input, self.engine)?;
         agents::rehearse(&stages, input)?;
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
-        stages.push(Arc::new(Arc::new(Encode { key, lookup: None, not_compared: Vec::new() }))
-            as Arc<dyn StageSpec>);
-        let budget = Budget::new(memory::shares(&self.request.limits).chunks_of(input.format));
+        let encode = Encode { key, lookup: None, not_compared: Vec::new() };
+        stages.push(Arc::new(Arc::new(encode)) as Arc<dyn StageSpec>);
+        let shares = memory::shares(&self.request.limits);
+        let budget = Budget::new(shares.chunks_of(input.format));
         let stop = self.stop.child();
         stop.watch(&budget);
         let plan = FlowPlan {
@@ -162,7 +163,8 @@ impl Checker<'_> {
         let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));
         let writers: Vec<Box<dyn Writer>> = vec![Box::new(Keep { found: Arc::clone(&found) })];
         let plan_of_gate = self.gate_plan(input, limit);
-        let mut gate = Gate::new(plan_of_gate, writers, KeySet::default(), Arc::clone(meters));
+        let keys = KeySet::new(shares.keys, self.request.limits.temp_dir.clone());
+        let mut gate = Gate::new(plan_of_gate, writers, keys, Arc::clone(meters));
         match drive(flow_input, &plan, &mut gate) {
             Ok(()) => {}
             Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}

@@ -380,11 +380,13 @@ impl<'a> LoadOne<'a> {
         meters: &Arc<Meters>,
     ) -> Result<KeySet, RunError> {
         let key = self.key_columns();
+        let temp_dir = self.session.request.limits.temp_dir.clone();
+        let keys = KeySet::new(self.session.shares.keys, temp_dir);
         if row.ranges.is_empty() || key.is_empty() {
-            return Ok(KeySet::default());
+            return Ok(keys);
         }
         let plan = self.write_plan(row, meters);
-        Ok(known_keys(con, &plan, &key)?)
+        Ok(known_keys(con, &plan, &key, keys)?)
     }
 
     fn gate_plan(&self, row: &InputRow, start: Mark, write: &WritePlan) -> GatePlan {

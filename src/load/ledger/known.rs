@@ -61,9 +61,14 @@ pub fn has_release(con: &dyn Link, spec: &TableSpec) -> Result<bool, LoadError> 
 }
 
 /// Keys that the committed ranges of an unfinished input have seen: of the rows it has inserted,
-/// and of those it has settled otherwise.
-pub fn known_keys(con: &dyn Link, plan: &WritePlan, key: &[String]) -> Result<KeySet, LoadError> {
-    let mut keys = KeySet::default();
+/// and of those it has settled otherwise; `keys` is the empty set they go into.
+pub fn known_keys(
+    con: &dyn Link,
+    plan: &WritePlan,
+    key: &[String],
+    keys: KeySet,
+) -> Result<KeySet, LoadError> {
+    let mut seen = Seen { keys, failed: None };
     let columns: Vec<_> = key.iter().map(|name| quote(name)).collect();
     // A replace loads beside the table.
     let loaded = match plan.side() {
@@ -79,8 +84,10 @@ pub fn known_keys(con: &dyn Link, plan: &WritePlan, key: &[String]) -> Result<Ke
         for row in rows {
             let texts: Vec<_> = row[..key.len()].iter().map(Value::to_string).collect();
             let place = row[key.len()].as_int().unwrap_or(0) as u64;
-            // A key that is there already was inserted by an earlier commit of this input.
-            let _ = keys.insert(key_hash_of_texts(texts.iter().map(String::as_str)), place);
+            let key = key_hash_of_texts(texts.iter().map(String::as_str));
+            if seen.add(key, place).is_break() {
+                return ControlFlow::Break(());
+            }
         }
         ControlFlow::Continue(())
     })?;
@@ -90,12 +97,36 @@ pub fn known_keys(con: &dyn Link, plan: &WritePlan, key: &[String]) -> Result<Ke
         &settled,
         &mut |_, rows| {
             for row in rows {
-                if let Value::Uuid(key) = row[0] {
-                    let _ = keys.insert(key, row[1].as_int().unwrap_or(0) as u64);
+                if let Value::Uuid(key) = row[0]
+                    && seen.add(key, row[1].as_int().unwrap_or(0) as u64).is_break()
+                {
+                    return ControlFlow::Break(());
                 }
             }
             ControlFlow::Continue(())
         },
     )?;
-    Ok(keys)
+    match seen.failed {
+        Some(error) => Err(error),
+        None => Ok(seen.keys),
+    }
+}
+
+/// Keys, and why no more could be added.
+struct Seen {
+    keys: KeySet,
+    failed: Option<LoadError>,
+}
+
+impl Seen {
+    /// Adds a key; one that is there already was met by an earlier commit of the input.
+    fn add(&mut self, key: u128, row: u64) -> ControlFlow<()> {
+        match self.keys.insert(key, row) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
 }
