@@ -22,7 +22,7 @@ trap 'exit 130' INT TERM
 psql=$(sh "$postgres" bin)/psql
 PG_CONF='max_wal_size = 4GB
 shared_buffers = 256MB' sh "$postgres" start "$server" "$port"
-export PGPASSWORD=etl
+export PGPASSWORD=etl PGOPTIONS="-c client_min_messages=warning"
 to=postgres://etl@127.0.0.1:$port/etl
 ask() {
     "$psql" -X -q -A -t -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$port" -U etl -d etl "$@"
@@ -41,7 +41,7 @@ load() {
 columns=$(head -n 1 "$roll" | tr -d '\r' | tr 'A-Z' 'a-z' | sed 's/[^,]*/"&"/g')
 key=$(ask -c "SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_index i JOIN pg_attribute a \
     ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = 'parcels'::regclass AND i.indisprimary")
-ask -c "CREATE TABLE raw AS SELECT $columns FROM parcels WITH NO DATA; ALTER TABLE raw ADD PRIMARY KEY ($key)"
+ask -c "CREATE TABLE public.raw AS SELECT $columns FROM parcels WITH NO DATA; ALTER TABLE public.raw ADD PRIMARY KEY ($key)"
 
 now() { date +%s%N; }
 # Times the command that follows into file $1, in milliseconds.
@@ -52,9 +52,9 @@ timed() {
     "$@"
     echo $((($(now) - begun) / 1000000)) >>"$into"
 }
-copy() { ask -c "\\copy raw ($columns) FROM '$roll' (FORMAT csv, HEADER)"; }
+copy() { ask -c "\\copy public.raw ($columns) FROM '$roll' (FORMAT csv, HEADER)"; }
 fresh() {
-    ask -c "TRUNCATE raw; DROP TABLE IF EXISTS parcels; DROP SCHEMA IF EXISTS etl CASCADE; CHECKPOINT"
+    ask -c "TRUNCATE public.raw; DROP TABLE IF EXISTS parcels; DROP SCHEMA IF EXISTS etl CASCADE; CHECKPOINT"
 }
 round=0
 while [ "$round" -le "$repeats" ]; do
@@ -75,8 +75,8 @@ line() {
 }
 echo "# PostgreSQL: $rows parcels of 165 columns, $(du -m "$roll" | cut -f1) MB of CSV, medians of $repeats"
 echo
-echo "| work | wall | of \\copy |"
+printf '%s\n' '| work | wall | of \copy |'
 echo "|---|---|---|"
-line "\`psql \\copy\` into the same columns and key" copy
+line "\`psql \\\\copy\` into the same columns and key" copy
 line "\`etl ingest\`, all agents, into a new table" load
 line "\`etl ingest\` of the same rows as the final release (unchanged, releases raised)" merge
