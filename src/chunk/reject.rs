@@ -26,6 +26,8 @@ pub enum Code {
     E305,
     /// An id that a spreadsheet has damaged.
     E306,
+    /// A row that the target refuses: a constraint, a type, a trigger.
+    E404,
 }
 
 impl fmt::Display for Code {

@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::stdin;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
-    Quoting, Rate, RuleLevel, Secret, Settings, Value,
+    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
 use crate::run::{Mode, OnAbort, Request};
 use crate::source::excel::range::SheetRange;
@@ -29,6 +29,7 @@ const PROGRESS: &[&str] = &["auto", "bar", "log", "json", "none"];
 const COLOR: &[&str] = &["auto", "always", "never"];
 const MODES: &[&str] = &["merge", "append", "replace"];
 const ON_ABORT: &[&str] = &["keep", "rollback"];
+const TOO_LONG: &[&str] = &["reject", "cut"];
 const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
 
@@ -91,6 +92,9 @@ pub struct LoadArgs {
     /// Table instead of the one that the pack names
     #[arg(long, value_name = "NAME")]
     table: Option<String>,
+    /// Existing table of other names: florida_parcels, property_sales_history, or a file
+    #[arg(long, value_name = "NAME|FILE")]
+    mapping: Option<String>,
     /// How rows meet what the target holds
     #[arg(long, value_name = "MODE",
         value_parser = words::<Mode>(MODES))]
@@ -101,6 +105,9 @@ pub struct LoadArgs {
     /// Add columns that the table of a server lacks
     #[arg(long)]
     evolve: bool,
+    /// Texts longer than their column on a server
+    #[arg(long, value_name = "POLICY", value_parser = words::<TooLong>(TOO_LONG))]
+    too_long: Option<TooLong>,
     /// How often to go on after a lost connection
     #[arg(long, value_name = "N")]
     retry_attempts: Option<u64>,
@@ -212,6 +219,12 @@ struct ErrorArgs {
     /// Warn when more than this share is refused
     #[arg(long, value_name = "SHARE")]
     warn_error_rate: Option<Rate>,
+    /// Command that is told of it, with JSON on stdin
+    #[arg(long, value_name = "COMMAND")]
+    alert_command: Option<String>,
+    /// Web address that is told of it; env:NAME and file:PATH name a place that holds it
+    #[arg(long, value_name = "URL")]
+    alert_webhook: Option<Webhook>,
     /// What stays in the target when the run is stopped
     #[arg(long, value_name = "WHAT",
         value_parser = words::<OnAbort>(ON_ABORT))]
@@ -256,8 +269,10 @@ impl LoadArgs {
         let (input, errors, machine) = (&self.input, &self.errors, &self.machine);
         Partial {
             table: self.table.clone(),
+            mapping: self.mapping.clone(),
             create: self.create.then_some(true),
             evolve: self.evolve.then_some(true),
+            too_long: self.too_long,
             retry_attempts: self.retry_attempts,
             mode: self.mode,
             kind: input.kind.clone(),
@@ -282,6 +297,8 @@ impl LoadArgs {
             max_errors: errors.max_errors,
             max_error_rate: errors.max_error_rate,
             warn_error_rate: errors.warn_error_rate,
+            alert_command: errors.alert_command.clone(),
+            alert_webhook: errors.alert_webhook.clone(),
             on_abort: errors.on_abort,
             rejects_ok: errors.rejects_ok.then_some(true),
             failed: errors.failed.clone(),

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::progress::Progress;
 use super::summary::{Style, render};
-use super::{exit, output, plan, signals};
+use super::{alert, exit, output, plan, signals};
 use crate::config::Settings;
 use crate::flow::{Observer, Stop};
 use crate::run::{self, RunError, RunErrorKind, Summary};
@@ -72,6 +72,10 @@ pub fn perform(
     let progress = Progress::start(context.progress(settings));
     let result = work(&progress, &stop);
     drop(progress);
+    match &result {
+        Ok(summary) => alert::after(summary, settings, &context.env),
+        Err(error) => alert::given_up(error, settings, &context.env),
+    }
     let summary = result.map_err(explain_interrupt)?;
     if json {
         output::json(&summary)?;

@@ -2,9 +2,11 @@
 //!
 //! The only room that prints, reads the environment and the home folder, and ends the program.
 
+mod alert;
 mod args;
 mod check;
 mod completions;
+mod conceal;
 mod config;
 mod context;
 mod doctor;
@@ -27,6 +29,7 @@ mod sql;
 mod stdin;
 mod summary;
 mod text;
+mod webhook;
 
 use args::GlobalArgs;
 use clap::{Parser, Subcommand};
@@ -124,6 +127,7 @@ impl Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    conceal::conceal();
     crate::duck::few_memory_pools();
     report_error::install_panic_hook();
     // A panic on this thread has been told by the hook; what is left is the exit code.

@@ -362,6 +362,9 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
         Some(peak) => format!("peak memory {} of {limit}", binary(peak)),
         None => format!("memory limit {limit}"),
     });
+    if summary.retries > 0 {
+        parts.push(format!("went on by itself {} times", summary.retries));
+    }
     let mut lines = vec![parts.join(" · ")];
     let agents = agents(&fresh);
     if !agents.is_empty() {

@@ -18,7 +18,8 @@ pub use resolve::{Call, LEAST_MEMORY, Loaded, Machine, Sources, Ui, load};
 pub use schema::schema;
 pub use settings::{AgentPartial, Entry, KEYS, Key, Origin, Partial, Settings, Sourced};
 pub use value::{
-    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, Value, redact,
+    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value, Webhook,
+    redact,
 };
 
 /// The defaults with their comments: the reference for users.

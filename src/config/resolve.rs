@@ -3,7 +3,7 @@
 use super::env::{self, Env};
 use super::error::ConfigError;
 use super::settings::{Origin, Partial, Settings, Sourced};
-use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, Value};
+use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, TooLong, Value};
 use super::{defaults, file};
 use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;
@@ -243,7 +243,10 @@ impl Settings {
             changes: Changes {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
+                nulls_are_refused: false,
             },
+            mapping: value(&self.mapping),
+            cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
             failed_dir: value(&self.failed),
             fresh: call.fresh,
@@ -341,7 +344,7 @@ fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
 }
 
 /// Follows `env:NAME` and `file:PATH`.
-fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, ConfigError> {
+pub(super) fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, ConfigError> {
     let text = secret.reveal();
     if let Some(name) = text.strip_prefix("env:") {
         return env.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {

@@ -1,7 +1,9 @@
 //! Every setting, declared once: the file key, the environment variable, the schema and
 //! `etl config show` all come from this list.
 
-use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, Value};
+use super::value::{
+    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value, Webhook,
+};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
@@ -167,8 +169,10 @@ fn entry<T: Value>(key: &str, value: Option<&Sourced<T>>) -> Entry {
 settings! {
     "to" to: Secret = "Where rows go: duckdb:PATH or postgres://USER@HOST/DATABASE. env:NAME or file:PATH name a place that holds it.",
     "table" table: String = "Table to load into, instead of the one the pack names.",
+    "mapping" mapping: String = "Binds a roll to an existing table of other names: florida_parcels, property_sales_history, or a file of that form.",
     "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
     "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",
+    "too_long" too_long: TooLong = "Texts that are longer than their column on a server: reject the row, or cut the text; both are counted.",
     "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",
     "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
     "pack" pack: String = "Knowledge about kinds of files: florida, or the folder of a pack.",
@@ -200,6 +204,8 @@ settings! {
     "max_errors" max_errors: u64 = "Stop when more rows than this are refused.",
     "max_error_rate" max_error_rate: Rate = "Stop when a larger share of the rows is refused (1% or 0.01).",
     "warn_error_rate" warn_error_rate: Rate = "Warn when a larger share of the rows is refused.",
+    "alert_command" alert_command: String = "Command that is run when a larger share than warn_error_rate is refused, or the run is given up for that; it gets the facts as JSON on stdin.",
+    "alert_webhook" alert_webhook: Webhook = "Web address that gets the same facts by POST; env:NAME and file:PATH name a place that holds it.",
     "on_abort" on_abort: OnAbort = "What stays in the target when the error budget is exceeded: keep or rollback.",
     "rejects_ok" rejects_ok: bool = "Exit 0 instead of 3 when some rows were refused.",
     "progress" progress: ProgressKind = "How progress is shown: auto, bar, log, json or none.",

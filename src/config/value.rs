@@ -193,6 +193,46 @@ pub enum RuleLevel {
     Off,
 }
 
+/// A web address, which often holds a token: never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webhook(Secret);
+
+impl Webhook {
+    /// The address itself, with `env:` and `file:` followed; `place` says where the setting stands.
+    pub fn resolve(&self, env: &super::env::Env, place: &str) -> Result<String, String> {
+        super::resolve::reveal(&self.0, env, place).map_err(|error| error.message)
+    }
+}
+
+impl FromStr for Webhook {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_reference() { write!(f, "{}", self.0) } else { f.write_str("***") }
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Webhook({self})")
+    }
+}
+
+/// What is done with a text that is longer than its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TooLong {
+    /// The row is refused.
+    Reject,
+    /// The text is cut.
+    Cut,
+}
+
 /// How progress is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProgressKind {
@@ -244,6 +284,7 @@ macro_rules! words {
 
 words!(Mode { "merge" => Mode::Merge, "append" => Mode::Append, "replace" => Mode::Replace });
 words!(CsvPolicy { "strict" => CsvPolicy::Strict, "lenient" => CsvPolicy::Lenient });
+words!(TooLong { "reject" => TooLong::Reject, "cut" => TooLong::Cut });
 words!(OnAbort { "keep" => OnAbort::Keep, "rollback" => OnAbort::Rollback });
 words!(RuleLevel {
     "critical" => RuleLevel::Critical,
@@ -296,6 +337,7 @@ textual! {
     Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
     Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
     SheetRange => json!({ "type": "string", "examples": ["A3:F200", "A3:F", "Sheet!A3:F200"] }),
+    Webhook => json!({ "type": "string", "examples": ["env:ALERT_WEBHOOK"] }),
     Secret => json!({ "type": "string", "examples": ["duckdb:rolls.duckdb", "env:DATABASE_URL"] }),
 }
 
@@ -336,7 +378,17 @@ macro_rules! deserialize_by_parsing {
     )+};
 }
 
-deserialize_by_parsing!(ByteSize, Rate, Delimiter, Secret, RuleLevel, ProgressKind, ColorWhen);
+deserialize_by_parsing!(
+    Webhook,
+    ByteSize,
+    Rate,
+    Delimiter,
+    Secret,
+    RuleLevel,
+    ProgressKind,
+    ColorWhen,
+    TooLong
+);
 
 /// Values that TOML has a type for.
 macro_rules! plain {
@@ -455,6 +507,8 @@ mod tests {
         assert_eq!(redact("duckdb:a.duckdb"), "duckdb:a.duckdb");
         let secret: Secret = "postgres://ann:s3cret@host/db".parse().expect("valid");
         assert!(!format!("{secret:?} {secret} {}", secret.show()).contains("s3cret"));
+        let hook: Webhook = "https://hooks.example/s3cret".parse().expect("valid");
+        assert!(!format!("{hook:?} {hook} {}", hook.show()).contains("s3cret"));
     }
 
     #[test]

@@ -51,6 +51,17 @@ pub enum Event<'a> {
         /// The run that loaded it.
         run: &'a str,
     },
+    /// A load goes on by itself after a failure that may pass.
+    Retry {
+        /// Attempts since the last commit, from 1.
+        attempt: u64,
+        /// As many are made.
+        of: u64,
+        /// Before it goes on.
+        wait: Duration,
+        /// What has failed.
+        why: &'a str,
+    },
     /// Something the user should know.
     Warning(&'a str),
     /// A step at the end of an input: applying changes, checking the account.

@@ -22,6 +22,8 @@ pub struct Encode {
     pub key: Vec<String>,
     /// Finds existing rows by key, where the target holds some of this scope.
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// Columns in which equal rows may differ.
+    pub not_compared: Vec<String>,
 }
 
 impl StageSpec for Arc<Encode> {
@@ -53,7 +55,10 @@ struct Encoder {
 
 impl Stage for Encoder {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
-        chunk.hashes = content_hashes(&chunk.frame);
+        chunk.hashes = match self.spec.not_compared.as_slice() {
+            [] => content_hashes(&chunk.frame),
+            some => content_hashes(&chunk.frame.drop_many(some)),
+        };
         if !self.spec.key.is_empty() {
             chunk.keys = key_hashes(&chunk.frame, &self.spec.key)
                 .map_err(|error| StageError::new(NAME, error.to_string()))?;

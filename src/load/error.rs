@@ -3,6 +3,7 @@
 use crate::duck::{DuckError, DuckErrorKind};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use thiserror::Error;
 
 /// What can be done about it follows from this.
@@ -37,6 +38,8 @@ pub enum LoadErrorKind {
     /// The connection is lost, or the target is restarting or out of connections (E405): what is
     /// committed stays, and going on later may succeed.
     Lost,
+    /// A statement ran into the target's limit of time (E406): smaller ones may not.
+    Slow,
     /// The limit of rows is reached: not a failure.
     Enough,
     /// The failed-record file cannot be written.
@@ -53,12 +56,14 @@ pub struct LoadError {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// The target was not asked at all, and is not to be before so long.
+    pub wait: Option<Duration>,
 }
 
 impl LoadError {
     /// An error with a sentence.
     pub fn new(kind: LoadErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+        Self { kind, message: message.into(), hint: None, wait: None }
     }
 
     /// Adds what to do.

@@ -10,40 +10,28 @@
 //! size, thread count and kill, because only this thread decides, and a resumed run starts with the
 //! keys of everything committed.
 
-use super::dead_letter::{Context, Record};
+use super::dead_letter::{Letterhead, Record};
 use super::replayed::replayed;
 use super::select::{cut_off, mark_after, pick, rejects};
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
-use crate::chunk::{
-    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Origin, Severity, Tally,
-};
+use crate::chunk::{Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Severity, Tally};
 use crate::flow::{Consumer, Meters};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Failed records of a piece.
 const RECORDS: usize = 256;
 
 /// What the gate must know of an input.
 pub struct GatePlan {
-    /// Run id.
-    pub run: String,
+    /// What all failed records share, the run's id among it.
+    pub head: Arc<Letterhead>,
     /// Position of the input in the run.
     pub input: u32,
-    /// The input.
-    pub origin: Arc<Origin>,
-    /// Kind, table, facts, headers and configuration hash, for failed records.
-    pub kind: String,
-    /// Target table.
-    pub table: String,
-    /// What a replay must know.
-    pub facts: BTreeMap<String, String>,
-    /// Header of the source.
-    pub headers: Vec<String>,
-    /// Hash of the configuration.
-    pub config: String,
+    /// Rows that the target has refused, where it may do that: counted by the writers.
+    pub refused: Option<Arc<AtomicU64>>,
     /// Rank of the input's release.
     pub rank: i64,
     /// Inserted rows of a group.
@@ -68,6 +56,9 @@ pub struct Gate<'a> {
     writers: Vec<Box<dyn Writer + 'a>>,
     meters: Arc<Meters>,
     seen: KeySet,
+    /// Keys that belong to a row of a gap, and not to the one behind it that was seen with them: no
+    /// more than the rows of the groups that were lost.
+    won: HashMap<u128, u64>,
     records: u64,
     end: Mark,
     group: Group,
@@ -106,7 +97,18 @@ impl<'a> Gate<'a> {
         let group = Group::new(&plan, plan.start);
         let records = plan.start.record;
         let (end, tally) = (plan.start, Tally::default());
-        Self { plan, writers, meters, seen, records, end, group, groups: 0, tally }
+        Self {
+            plan,
+            writers,
+            meters,
+            seen,
+            won: HashMap::new(),
+            records,
+            end,
+            group,
+            groups: 0,
+            tally,
+        }
     }
 
     /// Seals the last group and ends the writers. Returns the account of what went through.
@@ -257,9 +259,13 @@ impl<'a> Gate<'a> {
     ) -> Result<Fate, LoadError> {
         if let Some(key) = chunk.keys.get(row) {
             let place = chunk.raw.place(chunk.index[row]);
-            if let Some(first) = self.seen.insert(*key, place.row)? {
-                self.note_duplicate(chunk, row, first);
-                return Ok(Fate::Duplicate);
+            if let Some(known) = self.seen.insert(*key, place.row)? {
+                let first = self.won.get(key).copied().unwrap_or(known);
+                if !self.was_first(chunk, row, first) {
+                    self.note_duplicate(chunk, row, first);
+                    return Ok(Fate::Duplicate);
+                }
+                self.won.insert(*key, place.row);
             }
         }
         let Some(found) = existing else { return Ok(Fate::Inserted) };
@@ -276,6 +282,13 @@ impl<'a> Gate<'a> {
         } else {
             Fate::Updated
         })
+    }
+
+    /// Whether a row of a gap stands before the one that is known to have its key. That one was its
+    /// duplicate when both went through, and its group was committed while this row's was lost.
+    fn was_first(&self, chunk: &Chunk, row: usize, known: u64) -> bool {
+        let record = chunk.index[row];
+        chunk.raw.place(record).row < known && chunk.raw.earlier(record).is_none()
     }
 
     /// The row that would have won over a replayed one, had that been sound from the beginning: it
@@ -369,9 +382,10 @@ impl<'a> Gate<'a> {
         // A replay needs all of its own at once.
         let at_once = if part.fates.is_some() { refused.len() } else { RECORDS };
         let (first, more) = refused.split_at(at_once.min(refused.len()));
+        let range = self.plan.refused.is_some().then_some(&self.group.range);
         let mut piece = Piece {
-            inserts: pick(chunk, &part.inserts)?,
-            changes: pick(chunk, &part.changes)?,
+            inserts: pick(chunk, &part.inserts, range)?,
+            changes: pick(chunk, &part.changes, range)?,
             settled: part.settled,
             rejects: self.failed(chunk, first),
             replayed: Vec::new(),
@@ -393,17 +407,7 @@ impl<'a> Gate<'a> {
 
     /// Failed records as they are written.
     fn failed(&self, chunk: &Chunk, rejects: &[&crate::chunk::Reject]) -> Vec<Record> {
-        let context = Context {
-            run: &self.plan.run,
-            range: &self.group.range,
-            origin: &self.plan.origin,
-            kind: &self.plan.kind,
-            table: &self.plan.table,
-            facts: &self.plan.facts,
-            headers: &self.plan.headers,
-            config: &self.plan.config,
-            now: chrono::Utc::now(),
-        };
+        let context = self.plan.head.context(&self.group.range);
         rejects.iter().map(|reject| Record::of(reject, chunk.raw.as_ref(), &context)).collect()
     }
 
@@ -426,7 +430,8 @@ impl<'a> Gate<'a> {
     /// bad first row is not 100 %, and at the end.
     fn check_budget(&self, last: bool) -> Result<(), LoadError> {
         let read = self.plan.before.read + self.tally.read;
-        let rejected = self.plan.before.rejected + self.tally.rejected;
+        let refused = self.plan.refused.as_ref().map_or(0, |count| count.load(Ordering::Relaxed));
+        let rejected = self.plan.before.rejected + self.tally.rejected + refused;
         if let Some(max) = self.plan.max_errors.filter(|max| rejected > *max) {
             return Err(over_budget(format!("{rejected} rows are refused, {max} are allowed")));
         }
@@ -470,5 +475,5 @@ impl Group {
 }
 
 fn range_id(plan: &GatePlan, from: Mark) -> String {
-    format!("{}.{}.{}", plan.run, plan.input, from.record)
+    format!("{}.{}.{}", plan.head.run, plan.input, from.record)
 }

@@ -10,6 +10,7 @@
 //! What a database must be able to do stands in [`target`]; [`TargetUrl`] is the one place that knows
 //! which there are.
 
+pub mod breaker;
 pub mod dead_letter;
 mod duckdb;
 pub mod encode;
@@ -35,7 +36,7 @@ pub use telling::Telling;
 pub use threaded::Threaded;
 pub use url::TargetUrl;
 
-use crate::chunk::{Mark, Notes, Permit, Tally};
+use crate::chunk::{Mark, Notes, Permit, RawRows, Tally};
 use dead_letter::Record;
 use polars::prelude::DataFrame;
 use std::sync::Arc;
@@ -49,6 +50,21 @@ pub struct Rows {
     pub hashes: Vec<u128>,
     /// Row number of each row in its source.
     pub places: Vec<i64>,
+    /// What a failed record is made from, where the target may refuse rows.
+    pub behind: Option<Behind>,
+}
+
+/// What stands behind rows. It holds the raw bytes of their chunk, whose permit travels with them.
+#[derive(Debug, Clone)]
+pub struct Behind {
+    /// The raw records of the chunk.
+    pub raw: Arc<dyn RawRows>,
+    /// Id of the range that commits the rows.
+    pub range: String,
+    /// Which record each row is.
+    pub records: Vec<u32>,
+    /// Key of each row; none where there is no key.
+    pub keys: Vec<u128>,
 }
 
 impl Rows {

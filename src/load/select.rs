@@ -1,9 +1,10 @@
 //! Parts of a chunk: some of its records, rows at some positions, its refused rows, what lies behind.
 
-use super::{LoadError, LoadErrorKind, Rows};
+use super::{Behind, LoadError, LoadErrorKind, Rows};
 use crate::chunk::{Chunk, Mark, Reject};
 use polars::prelude::{IdxCa, NewChunkedArray};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Keeps the first `records` records of a chunk.
 pub(super) fn cut_off(chunk: &mut Chunk, records: u64) {
@@ -33,8 +34,13 @@ pub(super) fn rejects(chunk: &Chunk, records: Range<u32>) -> impl Iterator<Item 
     chunk.rejects.iter().filter(move |reject| records.contains(&reject.record))
 }
 
-/// The rows of a chunk at some positions; whole chunks and runs of rows without a copy.
-pub(super) fn pick(chunk: &Chunk, rows: &[u32]) -> Result<Option<Rows>, LoadError> {
+/// The rows of a chunk at some positions; whole chunks and runs of rows without a copy. Where the
+/// target may refuse some of them, `range` says with which range they go.
+pub(super) fn pick(
+    chunk: &Chunk,
+    rows: &[u32],
+    range: Option<&String>,
+) -> Result<Option<Rows>, LoadError> {
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(None) };
     let consecutive = (last - first) as usize + 1 == rows.len();
     let frame = if consecutive {
@@ -48,5 +54,12 @@ pub(super) fn pick(chunk: &Chunk, rows: &[u32]) -> Result<Option<Rows>, LoadErro
     };
     let hashes = rows.iter().map(|row| chunk.hashes[*row as usize]).collect();
     let place = |row: &u32| chunk.raw.place(chunk.index[*row as usize]).row as i64;
-    Ok(Some(Rows { frame, hashes, places: rows.iter().map(place).collect() }))
+    let places = rows.iter().map(place).collect();
+    let behind = range.map(|range| Behind {
+        raw: Arc::clone(&chunk.raw),
+        range: range.clone(),
+        records: rows.iter().map(|row| chunk.index[*row as usize]).collect(),
+        keys: rows.iter().filter_map(|row| chunk.keys.get(*row as usize).copied()).collect(),
+    });
+    Ok(Some(Rows { frame, hashes, places, behind }))
 }

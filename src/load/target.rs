@@ -19,6 +19,7 @@ use crate::flow::Meters;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// Schema of the ledger and of side tables, in every target.
 pub const SCHEMA: &str = "etl";
@@ -39,6 +40,9 @@ pub struct Changes {
     pub create: bool,
     /// Add columns.
     pub evolve: bool,
+    /// Rows without a value where the table wants one are refused one by one; else the table is.
+    #[serde(default)]
+    pub nulls_are_refused: bool,
 }
 
 /// A database that rows go to.
@@ -55,6 +59,11 @@ pub trait Target: Send + Sync {
     /// What stands in the way of a load, and what else is worth knowing.
     fn examine(&self) -> Result<Vec<Finding>, LoadError> {
         Ok(Vec::new())
+    }
+
+    /// Whether the target itself may refuse single rows; its writers then make failed records of them.
+    fn refuses_rows(&self) -> bool {
+        false
     }
 
     /// Finds rows that the table holds under the keys of a chunk.
@@ -86,6 +95,12 @@ pub struct WritePlan {
     pub provenance: Provenance,
     /// Failed records of the input.
     pub dead: Arc<dead_letter::Writer>,
+    /// What all of them share.
+    pub head: Arc<dead_letter::Letterhead>,
+    /// Counts the rows that the target refuses.
+    pub refused: Arc<AtomicU64>,
+    /// Texts that are longer than their column are cut, and not refused.
+    pub cut: bool,
     /// Counters.
     pub meters: Arc<Meters>,
 }
@@ -145,6 +160,12 @@ pub trait Link {
     /// Makes the table, or checks that the existing one can take the rows; what does not fit is one
     /// error that names all of it. `unique`: rows are told apart by the key.
     fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError>;
+
+    /// What is worth knowing of a table that can take the rows: what may refuse some of them.
+    fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        let _ = spec;
+        Ok(Vec::new())
+    }
 
     /// Makes a side table with the columns of the table, where it is missing.
     fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError>;

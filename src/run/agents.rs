@@ -66,6 +66,9 @@ pub fn agents(
             }
         });
     }
+    if let Some(mapping) = &input.mapping {
+        specs.push(Arc::new(mapping.agent(input, pack, engine)));
+    }
     Ok(specs)
 }
 

@@ -1,6 +1,7 @@
 //! From the header of a roll to what is read from it and the table it goes to.
 
 use super::error::{RunError, RunErrorKind};
+use super::mapping::Mapping;
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
@@ -43,7 +44,7 @@ pub(super) fn bind_roll(
         key: kind.key.clone(),
         scope: scope_of(kind, &settled),
     };
-    Ok(Prepared {
+    let mut prepared = Prepared {
         table,
         origin,
         format,
@@ -58,7 +59,12 @@ pub(super) fn bind_roll(
         column_notes: Vec::new(),
         warnings,
         replay: false,
-    })
+        mapping: None,
+    };
+    if let Some(mapping) = &request.mapping {
+        Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_deref())?;
+    }
+    Ok(prepared)
 }
 
 /// Binds a header by name, or by position where the kind has none.

@@ -13,6 +13,7 @@ use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{
     Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive,
 };
+use crate::load::dead_letter::Letterhead;
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Writer};
@@ -66,6 +67,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         tally,
         inputs: summaries,
         skipped,
+        retries: 0,
         peak_memory: memory::peak(),
         memory_limit: request.limits.memory,
         seconds: started.elapsed().as_secs_f64(),
@@ -141,7 +143,8 @@ impl Checker<'_> {
         let mut stages = agents::agents(self.request, self.pack, input, self.engine)?;
         agents::rehearse(&stages, input)?;
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
-        stages.push(Arc::new(Arc::new(Encode { key, lookup: None })) as Arc<dyn StageSpec>);
+        let encode = Encode { key, lookup: None, not_compared: Vec::new() };
+        stages.push(Arc::new(Arc::new(encode)) as Arc<dyn StageSpec>);
         let shares = memory::shares(&self.request.limits);
         let budget = Budget::new(shares.chunks_of(input.format));
         let stop = self.stop.child();
@@ -178,14 +181,17 @@ impl Checker<'_> {
 
     fn gate_plan(&self, input: &Prepared, limit: Option<u64>) -> GatePlan {
         GatePlan {
-            run: "check".into(),
+            head: Arc::new(Letterhead {
+                run: "check".into(),
+                origin: Arc::clone(&input.origin),
+                kind: input.kind_id(self.pack),
+                table: input.spec.name.clone(),
+                facts: BTreeMap::new(),
+                headers: input.schema.headers.clone(),
+                config: String::new(),
+            }),
             input: 0,
-            origin: Arc::clone(&input.origin),
-            kind: input.kind_id(self.pack),
-            table: input.spec.name.clone(),
-            facts: BTreeMap::new(),
-            headers: input.schema.headers.clone(),
-            config: String::new(),
+            refused: None,
             rank: input.rank(),
             group_rows: GROUP_ROWS,
             committed: Vec::new(),

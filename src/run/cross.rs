@@ -31,7 +31,8 @@ pub fn check(
     let con = session.con();
     for (input, summary) in inputs.iter().zip(summaries) {
         let Some(kind) = input.kind(session.pack) else { continue };
-        if summary.already_loaded_by.is_some() {
+        // The rules speak of the roll's own columns.
+        if summary.already_loaded_by.is_some() || input.mapping.is_some() {
             continue;
         }
         let mut notes = Notes::default();

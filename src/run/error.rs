@@ -5,6 +5,7 @@ use crate::source::SourceError;
 use crate::stage::StageError;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 /// Kinds of failure; each has one exit code (see `cli::exit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,17 @@ pub enum RunErrorKind {
     Interrupted(StopCause),
 }
 
+/// Whether a failed load is worth another try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It would fail in the same way.
+    Never,
+    /// After a while.
+    Later,
+    /// With less at a time.
+    Smaller,
+}
+
 /// A failed run.
 #[derive(Debug)]
 pub struct RunError {
@@ -42,8 +54,10 @@ pub struct RunError {
     pub kept: Option<String>,
     /// The critical rule that a fact about the file broke.
     pub rule: Option<String>,
-    /// Whether going on later may succeed by itself.
-    pub transient: bool,
+    /// Whether going on may succeed by itself.
+    pub again: Again,
+    /// The target was not even asked, and is not to be before so long.
+    pub wait: Option<Duration>,
     /// The cause.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -70,7 +84,8 @@ impl RunError {
             hints: vec![],
             kept: None,
             rule: None,
-            transient: false,
+            again: Again::Never,
+            wait: None,
             source: None,
         }
     }
@@ -109,7 +124,7 @@ impl From<StageError> for RunError {
     fn from(error: StageError) -> Self {
         let mut out = Self::new(RunErrorKind::Failed, error.to_string());
         out.rule = error.rule;
-        out.transient = error.transient;
+        out.again = if error.transient { Again::Later } else { Again::Never };
         out.hints.extend(error.hint);
         out
     }

@@ -57,6 +57,7 @@ fn summary_of(con: &dyn Link, row: &RunRow, target: &TargetUrl) -> Result<Summar
         tally,
         inputs,
         skipped: Vec::new(),
+        retries: 0,
         peak_memory: None,
         memory_limit: 0,
         seconds: row.seconds,

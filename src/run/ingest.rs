@@ -213,12 +213,12 @@ impl<'a> Session<'a> {
                 return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
             }
             let attempts = self.request.retry_attempts;
-            let loaded =
-                with_retries(attempts, &self.commits, self.observer, self.stop, |again| {
-                    let loaded = LoadOne::new(self, input, index, inputs.len()).run()?;
-                    // The answer to the last COMMIT never came, but it was done.
-                    Ok(if again { loaded.of_run(&self.run) } else { loaded })
-                })?;
+            let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
+                let one = LoadOne::new(self, input, index, inputs.len());
+                let loaded = one.in_parts(this.halvings).run()?;
+                // The answer to the last COMMIT never came, but it was done.
+                Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
+            })?;
             match &loaded {
                 LoadedInput::Already(summary) => {
                     let run = summary.already_loaded_by.as_deref().unwrap_or_default();
@@ -296,6 +296,12 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     } else if let Some(range) = &request.source.range {
         add(&range.to_string());
     }
+    if let Some(mapping) = &input.mapping {
+        add(&mapping.text);
+    }
+    if request.cut {
+        add("cut");
+    }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());
     }
@@ -325,6 +331,7 @@ pub fn summarize(
         tally,
         inputs,
         skipped,
+        retries: session.commits.retries(),
         peak_memory: memory::peak(),
         memory_limit: request.limits.memory,
         seconds: started.elapsed().as_secs_f64(),

@@ -12,7 +12,7 @@ use super::retry::Counting;
 use super::summary::InputSummary;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
-use crate::load::dead_letter;
+use crate::load::dead_letter::{self, Letterhead};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::ledger::{
@@ -20,7 +20,7 @@ use crate::load::ledger::{
     known_keys, scope_rows, scope_text, table_rows,
 };
 use crate::load::table::{Provenance, Strategy, side_table};
-use crate::load::target::{KeyQuestion, WritePlan, transaction};
+use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -30,6 +30,8 @@ use std::time::Instant;
 /// Rows of a chunk at the start, before anything is measured (design 2.3).
 const CHUNK_ROWS_TEXT: usize = 100_000;
 const CHUNK_ROWS_EXCEL: usize = 50_000;
+/// Statements for fewer rows are not halved any more.
+const LEAST_PART: u64 = 100;
 
 /// Loads one input.
 pub struct LoadOne<'a> {
@@ -37,6 +39,7 @@ pub struct LoadOne<'a> {
     pub(super) input: &'a Prepared,
     index: usize,
     of: usize,
+    halvings: u32,
     started: Instant,
 }
 
@@ -71,7 +74,19 @@ impl LoadedInput {
 impl<'a> LoadOne<'a> {
     /// Prepares to load the input at `index` of `of`.
     pub fn new(session: &'a Session<'a>, input: &'a Prepared, index: usize, of: usize) -> Self {
-        Self { session, input, index, of, started: Instant::now() }
+        Self { session, input, index, of, halvings: 0, started: Instant::now() }
+    }
+
+    /// Sends less at a time: half as much, half of that, …
+    pub fn in_parts(self, halvings: u32) -> Self {
+        Self { halvings, ..self }
+    }
+
+    fn halved(&self, rows: u64) -> u64 {
+        match self.halvings {
+            0 => rows,
+            halvings => (rows >> halvings.min(20)).max(LEAST_PART.min(rows)),
+        }
     }
 
     /// Loads it, or finds that it is loaded.
@@ -121,7 +136,12 @@ impl<'a> LoadOne<'a> {
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         let spec = &self.input.spec;
-        con.ensure(spec, self.input.mode != Mode::Append, self.session.request.changes)?;
+        let mapped = self.input.mapping.is_some();
+        let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
+        con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        for remark in con.remarks(spec)? {
+            self.session.observer.on(&Event::Warning(&remark));
+        }
         self.refuse_unknown_release(con)?;
         let run = self.session.run.clone();
         let input = self.session.next_input(con)?;
@@ -268,10 +288,7 @@ impl<'a> LoadOne<'a> {
             stages: &stages,
             workers: request.limits.threads.max(1),
             fuse: request.limits.fuse,
-            chunk_rows: request.limits.chunk_rows.unwrap_or(match self.input.format {
-                "xlsx" => CHUNK_ROWS_EXCEL,
-                _ => CHUNK_ROWS_TEXT,
-            }),
+            chunk_rows: self.halved(self.chunk_rows()) as usize,
             budget,
             meters: Arc::clone(meters),
             stop,
@@ -288,7 +305,8 @@ impl<'a> LoadOne<'a> {
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
             }
-            let mut gate = Gate::new(self.gate_plan(row, start), writers, seen, Arc::clone(meters));
+            let mut gate =
+                Gate::new(self.gate_plan(row, start, &write), writers, seen, Arc::clone(meters));
             match drive(flow_input, &plan, &mut gate) {
                 Ok(()) => {}
                 Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
@@ -302,6 +320,15 @@ impl<'a> LoadOne<'a> {
             self.note_findings(con, row, &agents::findings(&stages))?;
         }
         Ok(())
+    }
+
+    /// Most rows of a chunk.
+    fn chunk_rows(&self) -> u64 {
+        let asked = self.session.request.limits.chunk_rows;
+        asked.unwrap_or(match self.input.format {
+            "xlsx" => CHUNK_ROWS_EXCEL,
+            _ => CHUNK_ROWS_TEXT,
+        }) as u64
     }
 
     /// Adds findings about the file as a whole to those of its ranges.
@@ -318,7 +345,9 @@ impl<'a> LoadOne<'a> {
                 source: self.input.replay.then(|| self.input.origin.label()),
             })
         });
-        let encode = Encode { key: self.key_columns(), lookup };
+        let mapping = self.input.mapping.as_ref();
+        let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
+        let encode = Encode { key: self.key_columns(), lookup, not_compared };
         Arc::new(encode)
     }
 
@@ -336,6 +365,9 @@ impl<'a> LoadOne<'a> {
                 loaded_at: self.session.now,
             },
             dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
+            head: Arc::new(self.letterhead(row)),
+            refused: Arc::default(),
+            cut: self.session.request.cut,
             meters: Arc::clone(meters),
         }
     }
@@ -357,29 +389,38 @@ impl<'a> LoadOne<'a> {
         Ok(known_keys(con, &plan, &key, keys)?)
     }
 
-    fn gate_plan(&self, row: &InputRow, start: Mark) -> GatePlan {
+    fn gate_plan(&self, row: &InputRow, start: Mark, write: &WritePlan) -> GatePlan {
         let request = self.session.request;
         let committed = row.ranges.iter().map(|(from, to)| from.record..to.record);
         GatePlan {
-            run: row.run.clone(),
+            head: Arc::clone(&write.head),
             input: row.input,
-            origin: Arc::clone(&self.input.origin),
-            kind: self.input.kind_id(self.session.pack),
-            table: self.input.spec.name.clone(),
-            facts: self.facts(),
-            headers: self.input.schema.headers.clone(),
-            config: self.session.key_of(self.input).config,
+            refused: self.session.target.refuses_rows().then(|| Arc::clone(&write.refused)),
             rank: self.input.rank(),
-            group_rows: request
-                .limits
-                .commit_rows
-                .unwrap_or_else(|| request.target.commit_rows(self.session.shares.groups)),
+            group_rows: self.halved(
+                request
+                    .limits
+                    .commit_rows
+                    .unwrap_or_else(|| request.target.commit_rows(self.session.shares.groups)),
+            ),
             committed: committed.filter(|range| range.end > start.record).collect(),
             start,
             before: row.tally,
             max_errors: request.errors.max_errors,
             max_rate: request.errors.max_rate,
             limit: request.limit,
+        }
+    }
+
+    fn letterhead(&self, row: &InputRow) -> Letterhead {
+        Letterhead {
+            run: row.run.clone(),
+            origin: Arc::clone(&self.input.origin),
+            kind: self.input.kind_id(self.session.pack),
+            table: self.input.spec.name.clone(),
+            facts: self.facts(),
+            headers: self.input.schema.headers.clone(),
+            config: self.session.key_of(self.input).config,
         }
     }
 
@@ -395,6 +436,7 @@ impl<'a> LoadOne<'a> {
         add("county", settled.county.map(|county| county.to_string()));
         add("year", settled.year.map(|year| year.to_string()));
         add("release", settled.release.map(|release| release.to_string()));
+        add("mapping", self.input.mapping.as_ref().map(|mapping| mapping.name.clone()));
         add("submission", settled.submission.map(|number| number.to_string()));
         facts
     }

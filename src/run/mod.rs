@@ -13,6 +13,7 @@ mod file_rules;
 pub mod history;
 mod ingest;
 mod load_one;
+mod mapping;
 mod memory;
 mod names;
 mod plan;

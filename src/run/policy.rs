@@ -1,13 +1,13 @@
 //! The one place that decides what a failure to load means: which exit, which code, what advice.
 
-use super::error::{RunError, RunErrorKind};
+use super::error::{Again, RunError, RunErrorKind};
 use crate::flow::FlowError;
 use crate::load::{LoadError, LoadErrorKind};
 
 impl From<LoadError> for RunError {
     fn from(error: LoadError) -> Self {
-        let transient = matches!(error.kind, LoadErrorKind::Lost | LoadErrorKind::Unreachable);
-        let (kind, code) = match error.kind {
+        let error_kind = error.kind;
+        let (kind, code) = match error_kind {
             LoadErrorKind::Locked => (RunErrorKind::Target, Some("E504")),
             LoadErrorKind::DiskFull => (RunErrorKind::Limit, Some("E501")),
             LoadErrorKind::Memory => (RunErrorKind::Limit, None),
@@ -17,6 +17,7 @@ impl From<LoadError> for RunError {
             LoadErrorKind::Tls => (RunErrorKind::Target, Some("E403")),
             LoadErrorKind::Refused => (RunErrorKind::Target, Some("E404")),
             LoadErrorKind::Lost => (RunErrorKind::Target, Some("E405")),
+            LoadErrorKind::Slow => (RunErrorKind::Target, Some("E406")),
             LoadErrorKind::Account => (RunErrorKind::Account, None),
             LoadErrorKind::ErrorBudget => (RunErrorKind::ErrorBudget, None),
             LoadErrorKind::Changed => (RunErrorKind::Input, Some("E502")),
@@ -25,9 +26,32 @@ impl From<LoadError> for RunError {
         };
         let mut out = Self::new(kind, error.message);
         out.code = code;
-        out.transient = transient;
+        out.again = again(error_kind);
+        out.wait = error.wait;
         out.hints.extend(error.hint);
         out
+    }
+}
+
+/// What is tried again. Which errors of a server are which kind stands in `load/postgres/error.rs`.
+fn again(kind: LoadErrorKind) -> Again {
+    match kind {
+        LoadErrorKind::Lost | LoadErrorKind::Unreachable => Again::Later,
+        LoadErrorKind::Slow => Again::Smaller,
+        LoadErrorKind::Locked
+        | LoadErrorKind::DiskFull
+        | LoadErrorKind::Memory
+        | LoadErrorKind::Mismatch
+        | LoadErrorKind::Account
+        | LoadErrorKind::ErrorBudget
+        | LoadErrorKind::Changed
+        | LoadErrorKind::Usage
+        | LoadErrorKind::Target
+        | LoadErrorKind::Denied
+        | LoadErrorKind::Tls
+        | LoadErrorKind::Refused
+        | LoadErrorKind::Enough
+        | LoadErrorKind::DeadLetters => Again::Never,
     }
 }
 

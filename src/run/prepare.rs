@@ -6,6 +6,7 @@
 
 use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
+use super::mapping::Mapping;
 use super::memory;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
@@ -47,6 +48,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// Whether these are failed records of an earlier run.
     pub replay: bool,
+    /// What makes the columns of an existing table, where the user names it.
+    pub mapping: Option<Arc<Mapping>>,
 }
 
 impl Prepared {
@@ -428,5 +431,6 @@ pub(super) fn generic(
         column_notes: Vec::new(),
         warnings: Vec::new(),
         replay: false,
+        mapping: None,
     }
 }

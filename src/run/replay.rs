@@ -50,6 +50,8 @@ impl Preparer<'_> {
         };
         let mut request = self.request.clone();
         request.table = Some(name);
+        let mapping = replay.input_facts().get("mapping").cloned();
+        request.mapping = request.mapping.or(mapping);
         let settled = self.settled(replay)?;
         let table = Arc::new(replay.clone());
         let origin = origin(replay);

@@ -5,7 +5,7 @@
 //! Waits double from one second to half a minute, each a random part of that (full jitter), so that
 //! many loads do not come back at the same moment.
 
-use super::error::{RunError, RunErrorKind};
+use super::error::{Again, RunError, RunErrorKind};
 use crate::flow::{Event, Observer, Stop};
 use crate::load::{LoadError, Piece, Seal, Writer};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,9 +16,29 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// How long a sleeping load may take to notice that it is to end.
 const STEP: Duration = Duration::from_millis(100);
 
-/// Commits of a run. Whoever gets on is not at the end of his attempts.
+/// Commits of a run, and how often it was tried again. Whoever gets on is not at the end of his
+/// attempts.
 #[derive(Debug, Default)]
-pub struct Commits(AtomicU64);
+pub struct Commits {
+    done: AtomicU64,
+    retries: AtomicU64,
+}
+
+impl Commits {
+    /// How often the run was tried again.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Ordering::Relaxed)
+    }
+}
+
+/// One try of a load.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Try {
+    /// Not the first one.
+    pub again: bool,
+    /// How often what is sent at a time is to be halved.
+    pub halvings: u32,
+}
 
 /// A writer that counts its commits.
 pub struct Counting<'c, W> {
@@ -40,7 +60,7 @@ impl<W: Writer> Writer for Counting<'_, W> {
 
     fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
         self.writer.seal(seal)?;
-        self.commits.0.fetch_add(1, Ordering::Relaxed);
+        self.commits.done.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -56,18 +76,24 @@ pub fn with_retries<T>(
     commits: &Commits,
     observer: &dyn Observer,
     stop: &Stop,
-    mut work: impl FnMut(bool) -> Result<T, RunError>,
+    mut work: impl FnMut(Try) -> Result<T, RunError>,
 ) -> Result<T, RunError> {
-    let (mut tried, mut again) = (0, false);
+    let (mut tried, mut this) = (0, Try::default());
     loop {
-        let before = commits.0.load(Ordering::Relaxed);
-        let mut error = match work(again) {
-            Err(error) if error.transient => error,
+        let before = commits.done.load(Ordering::Relaxed);
+        let mut error = match work(this) {
+            Err(error) if error.again != Again::Never => error,
             other => return other,
         };
-        again = true;
-        if commits.0.load(Ordering::Relaxed) > before {
+        this.again = true;
+        this.halvings += u32::from(error.again == Again::Smaller);
+        if commits.done.load(Ordering::Relaxed) > before {
             tried = 0;
+        }
+        if let Some(wait) = error.wait {
+            // Nobody was asked: that was no attempt.
+            sleep(wait, stop)?;
+            continue;
         }
         if tried >= attempts {
             if tried > 0 {
@@ -77,12 +103,8 @@ pub fn with_retries<T>(
         }
         tried += 1;
         let wait = jittered(longest(tried), random());
-        let told = format!(
-            "{}; going on from the last commit in {:.1} s (attempt {tried} of {attempts})",
-            error.message,
-            wait.as_secs_f64()
-        );
-        observer.on(&Event::Warning(&told));
+        commits.retries.fetch_add(1, Ordering::Relaxed);
+        observer.on(&Event::Retry { attempt: tried, of: attempts, wait, why: &error.message });
         sleep(wait, stop)?;
     }
 }
@@ -128,7 +150,7 @@ mod tests {
 
     fn lost() -> RunError {
         let mut error = RunError::new(RunErrorKind::Target, "lost");
-        error.transient = true;
+        error.again = Again::Later;
         error
     }
 
@@ -157,7 +179,7 @@ mod tests {
             Err(RunError::new(RunErrorKind::Account, "gap"))
         });
         assert_eq!((calls, ended.expect_err("fails").message.as_str()), (1, "gap"));
-        let ended = with_retries(9, &Commits::default(), &Silent, &stop, |again| match again {
+        let ended = with_retries(9, &Commits::default(), &Silent, &stop, |this| match this.again {
             true => Ok(7),
             false => Err(lost()),
         });
@@ -165,11 +187,26 @@ mod tests {
     }
 
     #[test]
+    fn what_was_too_slow_is_tried_in_halves_and_who_was_not_asked_has_not_tried() {
+        let (commits, mut halvings) = (Commits::default(), Vec::new());
+        let ended = with_retries(1, &commits, &Silent, &Stop::default(), |this| {
+            halvings.push(this.halvings);
+            match halvings.len() {
+                1 => Err(RunError { again: Again::Smaller, ..lost() }),
+                2..=4 => Err(RunError { wait: Some(Duration::from_millis(1)), ..lost() }),
+                _ => Ok(()),
+            }
+        });
+        assert!(ended.is_ok());
+        assert_eq!((halvings, commits.retries()), (vec![0, 1, 1, 1, 1], 1));
+    }
+
+    #[test]
     fn who_gets_on_may_go_on() {
         let (commits, mut calls) = (Commits::default(), 0);
         let ended = with_retries(1, &commits, &Silent, &Stop::default(), |_| {
             calls += 1;
-            commits.0.fetch_add(u64::from(calls < 3), Ordering::Relaxed);
+            commits.done.fetch_add(u64::from(calls < 3), Ordering::Relaxed);
             Err::<(), _>(lost())
         });
         // Two calls got on, the next did not, nor did the one after it.

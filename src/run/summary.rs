@@ -94,6 +94,9 @@ pub struct Summary {
     pub inputs: Vec<InputSummary>,
     /// Files of archives and folders that no format reads.
     pub skipped: Vec<String>,
+    /// How often the run went on by itself after a failure that may pass.
+    #[serde(default)]
+    pub retries: u64,
     /// Peak resident memory of the process in bytes, where the system tells.
     pub peak_memory: Option<u64>,
     /// The limit in bytes.

@@ -6,6 +6,7 @@
 
 use crate::chunk::Chunk;
 use crate::stage::{Engine, Expression, Joined, Projection, Session, Stage, StageError, StageSpec};
+use polars::prelude::DataFrame;
 use std::sync::Arc;
 
 /// Name of the agent.
@@ -55,6 +56,71 @@ impl StageSpec for Arc<Derive> {
             StageError::new(self.name, format!("no SQL engine: {}", error.message))
         })?;
         Ok(Box::new(Deriver { spec: Arc::clone(self), session }))
+    }
+}
+
+/// Makes other columns out of those of the chunk, which go. What the file had beyond its kind stays.
+pub struct Remap {
+    projection: Projection,
+    columns: Vec<String>,
+    engine: Engine,
+}
+
+/// Name of the agent that makes the columns of a mapping.
+pub const MAP: &str = "map";
+
+/// Columns that no mapping makes and none takes away.
+const KEPT: &str = "_extra";
+
+impl Remap {
+    /// An agent whose columns are `expressions`.
+    pub fn new(
+        expressions: &[Expression],
+        missing: &[(String, String)],
+        engine: Engine,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            // Names of the table may be those of the roll with another meaning.
+            projection: Projection::new(MAP, expressions, &[], missing).independent().by_sql(),
+            columns: expressions.iter().map(|expression| expression.name.clone()).collect(),
+            engine,
+        })
+    }
+}
+
+impl StageSpec for Arc<Remap> {
+    fn name(&self) -> &'static str {
+        MAP
+    }
+
+    fn describe(&self) -> String {
+        format!("makes {}", self.columns.join(", "))
+    }
+
+    fn build(&self) -> Result<Box<dyn Stage>, StageError> {
+        let session = self
+            .engine
+            .session()
+            .map_err(|error| StageError::new(MAP, format!("no SQL engine: {}", error.message)))?;
+        Ok(Box::new(Remapper { spec: Arc::clone(self), session }))
+    }
+}
+
+struct Remapper {
+    spec: Arc<Remap>,
+    session: Session,
+}
+
+impl Stage for Remapper {
+    fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
+        let mut columns = self.spec.projection.run(&mut self.session, &chunk.frame)?;
+        for (column, name) in columns.iter_mut().zip(&self.spec.columns) {
+            column.rename(name.as_str().into());
+        }
+        columns.extend(chunk.frame.column(KEPT).ok().cloned());
+        chunk.frame = DataFrame::new(chunk.kept(), columns)
+            .map_err(|error| StageError::new(MAP, error.to_string()))?;
+        Ok(chunk)
     }
 }
 

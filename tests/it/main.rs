@@ -1,5 +1,6 @@
 //! The one integration-test binary: the program as users run it.
 
+mod alerts;
 mod catalog;
 mod cli_config;
 mod cli_errors;
@@ -19,7 +20,11 @@ mod layering;
 mod legacy;
 mod loaded;
 mod modes;
+mod pg_faults;
+mod pg_mapping;
 mod pg_proxy;
+mod pg_refused;
+mod pg_secrets;
 mod pg_server;
 mod postgres;
 mod ranges;

@@ -40,6 +40,11 @@ impl Server {
         script(&["restart", path(&self.folder)]);
     }
 
+    /// Ends it as a crash does.
+    pub fn stop(&self) {
+        script(&["stop", path(&self.folder)]);
+    }
+
     /// Its port.
     pub fn port(&self) -> u16 {
         self.port
@@ -52,10 +57,15 @@ impl Server {
 
     /// Runs statements by `psql`; the answer without decoration.
     pub fn psql(&self, sql: &str) -> String {
+        self.psql_as("etl", sql)
+    }
+
+    /// The same with another password.
+    pub fn psql_as(&self, password: &str, sql: &str) -> String {
         let output = Command::new(self.programs.join("psql"))
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "etl"])
             .args(["-p", &self.port.to_string(), "-d", "etl", "-c", sql])
-            .env("PGPASSWORD", "etl")
+            .env("PGPASSWORD", password)
             .output()
             .expect("psql starts");
         let told = String::from_utf8_lossy(&output.stderr);

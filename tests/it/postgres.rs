@@ -229,7 +229,7 @@ fn what_does_not_fit_is_one_list_before_a_row_is_read() {
     let told = refusal(&without);
     for part in [
         "sale_prc is integer, needed bigint",
-        "or_book is character varying(4), needed text",
+        "limited to so many characters: or_book 4",
         "sale_yr must not be NULL",
         "mine must not be NULL, and nothing is loaded into it",
         "a column is missing; --evolve",

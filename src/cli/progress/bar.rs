@@ -1,6 +1,6 @@
 //! Bars on a terminal: one for the input in hand, one line for each that is finished.
 
-use super::{Live, View, finished};
+use super::{Live, View, again, finished};
 use crate::cli::text::{coarse, count, decimal, safe, shorten};
 use crate::flow::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -78,6 +78,7 @@ impl View for Bars {
                 self.clear();
                 self.say(&format!("{}: already loaded by run {run}", safe(&origin.label())));
             }
+            Event::Retry { attempt, of, wait, why } => self.say(&again(*attempt, *of, *wait, why)),
             Event::Warning(text) => self.say(&format!("warning: {}", safe(text))),
             Event::Step(text) => self.spinner(safe(text)),
             Event::Committed { .. } => {}

@@ -48,6 +48,10 @@ fn object(event: &Event<'_>, live: Option<&Live>) -> Value {
         Event::AlreadyLoaded { origin, run } => {
             json!({ "event": "already_loaded", "input": origin.label(), "run": run })
         }
+        Event::Retry { attempt, of, wait, why } => json!({
+            "event": "retry", "attempt": attempt, "of": of, "seconds": wait.as_secs_f64(),
+            "message": why,
+        }),
         Event::Warning(text) => json!({ "event": "warning", "message": text }),
         Event::Step(text) => json!({ "event": "step", "message": text }),
     }

@@ -1,6 +1,6 @@
 //! Plain lines for log files and pipes: at start and end of an input, and now and then between.
 
-use super::{Live, View, finished};
+use super::{Live, View, again, finished};
 use crate::cli::output;
 use crate::cli::text::{coarse, count, decimal, safe};
 use crate::flow::Event;
@@ -51,6 +51,7 @@ fn line(event: &Event<'_>, live: Option<&Live>) -> Option<String> {
         Event::AlreadyLoaded { origin, run } => {
             format!("{}: already loaded by run {run}", safe(&origin.label()))
         }
+        Event::Retry { attempt, of, wait, why } => again(*attempt, *of, *wait, why),
         Event::Warning(text) => format!("warning: {}", safe(text)),
         Event::Step(text) => safe(text),
         Event::Surveying { .. } | Event::Committed { .. } => return None,

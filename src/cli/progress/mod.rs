@@ -203,6 +203,15 @@ impl View for Silent {
     fn close(&mut self) {}
 }
 
+/// That a load goes on by itself.
+fn again(attempt: u64, of: u64, wait: Duration, why: &str) -> String {
+    format!(
+        "warning: {}; going on from the last commit in {:.1} s (attempt {attempt} of {of})",
+        super::text::safe(why),
+        wait.as_secs_f64()
+    )
+}
+
 /// `95,332 rows read, 220 rejected, 22,698 rows/s`.
 fn finished(tally: &Tally, seconds: f64) -> String {
     use super::text::{count, duration, plural};

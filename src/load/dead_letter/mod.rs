@@ -52,7 +52,7 @@ pub use error::DeadLetterError;
 pub use export::{ExportedPart, export_csv, export_csv_to};
 pub use import::{import, import_records};
 pub use read::{FailedFile, Records, inspect, list, read};
-pub use record::{Context, Record, RecordId, Split};
+pub use record::{Context, Letterhead, Record, RecordId, Split};
 pub use recover::{Recovered, discard, recover};
 pub use replay::{Replay, ReplayRow};
 pub use table::ReplayTable;

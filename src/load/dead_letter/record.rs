@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Name of the only raw field of a line that could not be split.
 pub(super) const LINE: &str = "_line";
@@ -138,6 +139,42 @@ pub struct Record {
     pub config: String,
 }
 
+/// What all records of an input share.
+#[derive(Debug, Clone)]
+pub struct Letterhead {
+    /// The run that refuses.
+    pub run: String,
+    /// The input.
+    pub origin: Arc<Origin>,
+    /// Kind of file.
+    pub kind: String,
+    /// Target table.
+    pub table: String,
+    /// What a replay must know of the input besides its rows.
+    pub facts: BTreeMap<String, String>,
+    /// Header of the input.
+    pub headers: Vec<String>,
+    /// Hash of the configuration.
+    pub config: String,
+}
+
+impl Letterhead {
+    /// Everything that a record of `range` needs besides its row.
+    pub fn context<'a>(&'a self, range: &'a str) -> Context<'a> {
+        Context {
+            run: &self.run,
+            range,
+            origin: &self.origin,
+            kind: &self.kind,
+            table: &self.table,
+            facts: &self.facts,
+            headers: &self.headers,
+            config: &self.config,
+            now: Utc::now(),
+        }
+    }
+}
+
 /// What the loader knows when it writes a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
@@ -236,7 +273,7 @@ impl Record {
     }
 
     /// What a replay of this record must remember.
-    pub(super) fn earlier(&self, origin: std::sync::Arc<Origin>) -> Earlier {
+    pub(super) fn earlier(&self, origin: Arc<Origin>) -> Earlier {
         Earlier {
             id: self.id.0,
             run: self.run.clone(),

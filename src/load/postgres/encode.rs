@@ -9,7 +9,6 @@ use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{Column, DataFrame, DataType};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use rayon::prelude::*;
-use std::ops::Range;
 
 /// What a COPY begins with: signature, no flags, no extension.
 pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -32,36 +31,91 @@ pub struct CopyColumn {
     pub name: String,
     /// How the server takes its values.
     pub form: Form,
+    /// Most characters of a text.
+    pub limit: Option<usize>,
+    /// Part of the key: never cut.
+    pub key: bool,
 }
 
-/// Hands the rows, encoded, to `send` in order, in bounded memory.
-pub fn encode(
-    rows: &Rows,
-    columns: &[CopyColumn],
-    provenance: &Provenance,
-    mut send: impl FnMut(&[u8]) -> Result<(), LoadError>,
-) -> Result<(), LoadError> {
-    let cells: Vec<_> =
-        columns.iter().map(|column| cells(rows, column, provenance)).collect::<Result<_, _>>()?;
-    let blocks: Vec<_> = (0..rows.len()).step_by(BLOCK).collect();
-    for wave in blocks.chunks(WAVE) {
-        let encoded: Vec<Vec<u8>> = wave
-            .par_iter()
-            .map(|first| block(&cells, *first..(first + BLOCK).min(rows.len())))
-            .collect();
-        encoded.iter().try_for_each(|bytes| send(bytes))?;
-    }
-    Ok(())
+/// Rows ready to be encoded, all of them or some.
+pub struct Encoder<'r> {
+    cells: Vec<Cells<'r>>,
+    rows: usize,
 }
 
-fn block(cells: &[Cells<'_>], rows: Range<usize>) -> Vec<u8> {
-    let mut out = Vec::with_capacity(rows.len() * cells.len() * 8);
-    let count = (cells.len() as u16).to_be_bytes();
-    for row in rows {
-        out.extend_from_slice(&count);
-        cells.iter().for_each(|cells| cells.write(row, &mut out));
+/// A text that is longer than its column takes: row, column, characters.
+pub type Long = (u32, usize, usize);
+
+impl<'r> Encoder<'r> {
+    /// Binds rows to columns. Texts that are too long are cut where they are sent.
+    pub fn new(
+        rows: &'r Rows,
+        columns: &[CopyColumn],
+        provenance: &Provenance,
+    ) -> Result<Self, LoadError> {
+        let cells = columns.iter().map(|column| cells(rows, column, provenance));
+        Ok(Self { cells: cells.collect::<Result<_, _>>()?, rows: rows.len() })
     }
-    out
+
+    /// Texts that are longer than their column takes, column by column.
+    pub fn long(&self, columns: &[CopyColumn]) -> Vec<Long> {
+        let mut long = Vec::new();
+        for (at, cells) in self.cells.iter().enumerate() {
+            let (Cells::Text(array), Some(limit)) = (cells, columns[at].limit) else { continue };
+            for row in (0..self.rows).filter(|row| array.is_valid(*row)) {
+                let text = array.value(row);
+                // Characters are counted only where there are more bytes than characters allowed.
+                if text.len() > limit && text.chars().count() > limit {
+                    long.push((row as u32, at, text.chars().count()));
+                }
+            }
+        }
+        long
+    }
+
+    /// Hands some rows, encoded, to `send` in order, in bounded memory.
+    pub fn encode(
+        &self,
+        columns: &[CopyColumn],
+        rows: &[u32],
+        mut send: impl FnMut(&[u8]) -> Result<(), LoadError>,
+    ) -> Result<(), LoadError> {
+        let blocks: Vec<_> = rows.chunks(BLOCK).collect();
+        for wave in blocks.chunks(WAVE) {
+            let encoded: Vec<Vec<u8>> =
+                wave.par_iter().map(|rows| self.block(columns, rows)).collect();
+            encoded.iter().try_for_each(|bytes| send(bytes))?;
+        }
+        Ok(())
+    }
+
+    fn block(&self, columns: &[CopyColumn], rows: &[u32]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(rows.len() * self.cells.len() * 8);
+        let count = (self.cells.len() as u16).to_be_bytes();
+        for row in rows {
+            out.extend_from_slice(&count);
+            for (cells, column) in self.cells.iter().zip(columns) {
+                match (cells, column.limit) {
+                    (Cells::Text(array), Some(limit)) => {
+                        let row = *row as usize;
+                        valid(array, row, &mut out, |out| {
+                            field(shortened(array.value(row), limit).as_bytes(), out);
+                        });
+                    }
+                    _ => cells.write(*row as usize, &mut out),
+                }
+            }
+        }
+        out
+    }
+}
+
+/// The first `limit` characters.
+fn shortened(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    text.char_indices().nth(limit).map_or(text, |(at, _)| &text[..at])
 }
 
 /// A column's values, each written in one way.
@@ -76,6 +130,8 @@ enum Cells<'r> {
     Bool(BooleanArray),
     Text(Utf8ViewArray),
     Date(PrimitiveArray<i32>),
+    /// A date where the column knows times.
+    Midnight(PrimitiveArray<i32>),
     Moment(PrimitiveArray<i64>),
     Hashes(&'r [u128]),
     Places(&'r [i64]),
@@ -129,6 +185,7 @@ fn typed<'r>(column: &Column, form: Form) -> Result<Cells<'r>, LoadError> {
     let found = match (series.dtype(), form) {
         (DataType::String, Form::Text) => array!(physical, str).map(Cells::Text),
         (DataType::Date, Form::Date) => array!(physical, i32).map(Cells::Date),
+        (DataType::Date, Form::Timestamp) => array!(physical, i32).map(Cells::Midnight),
         (DataType::Datetime(..), Form::Timestamp) => array!(physical, i64).map(Cells::Moment),
         (DataType::Decimal(_, scale), Form::Numeric) => {
             array!(physical, i128).map(|array| Cells::Decimal(array, *scale as u16))
@@ -179,6 +236,10 @@ impl Cells<'_> {
             }
             Self::Date(array) => valid(array, row, out, |out| {
                 field(&array.value(row).saturating_sub(DAYS).to_be_bytes(), out);
+            }),
+            Self::Midnight(array) => valid(array, row, out, |out| {
+                let days = i64::from(array.value(row)) - i64::from(DAYS);
+                field(&(days * 86_400_000_000).to_be_bytes(), out);
             }),
             Self::Moment(array) => valid(array, row, out, |out| {
                 field(&array.value(row).saturating_sub(MICROS).to_be_bytes(), out);

@@ -19,6 +19,8 @@ pub struct ServerError {
     pub hint: Option<String>,
     /// Where: for COPY the line and column.
     pub context: Option<String>,
+    /// The column that is meant.
+    pub column: Option<String>,
     /// The constraint that was broken.
     pub constraint: Option<String>,
 }
@@ -36,6 +38,7 @@ impl ServerError {
                 b'D' => error.detail = Some(text),
                 b'H' => error.hint = Some(text),
                 b'W' => error.context = Some(text),
+                b'c' => error.column = Some(text),
                 b'n' => error.constraint = Some(text),
                 _ => {}
             }
@@ -55,8 +58,9 @@ impl ServerError {
             // Terminated, restarting, crashed, too many connections, deadlock, serialization.
             (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "40001" | "40P01" | "25P03")
             | ("08", _) => LoadErrorKind::Lost,
+            (_, "57014") => LoadErrorKind::Slow,
             ("28", _) => LoadErrorKind::Denied,
-            ("23" | "22", _) => LoadErrorKind::Refused,
+            ("23" | "22" | "44" | "P0", _) => LoadErrorKind::Refused,
             _ => LoadErrorKind::Target,
         }
     }
@@ -82,7 +86,7 @@ impl From<ServerError> for LoadError {
             "53100" => Some("free some space on the server and run the same command again".into()),
             _ => error.hint,
         };
-        Self { kind, message, hint }
+        Self { kind, message, hint, wait: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A connection for the ledger and for questions. One that is lost is made anew for the next
 //! statement, unless a transaction was open on it.
 
+use super::hazards;
 use super::preflight;
 use super::session::Session;
 use super::target::Server;
@@ -20,6 +21,8 @@ const ROWS: usize = 2_048;
 /// Source rows whose changes are applied by one statement: a limit of time for statements then
 /// stands in the way of no file, however many rows have changed.
 const SLICE: u64 = 50_000;
+/// A slice is not made smaller than this.
+const LEAST_SLICE: u64 = 100;
 
 /// After so long a connection is tried before it is used.
 const REST: Duration = Duration::from_millis(500);
@@ -65,6 +68,29 @@ impl PgLink {
     /// Whether what is sent is encrypted.
     pub fn is_encrypted(&self) -> Result<bool, LoadError> {
         self.with(|session| Ok(session.is_encrypted()))
+    }
+
+    /// Runs a statement for slices of source rows up to `last`, within the open transaction. A slice
+    /// that runs into the server's limit of time is tried again with half as many rows.
+    fn in_slices(&self, sql: &str, last: u64) -> Result<u64, LoadError> {
+        let (mut first, mut changed, mut slice) = (0, 0, SLICE);
+        while first <= last {
+            let bounds = [Value::from(first), Value::from(first + slice)];
+            let sql = format!("SAVEPOINT slice; {}; RELEASE SAVEPOINT slice", bind(sql, &bounds)?);
+            match self.execute(&sql, &[]) {
+                Ok(rows) => {
+                    changed += rows;
+                    first += slice;
+                }
+                Err(error) if error.kind == LoadErrorKind::Slow && slice > LEAST_SLICE => {
+                    slice /= 2;
+                    let back = "ROLLBACK TO SAVEPOINT slice; RELEASE SAVEPOINT slice";
+                    self.execute(back, &[])?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(changed)
     }
 
     /// The columns of a side table: those that we fill.
@@ -179,6 +205,11 @@ impl Link for PgLink {
         preflight::ensure(self, &self.server.schema, spec, unique, changes)
     }
 
+    fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        let schema = &self.server.schema;
+        hazards::remarks(self, schema, spec, &preflight::columns(self, schema, &spec.name)?)
+    }
+
     fn make_side(&self, spec: &TableSpec, side: &str) -> Result<(), LoadError> {
         let columns: Vec<_> = spec.all_columns().map(|(name, ..)| quote(name)).collect();
         let (columns, table) = (columns.join(", "), self.table(&spec.name));
@@ -198,22 +229,18 @@ impl Link for PgLink {
         let gone = con.number(&gone, &[])?;
         let last = con.number(&format!("SELECT max(_etl_row) FROM {from}"), &[])?;
         let sql = upsert(&self.side_columns(side)?, &spec.key, &table, &from);
-        let (mut first, mut came) = (0, 0);
-        while first <= last {
-            let slice = [Value::from(first), Value::from(first + SLICE)];
-            came += self.execute(&sql, &slice)?;
-            first += SLICE;
-        }
-        Ok((gone, came))
+        Ok((gone, self.in_slices(&sql, last)?))
     }
 
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {
         let (columns, table) = (self.side_columns(side)?.join(", "), self.table(&spec.name));
+        let from = format!("{SCHEMA}.{}", quote(side));
+        let last = (self as &dyn Link).number(&format!("SELECT max(_etl_row) FROM {from}"), &[])?;
         let sql = format!(
-            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {SCHEMA}.{}",
-            quote(side)
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {from} \
+             WHERE _etl_row >= ? AND _etl_row < ?"
         );
-        self.execute(&sql, &[])
+        self.in_slices(&sql, last)
     }
 
     /// Others may write to the tables of a server at any time.
@@ -223,7 +250,7 @@ impl Link for PgLink {
 }
 
 /// Rows of the side table over those of the same key, where they differ and rank no lower.
-fn upsert(columns: &[String], key: &[String], table: &str, from: &str) -> String {
+pub(super) fn upsert(columns: &[String], key: &[String], table: &str, from: &str) -> String {
     let key: Vec<_> = key.iter().map(|name| quote(name)).collect();
     let set: Vec<_> = columns
         .iter()

@@ -23,6 +23,8 @@ use std::time::Duration;
 
 /// Keys of one question: its text stays below a megabyte.
 const KEYS: usize = 16_384;
+/// Below so many a question is not made smaller.
+const FEWEST: usize = 64;
 /// Before a lost connection is made anew.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -78,7 +80,15 @@ impl Lookup for PgLookup {
             spec.scope_of("t"),
         );
         let server = Arc::clone(&self.server);
-        Ok(Box::new(PgFinder { server, session, head, tail, types, key: spec.key.clone() }))
+        Ok(Box::new(PgFinder {
+            server,
+            session,
+            head,
+            tail,
+            types,
+            key: spec.key.clone(),
+            keys: KEYS,
+        }))
     }
 }
 
@@ -89,16 +99,29 @@ struct PgFinder {
     tail: String,
     types: Vec<String>,
     key: Vec<String>,
+    /// Keys of one question; fewer where the server has ended one for its time.
+    keys: usize,
 }
 
 impl Finder for PgFinder {
     fn find(&mut self, frame: &DataFrame) -> Result<Vec<(u32, Existing)>, StageError> {
         let mut found = Vec::new();
-        for first in (0..frame.height()).step_by(KEYS) {
-            let rows = first..(first + KEYS).min(frame.height());
-            let sql = self.question(frame, rows)?;
+        let mut first = 0;
+        while first < frame.height() {
+            let end = (first + self.keys).min(frame.height());
+            let sql = self.question(frame, first..end)?;
             let got = self.ask(&sql, first).or_else(|error| self.ask_again(error, &sql, first));
-            found.extend(got.map_err(|error| failed(&error))?);
+            match got {
+                Err(error) if error.kind == LoadErrorKind::Slow && self.keys > FEWEST => {
+                    self.keys /= 2;
+                    // The question has begun a transaction.
+                    self.session.run("ROLLBACK").map_err(|error| failed(&error))?;
+                }
+                got => {
+                    found.extend(got.map_err(|error| failed(&error))?);
+                    first = end;
+                }
+            }
         }
         // Should the table hold a key twice (made by `append`), the highest release speaks.
         found.sort_by_key(|(row, existing): &(u32, Existing)| {
@@ -203,7 +226,10 @@ fn read(row: &Row<'_>, first: usize) -> Result<Option<(u32, Existing)>, LoadErro
 }
 
 fn failed(error: &LoadError) -> StageError {
-    let transient = matches!(error.kind, LoadErrorKind::Lost | LoadErrorKind::Unreachable);
+    let transient = matches!(
+        error.kind,
+        LoadErrorKind::Lost | LoadErrorKind::Unreachable | LoadErrorKind::Slow
+    );
     let told = format!("the target could not be asked: {error}");
     StageError { transient, ..StageError::new(NAME, told) }
 }

@@ -20,12 +20,15 @@
 //!   asked for where the table is there already.
 
 mod address;
+mod copy;
 mod doctor;
 mod encode;
 mod error;
+mod hazards;
 mod link;
 mod lookup;
 mod preflight;
+mod refuse;
 mod secret;
 mod session;
 mod sources;

@@ -13,7 +13,7 @@ use fallible_iterator::FallibleIterator;
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::backend::{
-    AuthenticationSaslBody, DataRowBody, Message, RowDescriptionBody,
+    AuthenticationSaslBody, DataRowBody, ErrorResponseBody, Message, RowDescriptionBody,
 };
 use postgres_protocol::message::frontend;
 use std::io;
@@ -37,6 +37,8 @@ pub struct Session {
     status: u8,
     /// Whether an answer was left half read, or the stream is at an end.
     broken: bool,
+    /// What the server said of the last statement that failed.
+    said: Option<ServerError>,
 }
 
 /// The texts of a row's values.
@@ -79,7 +81,7 @@ impl Session {
     fn open_at(address: &Address, host: &Host) -> Result<Self, LoadError> {
         let wire = Wire::open(address, host)?;
         wire.set_timeout(Some(address.timeout))?;
-        let mut session = Self { wire, pid: 0, status: b'I', broken: false };
+        let mut session = Self { wire, pid: 0, status: b'I', broken: false, said: None };
         let mut parameters = vec![
             ("user", address.user.as_str()),
             ("database", &address.database),
@@ -231,7 +233,7 @@ impl Session {
                 }
                 Message::CommandComplete(body) => changed += rows_of(body.tag().unwrap_or("")),
                 Message::EmptyQueryResponse => {}
-                Message::ErrorResponse(body) => failed = Some(ServerError::read(&body).into()),
+                Message::ErrorResponse(body) => failed = Some(self.hear(&body)),
                 Message::ReadyForQuery(body) => {
                     self.status = body.status();
                     self.broken = false;
@@ -242,18 +244,32 @@ impl Session {
         }
     }
 
-    /// Begins a COPY from here; `sql` is the statement.
+    /// Begins a COPY from here; `sql` is the statement, others may stand before it.
     pub fn copy(&mut self, sql: &str) -> Result<Copy<'_>, LoadError> {
         self.start(sql)?;
-        match self.wire.receive()? {
-            Message::CopyInResponse(_) => Ok(Copy { session: self }),
-            Message::ErrorResponse(body) => {
-                let failed = ServerError::read(&body).into();
-                self.settle()?;
-                Err(failed)
+        loop {
+            match self.wire.receive()? {
+                Message::CommandComplete(_) => {}
+                Message::CopyInResponse(_) => return Ok(Copy { session: self }),
+                Message::ErrorResponse(body) => {
+                    let failed = self.hear(&body);
+                    self.settle()?;
+                    return Err(failed);
+                }
+                _ => return Err(error::unexpected("no COPY was begun")),
             }
-            _ => Err(error::unexpected("no COPY was begun")),
         }
+    }
+
+    /// What the server has said of the last statement that failed.
+    pub fn said(&mut self) -> Option<ServerError> {
+        self.said.take()
+    }
+
+    fn hear(&mut self, body: &ErrorResponseBody) -> LoadError {
+        let error = ServerError::read(body);
+        self.said = Some(error.clone());
+        error.into()
     }
 
     /// Reads up to the point where the next statement may come.
@@ -294,7 +310,7 @@ impl Copy<'_> {
         loop {
             match self.session.wire.receive()? {
                 Message::CommandComplete(body) => outcome = Ok(rows_of(body.tag().unwrap_or(""))),
-                Message::ErrorResponse(body) => outcome = Err(ServerError::read(&body).into()),
+                Message::ErrorResponse(body) => outcome = Err(self.session.hear(&body)),
                 Message::ReadyForQuery(body) => {
                     self.session.status = body.status();
                     self.session.broken = false;

@@ -6,12 +6,14 @@ use super::lookup::PgLookup;
 use super::session::Session;
 use super::text::text_literal;
 use super::write::PgWriter;
+use crate::load::breaker::Breaker;
 use crate::load::ledger;
 use crate::load::lookup::Lookup;
 use crate::load::target::{Finding, KeyQuestion, Target, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind, Writer};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Oldest server that is known to work: `INSERT … ON CONFLICT`, generated columns in the catalogue.
@@ -38,12 +40,29 @@ pub struct Server {
     pub address: Address,
     /// Schema of the user's tables.
     pub schema: String,
+    /// Whether it answers.
+    breaker: Breaker,
 }
 
 impl Server {
-    /// A new connection.
+    /// A new connection. A server that does not answer is left alone for a while.
     pub fn open(&self) -> Result<Session, LoadError> {
-        Session::open(&self.address)
+        if let Err(wait) = self.breaker.admit(Instant::now()) {
+            let told = format!("{}: it has not answered, and is left alone", self.address);
+            let error = LoadError::new(LoadErrorKind::Unreachable, told);
+            return Err(LoadError { wait: Some(wait), ..error });
+        }
+        let opened = Session::open(&self.address);
+        match &opened {
+            Err(error)
+                if matches!(error.kind, LoadErrorKind::Unreachable | LoadErrorKind::Lost) =>
+            {
+                self.breaker.failed(Instant::now());
+            }
+            // Whoever says no is there.
+            _ => self.breaker.succeeded(),
+        }
+        opened
     }
 }
 
@@ -87,7 +106,7 @@ impl PgTarget {
                 .with_hint("use a database made with ENCODING 'UTF8', which holds every text"));
         }
         let schema = address.schema.clone().or(found).unwrap_or_else(|| "public".into());
-        let server = Server { address: address.clone(), schema };
+        let server = Server { address: address.clone(), schema, breaker: Breaker::default() };
         Ok(Self { server: Arc::new(server), guard: Mutex::default() })
     }
 
@@ -229,6 +248,10 @@ impl Target for PgTarget {
 
     fn examine(&self) -> Result<Vec<Finding>, LoadError> {
         super::doctor::examine(&self.server)
+    }
+
+    fn refuses_rows(&self) -> bool {
+        true
     }
 
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {

@@ -7,7 +7,7 @@
 /// The binary form in which a column of the server takes values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// `text`, `varchar` without a length.
+    /// `text`, `varchar`, `char`.
     Text,
     /// `smallint`.
     Int2,
@@ -54,6 +54,7 @@ pub fn ddl(duckdb: &str) -> String {
 pub fn form(server: &str) -> Option<Form> {
     Some(match server {
         "text" | "character varying" => Form::Text,
+        _ if limit(server).is_some() => Form::Text,
         "smallint" => Form::Int2,
         "integer" => Form::Int4,
         "bigint" => Form::Int8,
@@ -65,6 +66,13 @@ pub fn form(server: &str) -> Option<Form> {
         _ if server == "numeric" || server.starts_with("numeric(") => Form::Numeric,
         _ => return None,
     })
+}
+
+/// Most characters of a text column; `None` where there is no limit.
+pub fn limit(server: &str) -> Option<usize> {
+    let sized = ["character varying(", "character("];
+    let inside = sized.iter().find_map(|name| server.strip_prefix(name))?;
+    inside.strip_suffix(')')?.parse().ok()
 }
 
 /// Whether a column of the server can take every value of a type of DuckDB.
@@ -84,7 +92,7 @@ pub fn fits(duckdb: &str, server: &str) -> bool {
         | ("boolean", Form::Bool)
         | ("date", Form::Date)
         | ("uuid", Form::Uuid) => true,
-        ("timestamp" | "timestamptz", Form::Timestamp) => true,
+        ("date" | "timestamp" | "timestamptz", Form::Timestamp) => true,
         ("smallint", Form::Numeric) => whole(5),
         ("integer", Form::Numeric) => whole(10),
         ("bigint", Form::Numeric) => whole(19),
@@ -148,6 +156,8 @@ mod tests {
         assert!(!fits("BIGINT", "numeric(18,0)") && !fits("BIGINT", "numeric(20,2)"));
         assert!(fits("DECIMAL(18,2)", "numeric(20,4)") && !fits("DECIMAL(18,2)", "numeric(18,4)"));
         assert!(!fits("DOUBLE", "numeric") && !fits("DOUBLE", "real"));
-        assert!(!fits("VARCHAR", "character varying(20)") && !fits("DATE", "text"));
+        assert!(fits("VARCHAR", "character varying(20)") && !fits("DATE", "text"));
+        assert_eq!(limit("character(2)"), Some(2));
+        assert_eq!(limit("text"), None);
     }
 }

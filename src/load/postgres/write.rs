@@ -1,20 +1,29 @@
 //! One writer: one connection, one transaction a group, rows by COPY.
 
-use super::encode::{CopyColumn, HEADER, TRAILER, encode};
+use super::copy::{CopyInto, SAVEPOINT};
+use super::encode::{CopyColumn, Encoder};
 use super::link::PgLink;
-use super::preflight;
+use super::refuse::sift;
 use super::session::Session;
 use super::target::{Server, announce};
 use super::text::bind;
-use super::types;
-use crate::duck::{Value, quote};
-use crate::load::dead_letter::DeadLetterError;
+use crate::chunk::{
+    Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity,
+};
+use crate::duck::Value;
+use crate::load::dead_letter::{DeadLetterError, Record};
+use crate::load::encode::NAME;
 use crate::load::ledger;
 use crate::load::table::Strategy;
-use crate::load::target::{SCHEMA, WritePlan};
-use crate::load::{LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
+use crate::load::target::WritePlan;
+use crate::load::{Behind, LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+/// Failed records that are written at a time.
+const RECORDS: usize = 256;
 
 /// Writes groups on one connection.
 pub struct PgWriter {
@@ -26,32 +35,30 @@ pub struct PgWriter {
     pending: Pending,
 }
 
-/// A table with the columns that we fill.
-struct CopyInto {
-    sql: String,
-    columns: Vec<CopyColumn>,
-}
-
 /// What a group holds that goes out with its seal.
 #[derive(Default)]
 struct Pending {
     rejects: bool,
     settled: Vec<Settled>,
     replayed: Vec<Replayed>,
+    /// Rows that the table did not take, of those that were to go into it and beside it.
+    not_inserted: u64,
+    not_updated: u64,
+    /// Findings about them, and about texts that were cut.
+    notes: Notes,
 }
 
 impl PgWriter {
     /// A writer with its own connection.
     pub fn new(server: Arc<Server>, plan: Arc<WritePlan>) -> Result<Self, LoadError> {
         let link = PgLink::new(Arc::clone(&server));
-        let table = |schema: &str, name: &str| CopyInto::new(&link, schema, name, &plan);
-        let side = plan.side();
-        let (inserts, changes) = match (&side, plan.strategy) {
-            (Some(side), Strategy::Replace) => (table(SCHEMA, side)?, None),
-            (Some(side), _) => {
-                (table(&server.schema, &plan.spec.name)?, Some(table(SCHEMA, side)?))
-            }
-            (None, _) => (table(&server.schema, &plan.spec.name)?, None),
+        let schema = &server.schema;
+        let table = || CopyInto::new(&link, schema, &plan.spec.name, &plan);
+        let beside = |side: &str| CopyInto::beside(&link, schema, side, &plan);
+        let (inserts, changes) = match (&plan.side(), plan.strategy) {
+            (Some(side), Strategy::Replace) => (beside(side)?, None),
+            (Some(side), _) => (table()?, Some(beside(side)?)),
+            (None, _) => (table()?, None),
         };
         let session = server.open()?;
         Ok(Self { server, plan, session, inserts, changes, pending: Pending::default() })
@@ -62,7 +69,11 @@ impl PgWriter {
         if !self.session.in_transaction() {
             let announce = announce(&self.server, &self.plan.spec.name);
             // Notices (of triggers, one a row) would fill the way back while nobody reads.
-            let sql = format!("BEGIN; SET LOCAL client_min_messages = error; {announce}");
+            // What is checked late would fail with the COMMIT, and no row would be named.
+            let sql = format!(
+                "BEGIN; SET LOCAL client_min_messages = error; SET CONSTRAINTS ALL IMMEDIATE; \
+                 {announce}; {SAVEPOINT}"
+            );
             self.session.run(&sql)?;
         }
         Ok(())
@@ -73,16 +84,68 @@ impl PgWriter {
             (Some(changes), true) => changes,
             _ => &self.inserts,
         };
-        let mut copy = self.session.copy(&into.sql)?;
-        copy.send(HEADER)?;
-        encode(rows, &into.columns, &self.plan.provenance, |bytes| copy.send(bytes))?;
-        copy.send(TRAILER)?;
-        let taken = copy.finish().map_err(|error| at_row(error, rows))?;
-        if taken != rows.len() as u64 {
-            let told = format!("{taken} of {} rows went into the table", rows.len());
-            return Err(LoadError::new(LoadErrorKind::Account, told)
-                .with_hint("a trigger or a rule of the table keeps rows out"));
+        let encoder = Encoder::new(rows, &into.columns, &self.plan.provenance)?;
+        let mut refused = BTreeMap::new();
+        for (row, at, characters) in encoder.long(&into.columns) {
+            let column = &into.columns[at];
+            let problem = too_long(column, characters);
+            if self.plan.cut && !column.key {
+                self.pending.note_cut(&self.plan, rows, row, column);
+            } else {
+                refused.entry(row).or_insert(problem);
+            }
         }
+        let good: Vec<u32> =
+            (0..rows.len() as u32).filter(|row| !refused.contains_key(row)).collect();
+        let session = &mut self.session;
+        refused.extend(sift(&good, |some| into.attempt(session, &encoder, rows, some))?);
+        self.refuse(rows, &refused.into_iter().collect::<Vec<_>>(), beside)
+    }
+
+    /// Makes failed records of rows that the table does not take.
+    fn refuse(
+        &mut self,
+        rows: &Rows,
+        refused: &[(u32, Problem)],
+        beside: bool,
+    ) -> Result<(), LoadError> {
+        let (Some(behind), false) = (&rows.behind, refused.is_empty()) else {
+            return match refused.first() {
+                None => Ok(()),
+                Some((row, problem)) => Err(LoadError::new(
+                    LoadErrorKind::Refused,
+                    format!("row {}: {}", rows.places[*row as usize], problem.message),
+                )),
+            };
+        };
+        for some in refused.chunks(RECORDS) {
+            let mut records = Vec::new();
+            for (row, problem) in some {
+                let at = *row as usize;
+                let reject = reject(&self.plan, behind, at, problem);
+                let record = Record::of(
+                    &reject,
+                    behind.raw.as_ref(),
+                    &self.plan.head.context(&behind.range),
+                );
+                self.pending.note(&reject);
+                if let Some(key) = behind.keys.get(at) {
+                    let (key, row) = (*key, reject.place.row);
+                    self.pending.settled.push(Settled { key, row, raise: None });
+                }
+                if let Some(earlier) = behind.raw.earlier(reject.record) {
+                    self.pending.refuse_again(&earlier, record.content());
+                }
+                records.push(record);
+            }
+            self.plan.dead.append(&records).map_err(dead)?;
+        }
+        let count = refused.len() as u64;
+        self.pending.rejects = true;
+        *if beside { &mut self.pending.not_updated } else { &mut self.pending.not_inserted } +=
+            count;
+        self.plan.refused.fetch_add(count, Ordering::Relaxed);
+        self.plan.meters.rejected.fetch_add(count, Ordering::Relaxed);
         Ok(())
     }
 
@@ -131,34 +194,12 @@ impl PgWriter {
     }
 }
 
-impl CopyInto {
-    fn new(link: &PgLink, schema: &str, table: &str, plan: &WritePlan) -> Result<Self, LoadError> {
-        let there = preflight::columns(link, schema, table)?;
-        let mut columns = Vec::new();
-        for (name, ..) in plan.spec.all_columns() {
-            let found = there.iter().find(|column| column.name == name);
-            let form = found.and_then(|column| types::form(&column.ty)).ok_or_else(|| {
-                let told = format!("column {name} of table {table} is gone or of another type now");
-                LoadError::new(LoadErrorKind::Mismatch, told)
-            })?;
-            columns.push(CopyColumn { name: name.to_owned(), form });
-        }
-        let names: Vec<_> = columns.iter().map(|column| quote(&column.name)).collect();
-        let sql = format!(
-            "COPY {}.{} ({}) FROM STDIN (FORMAT binary)",
-            quote(schema),
-            quote(table),
-            names.join(", ")
-        );
-        Ok(Self { sql, columns })
-    }
-}
-
 impl Writer for PgWriter {
     fn write(&mut self, piece: Piece) -> Result<(), LoadError> {
         let started = Instant::now();
         self.begin()?;
         let mut written = 0;
+        self.pending.replayed.extend(piece.replayed);
         if let Some(rows) = &piece.inserts {
             written += rows.len();
             self.copy(rows, false)?;
@@ -171,14 +212,14 @@ impl Writer for PgWriter {
             self.pending.rejects = true;
         }
         self.pending.settled.extend(piece.settled);
-        self.pending.replayed.extend(piece.replayed);
         if let Some(meter) = self.plan.meters.of("load") {
             meter.worked(written as u64, started.elapsed());
         }
         Ok(())
     }
 
-    fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
+    fn seal(&mut self, mut seal: Seal) -> Result<(), LoadError> {
+        self.pending.settle(&mut seal);
         let started = Instant::now();
         self.begin()?;
         self.flush_settled()?;
@@ -203,16 +244,90 @@ fn dead(error: DeadLetterError) -> LoadError {
     LoadError::new(LoadErrorKind::DeadLetters, error.to_string())
 }
 
-/// The server counts the rows of a COPY; the user counts those of the source.
-fn at_row(mut error: LoadError, rows: &Rows) -> LoadError {
-    let line = error.message.split("line ").nth(1).and_then(|rest| {
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<usize>().ok()
-    });
-    if let Some(place) = line.and_then(|line| rows.places.get(line.checked_sub(1)?)) {
-        error.message = format!("row {place} of the source: {}", error.message);
+/// A text that its column does not take.
+fn too_long(column: &CopyColumn, characters: usize) -> Problem {
+    let limit = column.limit.unwrap_or_default();
+    Problem::new(
+        Code::E404,
+        format!("{characters} characters; column {} of the table takes {limit}", column.name),
+    )
+    .with_rule("22001")
+    .with_column(&column.name)
+    .with_hint("shorten the value, widen the column, or --too-long cut")
+}
+
+/// A refused row, with the column as the source calls it.
+fn reject(plan: &WritePlan, behind: &Behind, at: usize, problem: &Problem) -> Reject {
+    let record = behind.records[at];
+    let mut problem = problem.clone();
+    if let Some(column) = problem.column.take() {
+        let header = source_name(plan, &column);
+        let fields = behind.raw.fields(record);
+        if let Some((_, value)) = fields.iter().find(|(name, _)| *name == header) {
+            problem = problem.with_value(value);
+        }
+        problem.column = Some(header);
     }
-    error
+    Reject { record, place: behind.raw.place(record), stage: NAME, problems: vec![problem] }
+}
+
+/// The header of a column of the table; its own name where the file has none of that name.
+fn source_name(plan: &WritePlan, column: &str) -> String {
+    let found = plan.head.headers.iter().find(|header| header.eq_ignore_ascii_case(column));
+    found.map_or_else(|| column.to_owned(), Clone::clone)
+}
+
+impl Pending {
+    fn note(&mut self, reject: &Reject) {
+        for problem in &reject.problems {
+            let key = NoteKey {
+                code: problem.code,
+                rule: problem.rule.clone().unwrap_or_default(),
+                column: problem.column.clone().unwrap_or_default(),
+            };
+            let value = problem.value.clone();
+            let message = || match &problem.hint {
+                Some(hint) => format!("{}. {hint}", problem.message),
+                None => problem.message.clone(),
+            };
+            let example = || Example { place: reject.place, cell: problem.cell.clone(), value };
+            self.notes.add(key, Severity::Critical, message, example);
+        }
+    }
+
+    fn note_cut(&mut self, plan: &WritePlan, rows: &Rows, row: u32, column: &CopyColumn) {
+        let limit = column.limit.unwrap_or_default();
+        let header = source_name(plan, &column.name);
+        let key = NoteKey { code: Code::E301, rule: "cut".into(), column: header };
+        let place = Place { row: rows.places[row as usize] as u64, byte: None };
+        self.notes.add(
+            key,
+            Severity::Warning,
+            || format!("cut to the {limit} characters that column {} takes", column.name),
+            || Example { place, cell: None, value: None },
+        );
+    }
+
+    /// A replayed row that the server refuses is a failed record once more.
+    fn refuse_again(&mut self, earlier: &Earlier, content: u128) {
+        let same = |replayed: &&mut Replayed| {
+            replayed.id.0 == earlier.id && replayed.refused_by == earlier.run
+        };
+        if let Some(replayed) = self.replayed.iter_mut().find(same) {
+            replayed.fate = Fate::Rejected;
+            replayed.content = Some(content);
+        }
+    }
+
+    /// What the gate has counted as loaded, and the table did not take.
+    fn settle(&mut self, seal: &mut Seal) {
+        let (inserted, updated) = (self.not_inserted, self.not_updated);
+        (self.not_inserted, self.not_updated) = (0, 0);
+        seal.tally.inserted -= inserted;
+        seal.tally.updated -= updated;
+        seal.tally.rejected += inserted + updated;
+        seal.notes.merge(std::mem::take(&mut self.notes));
+    }
 }
 
 /// Lines in the text form of COPY, for the narrow tables of the ledger.
