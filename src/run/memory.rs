@@ -25,8 +25,8 @@ pub struct Shares {
 /// with two workers; the least shares below are more than what is left at 320 MiB (295 MiB).
 pub const FIXED: u64 = 225 << 20;
 
-/// The same for a second writer: 490 MiB at a limit of 512.
-const SECOND_WRITER: u64 = 90 << 20;
+/// The same for a second writer: 475 to 500 MiB at a limit of 512, for 7,500,000 rows too.
+const SECOND_WRITER: u64 = 105 << 20;
 
 /// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
 const GROUPS_ALONE: u64 = 8;

@@ -3,6 +3,7 @@
 //! It reads the state before the input (commits of this input are seen too, but their keys are in
 //! the gate's set, which speaks first).
 
+use super::turns::Turns;
 use crate::chunk::Existing;
 use crate::duck::{Connection, Database, DuckError, Frame, quote};
 use crate::load::encode::NAME;
@@ -11,23 +12,25 @@ use crate::load::target::KeyQuestion;
 use crate::stage::{StageError, literal};
 use polars::prelude::DataFrame;
 use polars_arrow::array::{Array, FixedSizeBinaryArray, PrimitiveArray};
+use std::sync::Arc;
 
 /// Finds rows of one table by key.
 pub struct KeyLookup {
     db: Database,
+    turns: Arc<Turns>,
     of: KeyQuestion,
 }
 
 impl KeyLookup {
     /// A lookup in a file.
-    pub fn new(db: Database, of: KeyQuestion) -> Self {
-        Self { db, of }
+    pub(super) fn new(db: Database, turns: Arc<Turns>, of: KeyQuestion) -> Self {
+        Self { db, turns, of }
     }
 }
 
 impl Lookup for KeyLookup {
     fn finder(&self) -> Result<Box<dyn Finder>, StageError> {
-        let con = self.db.connect().map_err(|error| failed(&error))?;
+        let con = self.turns.ask(|| self.db.connect()).map_err(|error| failed(&error))?;
         let KeyQuestion { spec, run, source } = &self.of;
         let columns: Vec<_> =
             spec.key.iter().map(|column| format!("k.{}", quote(column))).collect();
@@ -44,12 +47,14 @@ impl Lookup for KeyLookup {
             spec.scope_of("t"),
             columns.iter().map(|c| format!("{c} IS NOT NULL")).collect::<Vec<_>>().join(" AND "),
         );
-        Ok(Box::new(KeyFinder { con, sql, key: spec.key.clone() }))
+        let turns = Arc::clone(&self.turns);
+        Ok(Box::new(KeyFinder { con, turns, sql, key: spec.key.clone() }))
     }
 }
 
 struct KeyFinder {
     con: Connection,
+    turns: Arc<Turns>,
     sql: String,
     key: Vec<String>,
 }
@@ -59,7 +64,7 @@ impl Finder for KeyFinder {
         let keys = frame
             .select(self.key.iter().map(String::as_str))
             .map_err(|error| StageError::new(NAME, error.to_string()))?;
-        let result = self.query(&keys).map_err(|error| failed(&error))?;
+        let result = self.turns.ask(|| self.query(&keys)).map_err(|error| failed(&error))?;
         read(&result).ok_or_else(|| StageError::new(NAME, "the lookup gave unexpected types"))
     }
 }

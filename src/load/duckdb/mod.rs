@@ -26,6 +26,7 @@ mod lookup;
 mod replayed;
 mod table;
 mod target;
+mod turns;
 mod write;
 
 pub use target::DuckTarget;

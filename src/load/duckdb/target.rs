@@ -1,7 +1,8 @@
 //! Opening the file: limits, the ledger's tables, connections.
 
 use super::lookup::KeyLookup;
-use super::write::DuckWriter;
+use super::turns::Turns;
+use super::write::{DuckWriter, File};
 use super::{ROW_GROUP, STORAGE};
 use crate::duck::{Connection, Database, Settings};
 use crate::load::ledger;
@@ -20,6 +21,7 @@ const BLOCK: u64 = 64 << 10;
 #[derive(Clone)]
 pub struct DuckTarget {
     db: Database,
+    turns: Arc<Turns>,
 }
 
 impl DuckTarget {
@@ -43,14 +45,14 @@ impl DuckTarget {
         };
         let db = Database::open(path, &settings)?;
         db.connect()?.execute(ledger::DDL)?;
-        Ok(Self { db })
+        Ok(Self { db, turns: Arc::default() })
     }
 
     /// Opens an existing file for questions only.
     pub fn read_only(path: &Path, memory: u64) -> Result<Self, LoadError> {
         let settings =
             Settings { memory_limit: Some(memory), read_only: true, ..Settings::default() };
-        Ok(Self { db: Database::open(path, &settings)? })
+        Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
     }
 
     fn connect(&self) -> Result<Connection, LoadError> {
@@ -69,10 +71,11 @@ impl Target for DuckTarget {
     }
 
     fn writer(&self, plan: &Arc<WritePlan>) -> Result<Box<dyn Writer>, LoadError> {
-        Ok(Box::new(DuckWriter::new(self.connect()?, Arc::clone(plan))?))
+        let file = File { db: self.db.clone(), turns: Arc::clone(&self.turns) };
+        Ok(Box::new(DuckWriter::new(self.connect()?, file, Arc::clone(plan))?))
     }
 
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {
-        Arc::new(KeyLookup::new(self.db.clone(), of))
+        Arc::new(KeyLookup::new(self.db.clone(), Arc::clone(&self.turns), of))
     }
 }

@@ -1,8 +1,10 @@
 //! One writer: one connection, one transaction a group.
 
+use super::ROW_GROUP;
 use super::insert::Inserter;
 use super::replayed;
-use crate::duck::{Appender, Connection, Frame};
+use super::turns::Turns;
+use crate::duck::{Appender, Connection, Database, Frame};
 use crate::load::dead_letter;
 use crate::load::ledger;
 use crate::load::table::Strategy;
@@ -16,13 +18,22 @@ use std::time::Instant;
 /// statement cost more than its rows.
 const CHANGED_ROWS: usize = 16_384;
 
+/// The file that all writers share.
+pub(super) struct File {
+    pub db: Database,
+    pub turns: Arc<Turns>,
+}
+
 /// Writes groups on one connection.
 pub struct DuckWriter {
     con: Connection,
+    file: File,
     plan: Arc<WritePlan>,
     inserts: Inserter,
     changes: Option<Inserter>,
     open: bool,
+    /// Rows of the open transaction.
+    inserted: u64,
     pending: Pending,
 }
 
@@ -38,7 +49,11 @@ struct Pending {
 
 impl DuckWriter {
     /// A writer with its own connection.
-    pub fn new(con: Connection, plan: Arc<WritePlan>) -> Result<Self, LoadError> {
+    pub(super) fn new(
+        con: Connection,
+        file: File,
+        plan: Arc<WritePlan>,
+    ) -> Result<Self, LoadError> {
         let beside =
             |side: Option<String>| side.map(|side| Inserter::new(&con, SCHEMA, &side)).transpose();
         let (inserts, changes) = match plan.strategy {
@@ -49,15 +64,24 @@ impl DuckWriter {
             Some(inserts) => inserts,
             None => Inserter::new(&con, "main", &plan.spec.name)?,
         };
-        Ok(Self { con, plan, inserts, changes, open: false, pending: Pending::default() })
+        let pending = Pending::default();
+        Ok(Self { con, file, plan, inserts, changes, open: false, inserted: 0, pending })
     }
 
     fn begin(&mut self) -> Result<(), LoadError> {
         if !self.open {
-            self.con.begin()?;
+            self.file.turns.enter();
             self.open = true;
+            self.con.begin()?;
         }
         Ok(())
+    }
+
+    /// The transaction is over, in one way or the other.
+    fn leave(&mut self) {
+        self.open = false;
+        let groups = std::mem::take(&mut self.inserted).div_ceil(ROW_GROUP);
+        self.file.turns.leave(groups * self.plan.spec.all_columns().count() as u64);
     }
 
     fn flush_changes(&mut self) -> Result<(), LoadError> {
@@ -102,6 +126,7 @@ impl Writer for DuckWriter {
         let mut written = 0;
         if let Some(rows) = piece.inserts {
             written += rows.len();
+            self.inserted += rows.len() as u64;
             self.inserts.insert(&self.con, &rows, &self.plan.provenance)?;
         }
         if !piece.rejects.is_empty() {
@@ -136,7 +161,8 @@ impl Writer for DuckWriter {
         }
         self.record(&seal)?;
         self.con.commit()?;
-        self.open = false;
+        self.leave();
+        self.file.turns.refresh(&self.file.db, &self.con)?;
         if let Some(meter) = self.plan.meters.of("load") {
             meter.worked(0, started.elapsed());
         }
@@ -154,6 +180,7 @@ impl Drop for DuckWriter {
             // A group that was not sealed must leave no trace; what fails here fails with the
             // connection, which rolls back by itself.
             let _ = self.con.rollback();
+            self.leave();
         }
     }
 }
