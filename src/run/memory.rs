@@ -22,11 +22,11 @@ pub struct Shares {
 
 /// What the program takes beside its shares: code and libraries (85 MB), the agents' engine, what
 /// DuckDB holds beyond its own limit, and what the allocators keep. Measured on a roll of 165 columns
-/// with two workers; the least shares below are more than what is left at 320 MiB (295 MiB).
-pub const FIXED: u64 = 225 << 20;
+/// with two workers; the least shares below are more than what is left at 320 MiB (316 MiB).
+pub const FIXED: u64 = 245 << 20;
 
-/// The same for a second writer: 475 to 500 MiB at a limit of 512, for 7,500,000 rows too.
-const SECOND_WRITER: u64 = 105 << 20;
+/// The same for a second writer: up to 465 MiB at a limit of 512.
+const SECOND_WRITER: u64 = 85 << 20;
 
 /// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
 const GROUPS_ALONE: u64 = 8;
@@ -47,7 +47,7 @@ pub fn shares(limits: &Limits) -> Shares {
     let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
     let writers = if limit < 384 << 20 { 1 } else { writers };
     let fixed = FIXED + if writers > 1 { SECOND_WRITER } else { 0 };
-    let free = limit.saturating_sub(fixed).max(110 << 20);
+    let free = limit.saturating_sub(fixed).max(100 << 20);
     // A chunk in flight holds about one and a half times what its columns and text add up to.
     let chunks = (free / 4).max(24 << 20);
     Shares {
