@@ -1,7 +1,7 @@
 //! A delimited text through the library, as text: what the readers make of it before any type.
 
 use crate::Outcome;
-use etl::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
+use etl::chunk::{Mark, ReadColumn, ReadSchema};
 use etl::source::{Content, Format, SourceOptions, Table, csv::Csv};
 use polars::prelude::StringChunked;
 use std::path::Path;
@@ -47,17 +47,8 @@ pub fn read(path: &Path, options: &SourceOptions) -> Outcome<Loaded> {
 }
 
 fn schema(table: &dyn Table) -> Arc<ReadSchema> {
-    let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
+    let column = |(field, header): (usize, &String)| {
+        ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     let columns = table.headers().iter().enumerate().map(column).collect();
     Arc::new(ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() })

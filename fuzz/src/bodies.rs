@@ -2,7 +2,7 @@
 //! record a row or a reject, and the same rows however the blocks are cut. Included by the fuzz
 //! targets and by the integration tests, which run it over the seeds.
 
-use etl::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
+use etl::chunk::{Mark, ReadColumn, ReadSchema};
 use etl::load::dead_letter;
 use etl::source::csv::{Csv, CsvPolicy};
 use etl::source::excel::Excel;
@@ -40,17 +40,8 @@ fn file(name: &str, bytes: &[u8]) -> PathBuf {
 
 /// Every column as text.
 fn schema(table: &dyn Table) -> Arc<ReadSchema> {
-    let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
+    let column = |(field, header): (usize, &String)| {
+        ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     let headers = table.headers().to_vec();
     Arc::new(ReadSchema {

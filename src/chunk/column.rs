@@ -107,6 +107,24 @@ pub struct ReadColumn {
     pub clean: bool,
 }
 
+impl ReadColumn {
+    /// A field as it stands: text without a meaning, not trimmed.
+    pub fn text(name: impl Into<String>, header: impl Into<String>, field: usize) -> Self {
+        Self {
+            name: name.into(),
+            header: header.into(),
+            field,
+            kind: ColumnKind::Text,
+            role: Role::Plain,
+            width: None,
+            max_len: None,
+            nulls: Vec::new(),
+            key: false,
+            clean: false,
+        }
+    }
+}
+
 /// All columns of an input, in target order, and what to do with the rest.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReadSchema {

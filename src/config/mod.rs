@@ -9,6 +9,7 @@ mod error;
 pub mod file;
 mod resolve;
 mod schema;
+mod secret;
 mod settings;
 mod value;
 
@@ -16,11 +17,9 @@ pub use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 pub use error::{ConfigError, ConfigPlace, nearest};
 pub use resolve::{Call, LEAST_MEMORY, Loaded, Machine, Sources, Ui, load};
 pub use schema::schema;
+pub use secret::{Secret, Webhook, redact};
 pub use settings::{AgentPartial, Entry, KEYS, Key, Origin, Partial, Settings, Sourced};
-pub use value::{
-    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value, Webhook,
-    redact,
-};
+pub use value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, TooLong, Value};
 
 /// The defaults with their comments: the reference for users.
 pub const DEFAULTS: &str = include_str!("defaults.toml");

@@ -2,8 +2,9 @@
 
 use super::env::{self, Env};
 use super::error::ConfigError;
+use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
-use super::value::{ByteSize, ColorWhen, ProgressKind, Secret, TooLong, Value};
+use super::value::{ByteSize, ColorWhen, ProgressKind, TooLong, Value};
 use super::{defaults, file};
 use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;

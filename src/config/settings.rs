@@ -1,9 +1,8 @@
 //! Every setting, declared once: the file key, the environment variable, the schema and
 //! `etl config show` all come from this list.
 
-use super::value::{
-    ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, Secret, TooLong, Value, Webhook,
-};
+use super::secret::{Secret, Webhook};
+use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, TooLong, Value};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;

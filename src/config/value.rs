@@ -2,6 +2,7 @@
 //!
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
+use super::secret::{Secret, Webhook};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
@@ -115,71 +116,6 @@ impl fmt::Display for Delimiter {
     }
 }
 
-/// Where rows go, or where that is written: `duckdb:PATH`, `env:NAME`, `file:PATH`.
-///
-/// A connection string may hold a password, so it is never shown whole.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// The text itself, for those who connect.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// Whether the text only says where the secret is.
-    pub fn is_reference(&self) -> bool {
-        self.0.starts_with("env:") || self.0.starts_with("file:")
-    }
-}
-
-impl FromStr for Secret {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("the value is empty".into()) } else { Ok(Self(text.to_owned())) }
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact(&self.0))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({})", redact(&self.0))
-    }
-}
-
-/// A URL without what stands between `user:` and `@host`, and without a `password=` parameter.
-pub fn redact(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return redact_parameters(text);
-    };
-    // A password with a slash or an at sign is not written as it should be, but must stay hidden.
-    let at = rest[..rest.find('?').unwrap_or(rest.len())].rfind('@');
-    let shown = match at {
-        Some(at) => match rest[..at].split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
-            None => text.to_owned(),
-        },
-        None => text.to_owned(),
-    };
-    redact_parameters(&shown)
-}
-
-fn redact_parameters(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let Some(at) = lower.find("password=") else {
-        return text.to_owned();
-    };
-    let start = at + "password=".len();
-    let end = text[start..].find(['&', ' ']).map_or(text.len(), |length| start + length);
-    format!("{}***{}", &text[..start], &text[end..])
-}
-
 /// How loud a rule is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuleLevel {
@@ -191,37 +127,6 @@ pub enum RuleLevel {
     Info,
     /// Not evaluated.
     Off,
-}
-
-/// A web address, which often holds a token: never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Webhook(Secret);
-
-impl Webhook {
-    /// The address itself, with `env:` and `file:` followed; `place` says where the setting stands.
-    pub fn resolve(&self, env: &super::env::Env, place: &str) -> Result<String, String> {
-        super::resolve::reveal(&self.0, env, place).map_err(|error| error.message)
-    }
-}
-
-impl FromStr for Webhook {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self)
-    }
-}
-
-impl fmt::Display for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_reference() { write!(f, "{}", self.0) } else { f.write_str("***") }
-    }
-}
-
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Webhook({self})")
-    }
 }
 
 /// What is done with a text that is longer than its column.
@@ -496,19 +401,6 @@ mod tests {
         assert!(rate("5").is_err());
         assert!(rate("-1%").is_err());
         assert!(rate("NaN").is_err());
-    }
-
-    #[test]
-    fn passwords_are_never_shown() {
-        assert_eq!(redact("postgres://ann:s3cret@host/db"), "postgres://ann:***@host/db");
-        assert_eq!(redact("postgres://ann:p@ss/w@host/db"), "postgres://ann:***@host/db");
-        assert_eq!(redact("postgres://h/db?password=x&a=b"), "postgres://h/db?password=***&a=b");
-        assert_eq!(redact("host=h password=x user=u"), "host=h password=*** user=u");
-        assert_eq!(redact("duckdb:a.duckdb"), "duckdb:a.duckdb");
-        let secret: Secret = "postgres://ann:s3cret@host/db".parse().expect("valid");
-        assert!(!format!("{secret:?} {secret} {}", secret.show()).contains("s3cret"));
-        let hook: Webhook = "https://hooks.example/s3cret".parse().expect("valid");
-        assert!(!format!("{hook:?} {hook} {}", hook.show()).contains("s3cret"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The `_extra` column: JSON of the fields that have no column of their own.
 
 use super::columns::ColumnBuilder;
-use crate::chunk::{ColumnKind, ReadColumn, ReadSchema, Role};
+use crate::chunk::{ReadColumn, ReadSchema};
 use polars::prelude::Column;
 
 /// Collects the extra fields of one record after another.
@@ -72,18 +72,7 @@ impl ExtraBuilder {
 }
 
 fn spec() -> ReadColumn {
-    ReadColumn {
-        name: "_extra".into(),
-        header: "_extra".into(),
-        field: 0,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
-    }
+    ReadColumn::text("_extra", "_extra", 0)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! `ETL_HOSTILE_ROUNDS=n` (default 40 a kind of file) makes a long night of it.
 
 use super::roll;
-use etl::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
+use etl::chunk::{Mark, ReadColumn, ReadSchema};
 use etl::source::{SourceOptions, Table, resolve};
 use std::io::{Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,16 +99,8 @@ fn mutate(bytes: &[u8], rng: &mut Rng) -> Vec<u8> {
 /// Every column as text.
 fn schema(table: &dyn Table) -> ReadSchema {
     let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
         clean: true,
+        ..ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     let headers = table.headers().to_vec();
     ReadSchema {

@@ -9,8 +9,8 @@ use super::lines::without_bom;
 use super::record::{LINE, Record};
 use super::table::{Inner, changed, file_of};
 use crate::chunk::{
-    Code, ColumnKind, Earlier, LineGrammar, Mark, Misfit, MisfitKind, Notes, Place, Problem,
-    RawRows, ReadColumn, ReadSchema, Reject, Role, quotable,
+    Code, Earlier, LineGrammar, Mark, Misfit, MisfitKind, Notes, Place, Problem, RawRows,
+    ReadColumn, ReadSchema, Reject, quotable,
 };
 use crate::source::columns::ColumnBuilder;
 use crate::source::csv::split_line;
@@ -298,16 +298,5 @@ fn is_cell_error(text: &str) -> bool {
 }
 
 fn extra_spec() -> ReadColumn {
-    ReadColumn {
-        name: "_extra".into(),
-        header: "_extra".into(),
-        field: 0,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
-    }
+    ReadColumn::text("_extra", "_extra", 0)
 }

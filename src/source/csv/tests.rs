@@ -1,7 +1,7 @@
 //! Whole texts through survey, cutter and decoder.
 
 use super::{Csv, CsvPolicy, Escaping, Quoting};
-use crate::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
+use crate::chunk::{Mark, ReadColumn, ReadSchema};
 use crate::source::{Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -42,17 +42,8 @@ fn survey(text: &[u8], options: &SourceOptions) -> Result<Surveyed, SourceError>
 }
 
 fn schema(table: &dyn Table) -> Arc<ReadSchema> {
-    let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
+    let column = |(field, header): (usize, &String)| {
+        ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     let columns = table.headers().iter().enumerate().map(column).collect();
     Arc::new(ReadSchema { columns, extra: Vec::new(), headers: table.headers().to_vec() })

@@ -77,16 +77,9 @@ pub fn infer(table: &dyn Table, threads: usize) -> Result<Vec<Inferred>, SourceE
 /// Every field as text. Ids, so that numbers a spreadsheet has rounded are told apart.
 fn schema(table: &dyn Table) -> Arc<ReadSchema> {
     let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
         role: Role::Id,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
         clean: true,
+        ..ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     Arc::new(ReadSchema {
         columns: table.headers().iter().enumerate().map(column).collect(),

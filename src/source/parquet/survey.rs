@@ -4,7 +4,7 @@ use super::mend::{Variants, mend};
 use super::stream::ParquetSource;
 use super::types::{self, Reading, Select};
 use super::{connect, explain, scan};
-use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema, Role};
+use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema};
 use crate::duck::{Connection, DuckError, Value};
 use crate::source::content::Spooled;
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
@@ -142,17 +142,8 @@ fn check_ranges(
 
 /// The first records as text, read as any others are.
 fn sample(table: &ParquetTable) -> Result<Vec<Vec<String>>, SourceError> {
-    let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
+    let column = |(field, header): (usize, &String)| {
+        ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     let schema = Arc::new(ReadSchema {
         columns: table.headers.iter().enumerate().map(column).collect(),

@@ -1,7 +1,7 @@
 //! Files written by DuckDB and then changed into what it refuses.
 
 use super::*;
-use crate::chunk::{ColumnKind, Mark, ReadColumn, ReadSchema, Role};
+use crate::chunk::{Mark, ReadColumn, ReadSchema};
 use crate::duck::{Database, Settings};
 use crate::source::parquet::Parquet;
 use crate::source::{Content, Format};
@@ -51,17 +51,8 @@ fn rows(file: &[u8]) -> Result<Vec<Vec<String>>, SourceError> {
 fn rows_of(path: &Path) -> Result<Vec<Vec<String>>, SourceError> {
     let table = Parquet.survey(&Content::plain(path), &SourceOptions::default())?.remove(0);
     let headers = table.headers().to_vec();
-    let column = |(field, header): (usize, &String)| ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
-        kind: ColumnKind::Text,
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
-        clean: false,
+    let column = |(field, header): (usize, &String)| {
+        ReadColumn::text(format!("c{field}"), header.clone(), field)
     };
     let columns = headers.iter().enumerate().map(column).collect();
     let schema = Arc::new(ReadSchema { columns, extra: Vec::new(), headers });
