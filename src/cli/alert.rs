@@ -33,6 +33,11 @@ pub fn after(summary: &Summary, settings: &Settings, env: &Env) {
         limit * 100.0
     );
     output::stderr(&format!("warning: {told}"));
+    if summary.tally.rejected == summary.tally.read {
+        let hint = "not one row fits: look whether columns of the header have changed places, and \
+                    whether `etl plan` shows the right kind, year and release";
+        output::stderr(&format!("hint: {hint}"));
+    }
     let inputs: Vec<Value> = summary
         .inputs
         .iter()

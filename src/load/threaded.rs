@@ -5,7 +5,8 @@ use super::{LoadError, LoadErrorKind, Piece, Seal, Writer};
 use crossbeam_channel::{Sender, bounded};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
-/// Pieces and seals waiting for a writer. Small: what waits here holds memory of the budget.
+/// Pieces and seals waiting for a writer: about a group, so that the gate can go on to the next writer's.
+/// What waits here holds memory of the budget.
 const QUEUE: usize = 8;
 
 enum Order {

@@ -33,7 +33,8 @@ pub use target::DuckTarget;
 
 /// Rows of a row group, of DuckDB's 122,880 about an eighth: a writer holds a group in memory before it
 /// is compressed (250 MB of a wide roll at DuckDB's size), and two of them fit only with small groups.
-/// With [`STORAGE`] the file is as large as with DuckDB's size (63 against 61 MB for 300,000 rows of 196 columns, measured).
+/// With [`STORAGE`] the file is as large as with DuckDB's size (63 against 61 MB for 300,000 rows of 196
+/// columns, measured).
 pub const ROW_GROUP: u64 = 16_384;
 
 /// Version of the storage of a new file: every DuckDB from 1.3 (May 2025) on reads it. Its texts
