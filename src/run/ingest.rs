@@ -32,6 +32,9 @@ pub fn ingest(
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
+    if let Some(first) = inputs.first() {
+        first.table.read_ahead();
+    }
     let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
