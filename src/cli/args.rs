@@ -5,7 +5,7 @@ use super::error::CliError;
 use super::stdin;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
-    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
+    Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
 use crate::run::{Mode, OnAbort, Request};
 use crate::source::excel::range::SheetRange;
@@ -194,6 +194,12 @@ struct AgentArgs {
     /// Agents in order, such as validate,transform
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     agents: Option<Vec<String>>,
+    /// Column that is masked everywhere, such as own_name:hash; hash, partial, null or drop
+    #[arg(long, value_name = "COLUMN:HOW")]
+    mask: Option<Vec<String>>,
+    /// Where the key of hashes is written: env:NAME or file:PATH
+    #[arg(long, value_name = "WHERE")]
+    mask_key: Option<Reference>,
     /// Levels of rules: a TOML file with a table [rules]
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -293,6 +299,8 @@ impl LoadArgs {
             csv: input.csv,
             pack: input.pack.clone(),
             agents: self.agents.agents.clone(),
+            mask: self.agents.mask.clone(),
+            mask_key: self.agents.mask_key.clone(),
             rules: self.agents.rule.iter().cloned().collect(),
             max_errors: errors.max_errors,
             max_error_rate: errors.max_error_rate,

@@ -6,7 +6,7 @@ use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
 use super::value::{ByteSize, ColorWhen, ProgressKind, TooLong, Value};
 use super::{defaults, file};
-use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
+use crate::run::{Changes, ErrorBudget, Limits, MaskKey, Masking, Request, TargetUrl};
 use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
@@ -246,6 +246,8 @@ impl Settings {
                 evolve: value(&self.evolve).unwrap_or(false),
                 nulls_are_refused: false,
             },
+            masks: self.masks()?,
+            mask_key: self.mask_key(env)?,
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
@@ -313,6 +315,24 @@ impl Settings {
                 together("range", "header_row", hint)
             }
         }
+    }
+
+    fn masks(&self) -> Result<Vec<(String, Masking)>, ConfigError> {
+        let mask = |text: &String| {
+            let (column, way) = text.rsplit_once(':').ok_or_else(|| {
+                ConfigError::new(format!("`{text}` says no way to mask"))
+                    .with_hint("write it like own_name:hash; ways are hash, partial, null, drop")
+            })?;
+            let way = way.trim().parse().map_err(ConfigError::new)?;
+            Ok((column.trim().to_owned(), way))
+        };
+        value(&self.mask).unwrap_or_default().iter().map(mask).collect()
+    }
+
+    fn mask_key(&self, env: &Env) -> Result<Option<MaskKey>, ConfigError> {
+        let Some(key) = &self.mask_key else { return Ok(None) };
+        let secret = key.value.resolve(env, &key.origin.to_string())?;
+        Ok(Some(MaskKey::new(&secret)))
     }
 
     fn rule_levels(&self) -> BTreeMap<String, String> {

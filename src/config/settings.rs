@@ -1,7 +1,7 @@
 //! Every setting, declared once: the file key, the environment variable, the schema and
 //! `etl config show` all come from this list.
 
-use super::secret::{Secret, Webhook};
+use super::secret::{Reference, Secret, Webhook};
 use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, TooLong, Value};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
@@ -193,6 +193,8 @@ settings! {
     "headers" headers: Vec<String> = "Names of the columns of a file without a header.",
     "agents" agents: Vec<String> = "Agents that a chunk passes, in order; load is always last.",
     "fuse" fuse: bool = "All agents of a chunk on one core; false: threads and a queue for each.",
+    "mask" mask: Vec<String> = "Columns whose values must not leave the source, such as own_name:hash; ways are hash, partial, null and drop.",
+    "mask_key" mask_key: Reference = "Where the key of masks that hash is written: env:NAME or file:PATH.",
     "threads" threads: usize = "Worker threads; else as many as there are processors.",
     "writers" writers: usize = "Connections that write to the target at the same time.",
     "memory_limit" memory_limit: ByteSize = "Memory that the program may use, such as 512MiB or 2GB.",

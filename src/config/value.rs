@@ -2,7 +2,7 @@
 //!
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
-use super::secret::{Secret, Webhook};
+use super::secret::{Reference, Secret, Webhook};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
@@ -242,6 +242,7 @@ textual! {
     Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
     Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
     SheetRange => json!({ "type": "string", "examples": ["A3:F200", "A3:F", "Sheet!A3:F200"] }),
+    Reference => json!({ "type": "string", "examples": ["env:MASK_KEY", "file:mask.key"] }),
     Webhook => json!({ "type": "string", "examples": ["env:ALERT_WEBHOOK"] }),
     Secret => json!({ "type": "string", "examples": ["duckdb:rolls.duckdb", "env:DATABASE_URL"] }),
 }
@@ -284,6 +285,7 @@ macro_rules! deserialize_by_parsing {
 }
 
 deserialize_by_parsing!(
+    Reference,
     Webhook,
     ByteSize,
     Rate,

@@ -2,6 +2,7 @@
 //! spec, and one arm here.
 
 use super::error::{RunError, RunErrorKind};
+use super::masking;
 use super::prepare::Prepared;
 use super::request::Request;
 use crate::chunk::{Notes, Severity};
@@ -66,6 +67,7 @@ pub fn agents(
             }
         });
     }
+    masking::around(&mut specs, input);
     if let Some(mapping) = &input.mapping {
         specs.push(Arc::new(mapping.agent(input, pack, engine)));
     }
@@ -243,8 +245,8 @@ fn id_formats(pack: &Pack, kind: &Kind, input: &Prepared) -> Vec<IdFormat> {
 }
 
 /// What the agents know of an input as a whole; to be asked only where all of it went through them.
-pub fn findings(specs: &[Arc<dyn StageSpec>]) -> Notes {
+pub fn findings(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Notes {
     let mut notes = Notes::default();
     specs.iter().for_each(|spec| notes.merge(spec.findings()));
-    notes
+    masking::veiled(notes, input)
 }

@@ -2,12 +2,14 @@
 
 use super::error::{RunError, RunErrorKind};
 use super::mapping::Mapping;
+use super::masking;
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
 use crate::source::Table;
+use crate::transform::mask::Masks;
 use std::sync::Arc;
 
 /// Binds the columns of a kind.
@@ -60,10 +62,12 @@ pub(super) fn bind_roll(
         warnings,
         replay: false,
         mapping: None,
+        masks: Masks::default(),
     };
     if let Some(mapping) = &request.mapping {
         Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_deref())?;
     }
+    masking::bind(&mut prepared, request, Some(kind))?;
     Ok(prepared)
 }
 

@@ -79,6 +79,7 @@ pub fn agent_names(request: &Request) -> Vec<&'static str> {
     let known = [crate::validate::NAME, crate::transform::NAME, crate::enrich::NAME];
     let chosen = request.agents.iter();
     let mut names = vec!["read"];
+    names.extend((!request.masks.is_empty()).then_some(crate::transform::mask::NAME));
     names.extend(chosen.filter_map(|name| known.iter().find(|known| *known == name).copied()));
     names.push("load");
     names
@@ -174,7 +175,7 @@ impl Checker<'_> {
         let (tally, mut notes) =
             std::mem::take(&mut *found.lock().unwrap_or_else(|p| p.into_inner()));
         if limit.is_none() {
-            notes.merge(agents::findings(&stages));
+            notes.merge(agents::findings(&stages, input));
         }
         Ok(Checked { tally, problems: from_notes(&notes), agents: meters.readings() })
     }

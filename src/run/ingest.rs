@@ -302,6 +302,10 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if request.cut {
         add("cut");
     }
+    if !request.masks.is_empty() {
+        let key = request.mask_key.as_ref().map(|key| key.id());
+        add(&format!("{:?} {key:?}", request.masks));
+    }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());
     }

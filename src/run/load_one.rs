@@ -317,7 +317,7 @@ impl<'a> LoadOne<'a> {
         })?;
         // A part of the input tells nothing about the whole.
         if row.ranges.is_empty() && request.limit.is_none() && !self.input.replay {
-            self.note_findings(con, row, &agents::findings(&stages))?;
+            self.note_findings(con, row, &agents::findings(&stages, self.input))?;
         }
         Ok(())
     }

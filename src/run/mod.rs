@@ -14,6 +14,7 @@ pub mod history;
 mod ingest;
 mod load_one;
 mod mapping;
+mod masking;
 mod memory;
 mod names;
 mod plan;
@@ -29,6 +30,7 @@ mod summary;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
+pub use crate::transform::mask::{MaskKey, Masking};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
 pub use history::{pack_version, target_state};

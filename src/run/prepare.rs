@@ -7,6 +7,7 @@
 use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
 use super::mapping::Mapping;
+use super::masking;
 use super::memory;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
@@ -15,6 +16,7 @@ use crate::flow::{Event, Observer};
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
+use crate::transform::mask::Masks;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -50,6 +52,8 @@ pub struct Prepared {
     pub replay: bool,
     /// What makes the columns of an existing table, where the user names it.
     pub mapping: Option<Arc<Mapping>>,
+    /// Columns whose values must not leave the source.
+    pub masks: Masks,
 }
 
 impl Prepared {
@@ -100,6 +104,7 @@ pub fn prepare(
             prepared.push(prepare_table(file, table, request, pack)?);
         }
     }
+    masking::refuse_unknown(request, pack, &prepared)?;
     in_load_order(&mut prepared);
     Ok((prepared, skipped))
 }
@@ -379,7 +384,9 @@ fn bind_generic(
     let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
-    Ok(Prepared { evidence, warnings, column_notes, ..plain })
+    let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };
+    masking::bind(&mut prepared, request, None)?;
+    Ok(prepared)
 }
 
 /// A table of no known kind, with a type for each field.
@@ -432,5 +439,6 @@ pub(super) fn generic(
         warnings: Vec::new(),
         replay: false,
         mapping: None,
+        masks: Masks::default(),
     }
 }

@@ -3,6 +3,7 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
+use super::masking;
 use super::names::column_names;
 use super::prepare::{Prepared, flag_facts, generic};
 use super::request::{Mode, Request};
@@ -87,7 +88,9 @@ impl Preparer<'_> {
             column_names(replay.headers()).iter().map(kind).collect::<Vec<_>>()
         };
         let table = Arc::new(replay.clone());
-        Ok(generic(table, origin(replay), FORMAT, name, &kinds, Mode::Append))
+        let mut input = generic(table, origin(replay), FORMAT, name, &kinds, Mode::Append);
+        masking::bind(&mut input, self.request, None)?;
+        Ok(input)
     }
 
     /// Records may not be replayed beside an unfinished load of the same table, which counts on

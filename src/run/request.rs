@@ -3,6 +3,7 @@
 use crate::load::TargetUrl;
 use crate::load::target::Changes;
 use crate::source::SourceOptions;
+use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -123,6 +124,11 @@ pub struct Request {
     pub errors: ErrorBudget,
     /// What may be done to the tables of a server.
     pub changes: Changes,
+    /// Columns that are masked, by name or header, and how.
+    pub masks: Vec<(String, Masking)>,
+    /// Key of masks that hash; never written anywhere.
+    #[serde(skip)]
+    pub mask_key: Option<MaskKey>,
     /// The mapping that binds a roll to an existing table: a name or a file.
     pub mapping: Option<String>,
     /// Texts that are longer than their column of a server are cut instead of refused.

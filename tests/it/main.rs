@@ -19,6 +19,7 @@ mod hostile_make;
 mod layering;
 mod legacy;
 mod loaded;
+mod masking;
 mod modes;
 mod pg_faults;
 mod pg_mapping;
