@@ -194,6 +194,15 @@ struct AgentArgs {
     /// Agents in order, such as validate,transform
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     agents: Option<Vec<String>>,
+    /// How columns are cleaned, beside what the pack says: a TOML file
+    #[arg(long, value_name = "FILE")]
+    clean: Option<PathBuf>,
+    /// Leave values as they are written
+    #[arg(long)]
+    no_fix: bool,
+    /// Keep what cleaning changes beside the row
+    #[arg(long)]
+    keep_raw: bool,
     /// Column that is masked everywhere, such as own_name:hash; hash, partial, null or drop
     #[arg(long, value_name = "COLUMN:HOW")]
     mask: Option<Vec<String>>,
@@ -299,6 +308,9 @@ impl LoadArgs {
             csv: input.csv,
             pack: input.pack.clone(),
             agents: self.agents.agents.clone(),
+            clean: self.agents.clean.clone(),
+            no_fix: self.agents.no_fix.then_some(true),
+            keep_raw: self.agents.keep_raw.then_some(true),
             mask: self.agents.mask.clone(),
             mask_key: self.agents.mask_key.clone(),
             rules: self.agents.rule.iter().cloned().collect(),

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 const INPUTS: usize = 8;
 const REFUSALS: usize = 4;
 const WARNINGS: usize = 3;
+/// Kinds of changes that are printed, and their code.
+const CHANGES: usize = 2;
+const CHANGED: &str = "E301";
 /// Characters below which a shortened name says nothing.
 const LEAST_NAME: usize = 12;
 
@@ -241,6 +244,14 @@ fn problems(summary: &Summary, style: Style) -> Vec<String> {
             lines.push(format!("  … and {more} about files"));
         }
         lines.extend(listed(&doubtful, WARNINGS, summary, style));
+    }
+    let changed: Vec<_> = kinds(summary, |severity| severity == Severity::Info)
+        .into_iter()
+        .filter(|kind| kind.problem.code == CHANGED)
+        .collect();
+    if !changed.is_empty() {
+        lines.push("changed to one form (--no-fix leaves values as they are written):".to_owned());
+        lines.extend(listed(&changed, CHANGES, summary, style));
     }
     if lines.len() > 1 { lines } else { Vec::new() }
 }

@@ -189,6 +189,7 @@ fn kind(loader: &mut Loader, id: &str) -> Result<Kind, PackError> {
         scope: raw.scope,
         columns,
         derived: raw.derived.into_iter().map(derived).collect(),
+        cleaning: raw.clean,
         lookups: raw.lookup.into_iter().map(lookup).collect(),
         absent: raw.absent.into_iter().map(absent).collect(),
         layouts: raw.layout.into_iter().map(layout).collect(),

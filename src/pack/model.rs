@@ -1,5 +1,6 @@
 //! The parts of a pack. Plain data: built by `load`, checked by `check`, read by everybody.
 
+use super::clean::Clean;
 use super::county::Counties;
 use super::release::Release;
 
@@ -83,6 +84,8 @@ pub struct Kind {
     pub columns: Vec<Column>,
     /// Derived columns, in the order of the file.
     pub derived: Vec<Derived>,
+    /// How columns are cleaned, in order.
+    pub cleaning: Vec<Clean>,
     /// Code tables that derived columns may use.
     pub lookups: Vec<Lookup>,
     /// Answers for what this kind does not hold.

@@ -1,6 +1,7 @@
 //! The agents of one input, built from the pack and the request. A new agent is one file with a
 //! spec, and one arm here.
 
+use super::cleaning;
 use super::error::{RunError, RunErrorKind};
 use super::masking;
 use super::prepare::Prepared;
@@ -67,6 +68,9 @@ pub fn agents(
             }
         });
     }
+    if let Some(cleaner) = cleaning::agent(input) {
+        specs.insert(0, cleaner);
+    }
     masking::around(&mut specs, input);
     if let Some(mapping) = &input.mapping {
         specs.push(Arc::new(mapping.agent(input, pack, engine)));
@@ -77,7 +81,7 @@ pub fn agents(
 /// Tries all expressions on a frame without rows, so that a mistake in a pack is found before a row
 /// is read.
 pub fn rehearse(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Result<(), RunError> {
-    let mut chunk = crate::source::empty_chunk(&input.schema, &input.origin);
+    let mut chunk = crate::source::empty_chunk(&input.cleaning.reads(&input.schema), &input.origin);
     for spec in specs {
         chunk = spec.build().and_then(|mut stage| stage.apply(chunk)).map_err(RunError::from)?;
     }

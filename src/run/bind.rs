@@ -1,9 +1,9 @@
 //! From the header of a roll to what is read from it and the table it goes to.
 
+use super::cleaning::Cleaned;
 use super::error::{RunError, RunErrorKind};
 use super::mapping::Mapping;
-use super::masking;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, changes_of_values};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::load::table::{TableSpec, TargetColumn};
@@ -63,11 +63,12 @@ pub(super) fn bind_roll(
         replay: false,
         mapping: None,
         masks: Masks::default(),
+        cleaning: Cleaned::default(),
     };
     if let Some(mapping) = &request.mapping {
         Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_deref())?;
     }
-    masking::bind(&mut prepared, request, Some(kind))?;
+    changes_of_values(&mut prepared, request, pack, Some(kind))?;
     Ok(prepared)
 }
 

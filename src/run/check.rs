@@ -35,7 +35,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
     let mut summaries = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
         let begun = Instant::now();
-        let meters = Meters::new(agent_names(request));
+        let meters = Meters::new(agent_names(request, input));
         observer.on(&Event::InputStarted {
             input: index,
             of: inputs.len(),
@@ -75,11 +75,12 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
 }
 
 /// Names of the agents of a run, in flow order.
-pub fn agent_names(request: &Request) -> Vec<&'static str> {
+pub fn agent_names(request: &Request, input: &Prepared) -> Vec<&'static str> {
     let known = [crate::validate::NAME, crate::transform::NAME, crate::enrich::NAME];
     let chosen = request.agents.iter();
     let mut names = vec!["read"];
-    names.extend((!request.masks.is_empty()).then_some(crate::transform::mask::NAME));
+    names.extend((!input.masks.columns.is_empty()).then_some(crate::transform::mask::NAME));
+    names.extend((!input.cleaning.recipes.is_empty()).then_some(crate::transform::clean::NAME));
     names.extend(chosen.filter_map(|name| known.iter().find(|known| *known == name).copied()));
     names.push("load");
     names
@@ -159,7 +160,7 @@ impl Checker<'_> {
             meters: Arc::clone(meters),
             stop,
         };
-        let source = input.table.open(Arc::clone(&input.schema), Mark::default())?;
+        let source = input.table.open(input.cleaning.reads(&input.schema), Mark::default())?;
         let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
         let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));
         let writers: Vec<Box<dyn Writer>> = vec![Box::new(Keep { found: Arc::clone(&found) })];

@@ -299,6 +299,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if let Some(mapping) = &input.mapping {
         add(&mapping.text);
     }
+    if request.no_fix || request.keep_raw || !input.cleaning.text.is_empty() {
+        add(&format!("{} {} {}", request.no_fix, request.keep_raw, input.cleaning.text));
+    }
     if request.cut {
         add("cut");
     }

@@ -231,7 +231,7 @@ impl<'a> LoadOne<'a> {
         let row = &if resumed { self.resume(con, row)? } else { row.clone() };
         let resumed = !row.ranges.is_empty();
         let start = contiguous_end(&row.ranges);
-        let meters = Meters::new(agent_names(self.session.request));
+        let meters = Meters::new(agent_names(self.session.request, self.input));
         self.tell_start(&meters, resumed.then_some(start), row);
         let flowed = self.flow(con, row, start, &meters);
         match flowed {
@@ -293,7 +293,7 @@ impl<'a> LoadOne<'a> {
             meters: Arc::clone(meters),
             stop,
         };
-        let source = self.input.table.open(Arc::clone(&self.input.schema), start)?;
+        let source = self.input.table.open(self.input.cleaning.reads(&self.input.schema), start)?;
         let flow_input = FlowInput { source, origin: Arc::clone(&self.input.origin) };
         let seen = self.seen(con, row, meters)?;
         let write = Arc::new(self.write_plan(row, meters));

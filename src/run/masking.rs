@@ -19,7 +19,7 @@ pub(super) fn bind(
     if request.masks.is_empty() {
         return Ok(());
     }
-    let mut columns = Vec::new();
+    let mut columns: Vec<MaskedColumn> = Vec::new();
     for (wanted, way) in &request.masks {
         if *way == Masking::Hash && request.mask_key.is_none() {
             return Err(usage(format!("--mask {wanted}:hash needs a key")).with_hint(
@@ -36,6 +36,7 @@ pub(super) fn bind(
         }
         columns.extend(found);
     }
+    with_copies(input, &mut columns);
     for (note_of, note) in &mut input.column_notes {
         if columns.iter().any(|column| column.name == *note_of) {
             // It quotes a value.
@@ -80,6 +81,22 @@ fn leave_out_extra(
     Ok(Some(MaskedColumn { name: String::new(), field: Some((at, header)), way }))
 }
 
+/// A column that cleaning makes of a masked one holds the same values, and bears the same mask.
+fn with_copies(input: &mut Prepared, columns: &mut Vec<MaskedColumn>) {
+    for recipe in &mut input.cleaning.recipes {
+        let Some(source) = columns.iter().find(|column| column.name == recipe.column) else {
+            continue;
+        };
+        let way = source.way;
+        recipe.masked = true;
+        if let Some(name) =
+            recipe.into.clone().filter(|into| columns.iter().all(|c| c.name != *into))
+        {
+            columns.push(MaskedColumn { name, field: None, way });
+        }
+    }
+}
+
 /// The column of the table that is meant, by its name or by its header.
 fn column(
     input: &Prepared,
@@ -92,6 +109,9 @@ fn column(
     });
     let refused = |why: &str| Err(usage(format!("{wanted} cannot be masked: {why}")));
     let Some(read) = read else {
+        if let Some(name) = input.cleaning.added().find(|name| name.eq_ignore_ascii_case(wanted)) {
+            return Ok(Some(MaskedColumn { name: name.to_owned(), field: None, way }));
+        }
         let derived = kind.into_iter().flat_map(|kind| &kind.derived);
         let found = derived.into_iter().find(|derived| derived.name.eq_ignore_ascii_case(wanted));
         let Some(derived) = found else { return Ok(None) };
@@ -155,7 +175,10 @@ pub(super) fn refuse_unknown(
             |input: &Prepared| input.schema.columns.iter().any(|column| is(&column.name));
         let in_kind = |kind: &Kind| {
             let derived = kind.derived.iter().any(|derived| is(&derived.name));
-            derived || kind.columns.iter().any(|column| is(&column.name) || is(&column.source))
+            let cleaned = kind.cleaning.iter().filter_map(|clean| clean.into.as_ref());
+            derived
+                || cleaned.into_iter().any(|name| is(name))
+                || kind.columns.iter().any(|column| is(&column.name) || is(&column.source))
         };
         let known = inputs.iter().any(|input| in_file(input) || in_table(input))
             || pack.kinds.iter().any(in_kind);

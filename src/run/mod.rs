@@ -6,6 +6,7 @@
 mod agents;
 mod bind;
 mod check;
+mod cleaning;
 mod cross;
 mod error;
 pub mod failures;

@@ -277,7 +277,7 @@ fn strategy(request: &Request, input: &Prepared) -> Vec<(String, String)> {
 }
 
 fn sample(input: &Prepared, checker: &Checker<'_>) -> Result<SampleResult, RunError> {
-    let meters = Meters::new(super::check::agent_names(checker.request));
+    let meters = Meters::new(super::check::agent_names(checker.request, input));
     let checked = checker.run(input, Some(SAMPLE), &meters)?;
     let warnings = checked
         .problems

@@ -5,6 +5,7 @@
 //! before a row is loaded and shows both.
 
 use super::bind::{bind, bind_roll};
+use super::cleaning::{self, Cleaned};
 use super::error::{RunError, RunErrorKind};
 use super::mapping::Mapping;
 use super::masking;
@@ -54,6 +55,8 @@ pub struct Prepared {
     pub mapping: Option<Arc<Mapping>>,
     /// Columns whose values must not leave the source.
     pub masks: Masks,
+    /// How columns are cleaned.
+    pub cleaning: Cleaned,
 }
 
 impl Prepared {
@@ -191,7 +194,7 @@ fn prepare_table(
             bound.warnings.extend(found);
             Ok(bound)
         }
-        None => bind_generic(table, origin, file, evidence, warnings, request),
+        None => bind_generic(table, origin, file, evidence, warnings, request, pack),
     }
 }
 
@@ -362,6 +365,7 @@ fn bind_generic(
     evidence: String,
     mut warnings: Vec<String>,
     request: &Request,
+    pack: &Pack,
 ) -> Result<Prepared, RunError> {
     let mode = request.mode.unwrap_or(Mode::Append);
     if mode == Mode::Merge {
@@ -385,8 +389,29 @@ fn bind_generic(
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
     let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };
-    masking::bind(&mut prepared, request, None)?;
+    changes_of_values(&mut prepared, request, pack, None)?;
     Ok(prepared)
+}
+
+/// Binds what is done to values: cleaning, then masks, which cover what cleaning adds.
+pub(super) fn changes_of_values(
+    input: &mut Prepared,
+    request: &Request,
+    pack: &Pack,
+    kind: Option<&Kind>,
+) -> Result<(), RunError> {
+    if request.no_fix {
+        let schema = Arc::make_mut(&mut input.schema);
+        for column in &mut schema.columns {
+            // Ids must be found again whatever a run was told, and a number is none with its blanks.
+            let as_written =
+                column.kind == ColumnKind::Text && !column.key && column.role != Role::Id;
+            column.clean &= !as_written;
+            column.width = None;
+        }
+    }
+    cleaning::bind(input, request, pack, kind)?;
+    masking::bind(input, request, kind)
 }
 
 /// A table of no known kind, with a type for each field.
@@ -440,5 +465,6 @@ pub(super) fn generic(
         replay: false,
         mapping: None,
         masks: Masks::default(),
+        cleaning: Cleaned::default(),
     }
 }

@@ -3,9 +3,8 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
-use super::masking;
 use super::names::column_names;
-use super::prepare::{Prepared, flag_facts, generic};
+use super::prepare::{Prepared, changes_of_values, flag_facts, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
 use crate::load::Link;
@@ -89,7 +88,7 @@ impl Preparer<'_> {
         };
         let table = Arc::new(replay.clone());
         let mut input = generic(table, origin(replay), FORMAT, name, &kinds, Mode::Append);
-        masking::bind(&mut input, self.request, None)?;
+        changes_of_values(&mut input, self.request, self.pack, None)?;
         Ok(input)
     }
 

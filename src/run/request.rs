@@ -124,6 +124,12 @@ pub struct Request {
     pub errors: ErrorBudget,
     /// What may be done to the tables of a server.
     pub changes: Changes,
+    /// File of the user's own cleaning.
+    pub clean: Option<PathBuf>,
+    /// Values stay as they are written.
+    pub no_fix: bool,
+    /// Texts that cleaning changes are kept beside the row.
+    pub keep_raw: bool,
     /// Columns that are masked, by name or header, and how.
     pub masks: Vec<(String, Masking)>,
     /// Key of masks that hash; never written anywhere.

@@ -4,6 +4,7 @@
 //! the bytes are hot (`source::columns`), as this agent's configuration says. Here are the derived
 //! columns of the pack, as one SQL projection a chunk.
 
+pub mod clean;
 pub mod mask;
 
 use crate::chunk::Chunk;

@@ -1,3 +1,5 @@
+//! What masks promise: nothing shines through, and twice is once.
+
 use super::*;
 
 fn key() -> MaskKey {
