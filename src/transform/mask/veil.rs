@@ -46,7 +46,7 @@ impl Stage for Veiler {
             let hidden = is_line(&chunk.raw.fields(reject.record));
             for problem in &mut reject.problems {
                 let known = problem.column.as_ref().filter(|_| !hidden);
-                if !known.is_some_and(|column| !self.spec.masks.hides(column)) {
+                if known.is_none_or(|column| self.spec.masks.hides(column)) {
                     problem.value = None;
                 }
                 if hidden {
