@@ -4,9 +4,11 @@ use super::env::{self, Env};
 use super::error::ConfigError;
 use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
-use super::value::{ByteSize, ColorWhen, ProgressKind, TooLong, Value};
+use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value};
 use super::{defaults, file};
-use crate::run::{Changes, ErrorBudget, Limits, MaskKey, Masking, Request, TargetUrl};
+use crate::run::{
+    Changes, ErrorBudget, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
+};
 use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
@@ -246,6 +248,13 @@ impl Settings {
                 evolve: value(&self.evolve).unwrap_or(false),
                 nulls_are_refused: false,
             },
+            minimal: value(&self.provenance) == Some(Provenance::Minimal),
+            geography: GeographyAsked {
+                locations: value(&self.locations),
+                layers: value(&self.layers).unwrap_or_default(),
+                distances: value(&self.distances).unwrap_or_default(),
+                ..GeographyAsked::default()
+            },
             clean: value(&self.clean),
             no_fix: value(&self.no_fix).unwrap_or(false),
             keep_raw: value(&self.keep_raw).unwrap_or(false),
@@ -350,6 +359,7 @@ impl Settings {
         };
         Ok(Limits {
             memory: self.memory()?,
+            reserved: 0,
             threads: at_least_one("threads", value(&self.threads))?.unwrap_or(1),
             chunk_rows: at_least_one("chunk_rows", value(&self.chunk_rows))?,
             commit_rows: match value(&self.commit_rows) {

@@ -129,6 +129,15 @@ pub enum RuleLevel {
     Off,
 }
 
+/// Columns that say where a row came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provenance {
+    /// All of them.
+    Full,
+    /// Those that loading itself needs.
+    Minimal,
+}
+
 /// What is done with a text that is longer than its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooLong {
@@ -189,6 +198,7 @@ macro_rules! words {
 
 words!(Mode { "merge" => Mode::Merge, "append" => Mode::Append, "replace" => Mode::Replace });
 words!(CsvPolicy { "strict" => CsvPolicy::Strict, "lenient" => CsvPolicy::Lenient });
+words!(Provenance { "full" => Provenance::Full, "minimal" => Provenance::Minimal });
 words!(TooLong { "reject" => TooLong::Reject, "cut" => TooLong::Cut });
 words!(OnAbort { "keep" => OnAbort::Keep, "rollback" => OnAbort::Rollback });
 words!(RuleLevel {
@@ -294,7 +304,8 @@ deserialize_by_parsing!(
     RuleLevel,
     ProgressKind,
     ColorWhen,
-    TooLong
+    TooLong,
+    Provenance
 );
 
 /// Values that TOML has a type for.

@@ -41,6 +41,8 @@ const FLORIDA: Embedded = florida![
     "codes/us_states.csv",
     "codes/address_words.csv",
     "codes/owner_words.csv",
+    "codes/zip_centroids.csv",
+    "geo/counties.geojson",
 ];
 
 const PACKS: &[(&str, Embedded)] = &[("florida", FLORIDA)];

@@ -26,6 +26,8 @@ pub struct Pack {
     pub tables: Vec<CodeTable>,
     /// Counties with their spellings and parcel id formats; empty if the pack has no such table.
     pub counties: Counties,
+    /// Shapes of the counties as GeoJSON, by FIPS code as the id of the feature.
+    pub boundaries: Option<String>,
     /// BLAKE3 of all files, line ends aside: part of what decides whether a run may be resumed.
     pub hash: String,
 }

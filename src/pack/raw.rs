@@ -18,6 +18,7 @@ pub(super) struct RawPack {
     pub kinds: Vec<String>,
     #[serde(default)]
     pub codes: Vec<String>,
+    pub boundaries: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 
 use super::cleaning;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::masking;
 use super::prepare::Prepared;
 use super::request::Request;
@@ -71,6 +72,7 @@ pub fn agents(
     if let Some(cleaner) = cleaning::agent(input) {
         specs.insert(0, cleaner);
     }
+    specs.extend(geography::agent(input));
     masking::around(&mut specs, input);
     if let Some(mapping) = &input.mapping {
         specs.push(Arc::new(mapping.agent(input, pack, engine)));
@@ -253,4 +255,9 @@ pub fn findings(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Notes {
     let mut notes = Notes::default();
     specs.iter().for_each(|spec| notes.merge(spec.findings()));
     masking::veiled(notes, input)
+}
+
+/// What the agents have counted.
+pub fn facts(specs: &[Arc<dyn StageSpec>]) -> Vec<(String, u64)> {
+    specs.iter().flat_map(|spec| spec.facts()).collect()
 }

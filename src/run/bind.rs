@@ -45,6 +45,7 @@ pub(super) fn bind_roll(
         columns,
         key: kind.key.clone(),
         scope: scope_of(kind, &settled),
+        minimal: request.minimal,
     };
     let mut prepared = Prepared {
         table,
@@ -64,6 +65,7 @@ pub(super) fn bind_roll(
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),
+        locate: None,
     };
     if let Some(mapping) = &request.mapping {
         Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_deref())?;

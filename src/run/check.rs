@@ -3,6 +3,7 @@
 
 use super::agents;
 use super::error::RunError;
+use super::geography;
 use super::ingest::load_pack;
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -30,6 +31,7 @@ const GROUP_ROWS: u64 = 122_880;
 pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack)?;
     let mut summaries = Vec::new();
@@ -55,6 +57,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         summary.tally = checked.tally;
         summary.problems = checked.problems;
         summary.agents = checked.agents;
+        summary.facts = checked.facts;
         summary.seconds = begun.elapsed().as_secs_f64();
         summaries.push(summary);
     }
@@ -82,6 +85,7 @@ pub fn agent_names(request: &Request, input: &Prepared) -> Vec<&'static str> {
     names.extend((!input.masks.columns.is_empty()).then_some(crate::transform::mask::NAME));
     names.extend((!input.cleaning.recipes.is_empty()).then_some(crate::transform::clean::NAME));
     names.extend(chosen.filter_map(|name| known.iter().find(|known| *known == name).copied()));
+    names.extend(input.locate.as_ref().map(|_| "locate"));
     names.push("load");
     names
 }
@@ -105,6 +109,7 @@ pub fn describe(input: &Prepared, pack: &Pack) -> InputSummary {
         warnings: input.warnings.clone(),
         failed_file: None,
         agents: Vec::new(),
+        facts: Vec::new(),
         resumed_from: None,
         already_loaded_by: None,
         bytes: input.table.extent().bytes.unwrap_or(0),
@@ -132,6 +137,8 @@ pub struct Checked {
     pub problems: Vec<ProblemSummary>,
     /// Agents.
     pub agents: Vec<MeterReading>,
+    /// What they have counted.
+    pub facts: Vec<(String, u64)>,
 }
 
 impl Checker<'_> {
@@ -178,7 +185,8 @@ impl Checker<'_> {
         if limit.is_none() {
             notes.merge(agents::findings(&stages, input));
         }
-        Ok(Checked { tally, problems: from_notes(&notes), agents: meters.readings() })
+        let (problems, facts) = (from_notes(&notes), agents::facts(&stages));
+        Ok(Checked { tally, problems, agents: meters.readings(), facts })
     }
 
     fn gate_plan(&self, input: &Prepared, limit: Option<u64>) -> GatePlan {

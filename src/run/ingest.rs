@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -31,6 +32,7 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
@@ -146,6 +148,7 @@ impl<'a> Session<'a> {
                 columns: Vec::new(),
                 key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
                 scope: Vec::new(),
+                minimal: false,
             };
             let release = stopped.release.clone();
             Finish { con, spec: &spec, input: row, release }.close()?;
@@ -301,6 +304,10 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     }
     if request.no_fix || request.keep_raw || !input.cleaning.text.is_empty() {
         add(&format!("{} {} {}", request.no_fix, request.keep_raw, input.cleaning.text));
+    }
+    if input.locate.is_some() {
+        let asked = &request.geography;
+        add(&format!("{} {:?} {:?}", asked.loaded.id(), asked.layers, asked.distances));
     }
     if request.cut {
         add("cut");

@@ -109,16 +109,15 @@ fn column(
     });
     let refused = |why: &str| Err(usage(format!("{wanted} cannot be masked: {why}")));
     let Some(read) = read else {
-        if let Some(name) = input.cleaning.added().find(|name| name.eq_ignore_ascii_case(wanted)) {
-            return Ok(Some(MaskedColumn { name: name.to_owned(), field: None, way }));
-        }
         let derived = kind.into_iter().flat_map(|kind| &kind.derived);
-        let found = derived.into_iter().find(|derived| derived.name.eq_ignore_ascii_case(wanted));
-        let Some(derived) = found else { return Ok(None) };
-        if way.needs_text() && derived.ty != "VARCHAR" {
-            return refused(&format!("it is {}; use null or drop", derived.ty));
+        let derived = derived.map(|derived| (&derived.name, &derived.ty));
+        let added = input.spec.columns.iter().map(|column| (&column.name, &column.ty));
+        let found = derived.chain(added).find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        let Some((name, ty)) = found else { return Ok(None) };
+        if way.needs_text() && ty != "VARCHAR" {
+            return refused(&format!("it is {ty}; use null or drop"));
         }
-        return Ok(Some(MaskedColumn { name: derived.name.clone(), field: None, way }));
+        return Ok(Some(MaskedColumn { name: name.clone(), field: None, way }));
     };
     let tells_rolls = |kind: &Kind| {
         [&kind.county_column, &kind.year_column]
@@ -171,8 +170,10 @@ pub(super) fn refuse_unknown(
     for (wanted, _) in &request.masks {
         let is = |name: &str| name.trim().eq_ignore_ascii_case(wanted);
         let in_file = |input: &Prepared| input.schema.headers.iter().any(|name| is(name));
-        let in_table =
-            |input: &Prepared| input.schema.columns.iter().any(|column| is(&column.name));
+        let in_table = |input: &Prepared| {
+            let read = input.schema.columns.iter().any(|column| is(&column.name));
+            read || input.masks.columns.iter().any(|column| is(&column.name))
+        };
         let in_kind = |kind: &Kind| {
             let derived = kind.derived.iter().any(|derived| is(&derived.name));
             let cleaned = kind.cleaning.iter().filter_map(|clean| clean.into.as_ref());

@@ -11,6 +11,7 @@ mod cross;
 mod error;
 pub mod failures;
 mod file_rules;
+mod geography;
 pub mod history;
 mod ingest;
 mod load_one;
@@ -34,6 +35,7 @@ pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetS
 pub use crate::transform::mask::{MaskKey, Masking};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
+pub use geography::Asked as GeographyAsked;
 pub use history::{pack_version, target_state};
 pub use ingest::{ingest, load_pack};
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};

@@ -7,12 +7,14 @@
 use super::bind::{bind, bind_roll};
 use super::cleaning::{self, Cleaned};
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::mapping::Mapping;
 use super::masking;
 use super::memory;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
+use crate::enrich::geo::Locate;
 use crate::flow::{Event, Observer};
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
@@ -57,6 +59,8 @@ pub struct Prepared {
     pub masks: Masks,
     /// How columns are cleaned.
     pub cleaning: Cleaned,
+    /// What finds the places of rows, where that is asked for.
+    pub locate: Option<Arc<Locate>>,
 }
 
 impl Prepared {
@@ -108,6 +112,7 @@ pub fn prepare(
         }
     }
     masking::refuse_unknown(request, pack, &prepared)?;
+    geography::refuse_several_counties(request, &prepared)?;
     in_load_order(&mut prepared);
     Ok((prepared, skipped))
 }
@@ -326,7 +331,7 @@ pub(super) fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunErr
 }
 
 /// A county by DOR number, FIPS code or any spelling of its name.
-fn county_number(text: &str, pack: &Pack) -> Option<u8> {
+pub(super) fn county_number(text: &str, pack: &Pack) -> Option<u8> {
     let counties = &pack.counties;
     let by_number = text.parse().ok().and_then(|number| counties.by_number(number));
     by_number
@@ -393,7 +398,7 @@ fn bind_generic(
     Ok(prepared)
 }
 
-/// Binds what is done to values: cleaning, then masks, which cover what cleaning adds.
+/// Binds what is done to values: cleaning, places, then masks, which cover what those add.
 pub(super) fn changes_of_values(
     input: &mut Prepared,
     request: &Request,
@@ -410,7 +415,9 @@ pub(super) fn changes_of_values(
             column.width = None;
         }
     }
+    input.spec.minimal = request.minimal;
     cleaning::bind(input, request, pack, kind)?;
+    geography::bind(input, request, pack, kind)?;
     masking::bind(input, request, kind)
 }
 
@@ -447,6 +454,7 @@ pub(super) fn generic(
             .collect(),
         key: Vec::new(),
         scope: Vec::new(),
+        minimal: false,
     };
     Prepared {
         table,
@@ -466,5 +474,6 @@ pub(super) fn generic(
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),
+        locate: None,
     }
 }

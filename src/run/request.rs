@@ -1,5 +1,6 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
+use super::geography::Asked;
 use crate::load::TargetUrl;
 use crate::load::target::Changes;
 use crate::source::SourceOptions;
@@ -74,6 +75,8 @@ pub struct ErrorBudget {
 pub struct Limits {
     /// Peak resident memory aimed at, in bytes.
     pub memory: u64,
+    /// Of these, taken by what is read before the first input.
+    pub reserved: u64,
     /// Worker threads.
     pub threads: usize,
     /// Most rows of a chunk; `None`: by format and measurement.
@@ -124,6 +127,10 @@ pub struct Request {
     pub errors: ErrorBudget,
     /// What may be done to the tables of a server.
     pub changes: Changes,
+    /// Of the columns of provenance only those that loading needs.
+    pub minimal: bool,
+    /// Where parcels are, and what is known of such places.
+    pub geography: Asked,
     /// File of the user's own cleaning.
     pub clean: Option<PathBuf>,
     /// Values stay as they are written.

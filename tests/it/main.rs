@@ -14,6 +14,7 @@ mod derived;
 mod file_rules;
 mod formulas;
 mod fuzz_seeds;
+mod geography;
 mod hostile;
 mod hostile_files;
 mod hostile_make;

@@ -136,6 +136,31 @@ fn a_plain_table_and_a_workbook_are_masked_too() {
 }
 
 #[test]
+fn provenance_may_be_what_loading_needs() {
+    let place = Place::new().file("a.csv", "name,price\nA,1\n").file("b.csv", "name,price\nB,2\n");
+    let load = |file: &str, arguments: &[&str]| {
+        let done = place.output(&[&["ingest", file, "--table", "t"], arguments].concat());
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8_lossy(&done.stdout).into_owned()
+    };
+    let columns = "SELECT string_agg(column_name, ' ') FROM (DESCRIBE t)";
+    load("a.csv", &["--provenance", "minimal"]);
+    let few = "name price _extra _etl_run _etl_source _etl_row";
+    assert!(select(&place, columns).contains(&format!("{few}\n")), "{}", select(&place, columns));
+    assert!(load("a.csv", &["--provenance", "minimal"]).contains("already loaded"));
+    load("b.csv", &["--provenance", "minimal"]);
+    assert!(select(&place, "SELECT count(*), count(DISTINCT _etl_run) FROM t").ends_with("2,2\n"));
+    // Whoever wants them later gets them.
+    load("b.csv", &["--fresh"]);
+    assert!(select(&place, columns).contains("_etl_loaded_at"));
+    let roll = self::place();
+    let done = roll.output(&["ingest", "NAL16P202501.csv", "--provenance", "minimal"]);
+    assert_eq!(done.status.code(), Some(3), "{}", String::from_utf8_lossy(&done.stderr));
+    let told = select(&roll, "SELECT string_agg(column_name, ' ') FROM (DESCRIBE parcels)");
+    assert!(told.contains("_etl_hash") && !told.contains("_etl_loaded_at"), "{told}");
+}
+
+#[test]
 fn what_cannot_be_masked_is_refused_before_a_row_is_read() {
     let place = place();
     let refused = |arguments: &[&str], why: &str| {
