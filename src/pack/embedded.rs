@@ -39,6 +39,10 @@ const FLORIDA: Embedded = florida![
     "codes/special_assessment_codes.csv",
     "codes/fiduciary_codes.csv",
     "codes/us_states.csv",
+    "codes/address_words.csv",
+    "codes/owner_words.csv",
+    "codes/zip_centroids.csv",
+    "geo/counties.geojson",
 ];
 
 const PACKS: &[(&str, Embedded)] = &[("florida", FLORIDA)];

@@ -128,6 +128,7 @@ fn load(source: Source) -> Result<Pack, PackError> {
     let rules: RawRules = loader.toml("rules.toml")?;
     let rules = rules.rule.into_iter().map(|r| rule(&mut loader, r, &tables)).collect();
     let counties = counties(&mut loader, &tables);
+    let boundaries = raw.boundaries.map(|file| loader.text(&file)).transpose()?;
     let releases = raw.releases.iter().filter_map(|text| match text.parse() {
         Ok(release) => Some(release),
         Err(what) => {
@@ -145,6 +146,7 @@ fn load(source: Source) -> Result<Pack, PackError> {
         rules,
         tables,
         counties,
+        boundaries,
         hash: loader.hash(),
     };
     check::pack(&pack, &mut loader);
@@ -189,6 +191,7 @@ fn kind(loader: &mut Loader, id: &str) -> Result<Kind, PackError> {
         scope: raw.scope,
         columns,
         derived: raw.derived.into_iter().map(derived).collect(),
+        cleaning: raw.clean,
         lookups: raw.lookup.into_iter().map(lookup).collect(),
         absent: raw.absent.into_iter().map(absent).collect(),
         layouts: raw.layout.into_iter().map(layout).collect(),

@@ -7,6 +7,7 @@
 
 mod bind;
 mod check;
+mod clean;
 mod county;
 mod embedded;
 mod error;
@@ -20,6 +21,7 @@ mod release;
 mod settle;
 
 pub use bind::Binding;
+pub use clean::{Case, Clean, CleanFile, Form, Pad, Replace};
 pub use county::{Counties, County, ParcelFormat};
 pub use embedded::embedded_names;
 pub use error::{PackError, Problem};

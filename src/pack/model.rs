@@ -1,5 +1,6 @@
 //! The parts of a pack. Plain data: built by `load`, checked by `check`, read by everybody.
 
+use super::clean::Clean;
 use super::county::Counties;
 use super::release::Release;
 
@@ -25,6 +26,8 @@ pub struct Pack {
     pub tables: Vec<CodeTable>,
     /// Counties with their spellings and parcel id formats; empty if the pack has no such table.
     pub counties: Counties,
+    /// Shapes of the counties as GeoJSON, by FIPS code as the id of the feature.
+    pub boundaries: Option<String>,
     /// BLAKE3 of all files, line ends aside: part of what decides whether a run may be resumed.
     pub hash: String,
 }
@@ -83,6 +86,8 @@ pub struct Kind {
     pub columns: Vec<Column>,
     /// Derived columns, in the order of the file.
     pub derived: Vec<Derived>,
+    /// How columns are cleaned, in order.
+    pub cleaning: Vec<Clean>,
     /// Code tables that derived columns may use.
     pub lookups: Vec<Lookup>,
     /// Answers for what this kind does not hold.

@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -31,6 +32,7 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
@@ -149,6 +151,7 @@ impl<'a> Session<'a> {
                 columns: Vec::new(),
                 key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
                 scope: Vec::new(),
+                minimal: false,
             };
             let release = stopped.release.clone();
             Finish { con, spec: &spec, input: row, release }.close()?;
@@ -302,8 +305,19 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if let Some(mapping) = &input.mapping {
         add(&mapping.text);
     }
+    if request.no_fix || request.keep_raw || !input.cleaning.text.is_empty() {
+        add(&format!("{} {} {}", request.no_fix, request.keep_raw, input.cleaning.text));
+    }
+    if input.locate.is_some() {
+        let asked = &request.geography;
+        add(&format!("{} {:?} {:?}", asked.loaded.id(), asked.layers, asked.distances));
+    }
     if request.cut {
         add("cut");
+    }
+    if !request.masks.is_empty() {
+        let key = request.mask_key.as_ref().map(|key| key.id());
+        add(&format!("{:?} {key:?}", request.masks));
     }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());

@@ -6,14 +6,17 @@
 mod agents;
 mod bind;
 mod check;
+mod cleaning;
 mod cross;
 mod error;
 pub mod failures;
 mod file_rules;
+mod geography;
 pub mod history;
 mod ingest;
 mod load_one;
 mod mapping;
+mod masking;
 mod memory;
 mod names;
 mod plan;
@@ -29,8 +32,10 @@ mod summary;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
+pub use crate::transform::mask::{MaskKey, Masking};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
+pub use geography::Asked as GeographyAsked;
 pub use history::{pack_version, target_state};
 pub use ingest::{ingest, load_pack};
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};

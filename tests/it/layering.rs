@@ -14,7 +14,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("stage", &["chunk", "duck"]),
     ("validate", &["chunk", "stage"]),
     ("transform", &["chunk", "stage"]),
-    ("enrich", &["stage", "transform"]),
+    ("enrich", &["chunk", "stage", "transform"]),
     ("flow", &["chunk", "source", "stage"]),
     ("load", &["chunk", "duck", "source", "stage", "flow"]),
     (

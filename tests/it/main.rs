@@ -2,6 +2,7 @@
 
 mod alerts;
 mod catalog;
+mod cleaning;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
@@ -13,12 +14,14 @@ mod derived;
 mod file_rules;
 mod formulas;
 mod fuzz_seeds;
+mod geography;
 mod hostile;
 mod hostile_files;
 mod hostile_make;
 mod layering;
 mod legacy;
 mod loaded;
+mod masking;
 mod modes;
 mod pg_faults;
 mod pg_mapping;

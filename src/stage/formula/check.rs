@@ -101,6 +101,10 @@ pub(super) enum Node {
     Part(One, usize, usize),
     /// Each character of ASCII by another one, or left out.
     Translate(One, Vec<Option<u8>>),
+    /// Texts with a text between them, NULLs left out.
+    Joined(String, Vec<Typed>),
+    /// A text, but NULL where it is this one.
+    NullIf(One, String),
     MakeDate(One, One, One),
 }
 
@@ -349,6 +353,13 @@ impl Call<'_> {
                 let (year, month, day) =
                     (whole_number(year)?, whole_number(month)?, whole_number(day)?);
                 whole(Node::MakeDate(year, month, day), Ty::Date)
+            }
+            ("concat_ws", [Tree::Text(between), parts @ ..]) if !parts.is_empty() => {
+                let parts = parts.iter().map(|part| Some(*self.text(part)?));
+                whole(Node::Joined(between.clone(), parts.collect::<Option<_>>()?), Ty::Text)
+            }
+            ("nullif", [of, Tree::Text(text)]) => {
+                whole(Node::NullIf(self.text(of)?, text.clone()), Ty::Text)
             }
             ("||", parts) => {
                 let parts = parts.iter().map(|part| Some(*self.text(part)?));

@@ -40,6 +40,12 @@ impl Cells<'_> {
             }
             Node::Translate(one, table) => translated(rows, &self.texts(one)?, table),
             Node::Concat(parts) => Ok(concat(rows, &self.each(parts)?)),
+            Node::Joined(between, parts) => Ok(joined(rows, between, &self.each(parts)?)),
+            Node::NullIf(one, text) => {
+                let texts = self.texts(one)?;
+                let kept = |row| texts.get(row).filter(|have| have != text);
+                Ok(Texts::from_rows((0..rows).map(kept)))
+            }
             Node::Coalesce(parts) => {
                 let parts = self.each(parts)?;
                 let first = |row| parts.iter().find_map(|part| part.get(row));
@@ -142,4 +148,24 @@ fn translated(rows: usize, texts: &Texts, table: &[Option<u8>]) -> Result<Texts,
         made.push(Some(std::str::from_utf8(&bytes).map_err(|_| Unfit)?));
     }
     Ok(Texts::Each(made.into()))
+}
+
+/// Texts one after another with a text between them; those that are NULL are left out, and of none
+/// there is an empty text.
+fn joined(rows: usize, between: &str, parts: &[Texts]) -> Texts {
+    let some: Vec<_> = parts.iter().filter(|part| !matches!(part, Texts::All(None))).collect();
+    let mut made = MutablePlString::with_capacity(rows);
+    let mut text = String::new();
+    for row in 0..rows {
+        text.clear();
+        let mut first = true;
+        for part in some.iter().filter_map(|part| part.get(row)) {
+            if !std::mem::take(&mut first) {
+                text.push_str(between);
+            }
+            text.push_str(part);
+        }
+        made.push_value(&text);
+    }
+    Texts::Each(made.into())
 }
