@@ -19,6 +19,7 @@ mod output;
 mod plan;
 mod progress;
 mod read_legacy;
+mod report;
 mod report_error;
 mod reprocess;
 mod runs;
@@ -77,6 +78,8 @@ enum Command {
     ReprocessFailures(Box<reprocess::Reprocess>),
     /// List, show or export refused rows
     Failures(failures::Failures),
+    /// Make a page of what a run did, or of what is in a file
+    Report(Box<report::Report>),
     /// List or show the runs of a target
     Runs(runs::Runs),
     /// Look at memory, disk and target
@@ -100,6 +103,7 @@ impl Command {
             Self::Check(verb) => verb.json(),
             Self::ReprocessFailures(verb) => verb.json(),
             Self::Failures(verb) => verb.json(),
+            Self::Report(verb) => verb.json(),
             Self::Runs(verb) => verb.json(),
             Self::Doctor(verb) => verb.json(),
             Self::Sql(verb) => verb.json(),
@@ -115,6 +119,7 @@ impl Command {
             Self::Check(verb) => verb.run(context),
             Self::ReprocessFailures(verb) => verb.run(context),
             Self::Failures(verb) => verb.run(context),
+            Self::Report(verb) => verb.run(context),
             Self::Runs(verb) => verb.run(context),
             Self::Doctor(verb) => verb.run(context),
             Self::Sql(verb) => verb.run(context),

@@ -39,6 +39,8 @@ const FLORIDA: Embedded = florida![
     "codes/special_assessment_codes.csv",
     "codes/fiduciary_codes.csv",
     "codes/us_states.csv",
+    "insight.toml",
+    "map.csv",
 ];
 
 const PACKS: &[(&str, Embedded)] = &[("florida", FLORIDA)];

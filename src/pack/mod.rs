@@ -8,9 +8,12 @@
 mod bind;
 mod check;
 mod county;
+mod county_tables;
 mod embedded;
 mod error;
 mod expand;
+mod gold;
+mod insight;
 mod load;
 mod model;
 mod names;
@@ -23,6 +26,8 @@ pub use bind::Binding;
 pub use county::{Counties, County, ParcelFormat};
 pub use embedded::embedded_names;
 pub use error::{PackError, Problem};
+pub use gold::{Gold, Need};
+pub use insight::{Area, Insight, KindInsight, Measure};
 pub use model::{
     Absent, Agent, Check, CodeTable, Column, ColumnType, Derived, Kind, Layout, Level, Lookup,
     Pack, Required, Rule, Scope, Status,

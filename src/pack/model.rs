@@ -1,6 +1,7 @@
 //! The parts of a pack. Plain data: built by `load`, checked by `check`, read by everybody.
 
 use super::county::Counties;
+use super::insight::Insight;
 use super::release::Release;
 
 /// A family of kinds of file with everything that is known about them.
@@ -25,7 +26,9 @@ pub struct Pack {
     pub tables: Vec<CodeTable>,
     /// Counties with their spellings and parcel id formats; empty if the pack has no such table.
     pub counties: Counties,
-    /// BLAKE3 of all files, line ends aside: part of what decides whether a run may be resumed.
+    /// What is worth looking at in loaded rows.
+    pub insight: Insight,
+    /// BLAKE3 of all files that decide rows, line ends aside: part of what decides whether a run may be resumed.
     pub hash: String,
 }
 

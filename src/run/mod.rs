@@ -21,6 +21,7 @@ mod policy;
 mod prepare;
 mod problems;
 mod replay;
+pub mod report;
 mod reprocess;
 mod request;
 mod resume;
