@@ -97,9 +97,10 @@ fn entry(gold: &mut Gold, line: &str) -> Result<(), String> {
                 value.parse().map_err(|_| format!("{name}: '{value}' is no whole number"))?;
             gold.params.push((name.to_owned(), number));
         }
+        "note" => {}
         "column" => gold.columns.push((name.to_owned(), value.to_owned())),
         other => {
-            return Err(format!("'{other}' is none of as, needs, optional, uses, param, column"));
+            return Err(format!("'{other}' is none of as, needs, optional, uses, param, column, note"));
         }
     }
     Ok(())

@@ -16,7 +16,7 @@ pub fn html(report: &Report) -> String {
     let title = format!("etl report: {}", report.title);
     let sections = sections(report);
     let links: String =
-        sections.iter().map(|(id, title, _)| format!("<a href=\"#{id}\">{title}</a>")).collect();
+        sections.iter().map(|(id, name, ..)| format!("<a href=\"#{id}\">{name}</a>")).collect();
     let body: String = sections
         .iter()
         .map(|(id, _, title, body)| {

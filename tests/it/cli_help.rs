@@ -12,6 +12,7 @@ const COMMANDS: &[&[&str]] = &[
     &["failures", "list"],
     &["failures", "show"],
     &["failures", "export"],
+    &["report"],
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],

@@ -29,6 +29,7 @@ mod pg_server;
 mod postgres;
 mod ranges;
 mod real_roll;
+mod report;
 mod reprocess;
 mod roll;
 mod stdin;
