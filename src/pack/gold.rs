@@ -100,7 +100,9 @@ fn entry(gold: &mut Gold, line: &str) -> Result<(), String> {
         "note" => {}
         "column" => gold.columns.push((name.to_owned(), value.to_owned())),
         other => {
-            return Err(format!("'{other}' is none of as, needs, optional, uses, param, column, note"));
+            return Err(format!(
+                "'{other}' is none of as, needs, optional, uses, param, column, note"
+            ));
         }
     }
     Ok(())

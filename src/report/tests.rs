@@ -54,6 +54,18 @@ fn charts() -> Vec<Chart> {
     vec![chart("jv", numbers), chart("own_name", Shape::Words { distinct: 2, top })]
 }
 
+fn finding() -> FindingReport {
+    FindingReport {
+        severity: Severity::Critical,
+        code: "E301".into(),
+        rule: HOSTILE.into(),
+        column: HOSTILE.into(),
+        message: format!("{HOSTILE}. {HOSTILE}"),
+        count: 3,
+        examples: vec![example(HOSTILE)],
+    }
+}
+
 /// A report in which every text that comes from outside tries to be markup.
 fn hostile() -> Report {
     let tally = Tally { read: 12, inserted: 8, duplicate: 1, rejected: 3, ..Tally::default() };
@@ -64,15 +76,6 @@ fn hostile() -> Report {
         filled,
         refused,
         doubtful: 0,
-    };
-    let finding = FindingReport {
-        severity: Severity::Critical,
-        code: "E301".into(),
-        rule: HOSTILE.into(),
-        column: HOSTILE.into(),
-        message: format!("{HOSTILE}. {HOSTILE}"),
-        count: 3,
-        examples: vec![example(HOSTILE)],
     };
     let county = |number, rows, value| CountyReport {
         number,
@@ -106,7 +109,7 @@ fn hostile() -> Report {
         tally,
         gap: 0,
         inputs: vec![input(tally), input(tally)],
-        findings: vec![finding],
+        findings: vec![finding()],
         tables: vec![TableReport {
             name: "parcels".into(),
             rows: 9,
