@@ -174,6 +174,12 @@ impl Gold {
         for name in &self.uses {
             sql = sql.replace(&format!("{{gold.{name}}}"), &other(name));
         }
+        self.numbered(&sql, given)
+    }
+
+    /// SQL in which `$name` stands for a number.
+    pub fn numbered(&self, sql: &str, given: &[(String, i64)]) -> String {
+        let mut sql = sql.to_owned();
         // Longer names first: `$months` is not `$month` and an s.
         let mut params = self.params.clone();
         params.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
@@ -186,8 +192,8 @@ impl Gold {
     }
 }
 
-/// A table of these columns without a row.
-fn empty(kind: &Kind, columns: &[String]) -> String {
+/// A table of these columns without a row, as SQL.
+pub fn empty(kind: &Kind, columns: &[String]) -> String {
     let column = |name: &String| {
         let ty = match type_of(kind, name) {
             Some("DOUBLE") => "DOUBLE PRECISION",

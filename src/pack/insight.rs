@@ -19,6 +19,17 @@ pub struct Insight {
     pub gold: Vec<Gold>,
     /// By kind of file.
     pub kinds: Vec<KindInsight>,
+    /// What compares two rolls.
+    pub diff: Option<Diff>,
+}
+
+/// A comparison of two rolls of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diff {
+    /// The kind.
+    pub kind: String,
+    /// The question; `{before}` and `{after}` are the rolls, with the columns it needs.
+    pub query: Gold,
 }
 
 impl Insight {
@@ -72,6 +83,14 @@ struct Raw {
     gold: Vec<String>,
     #[serde(default)]
     kind: Vec<KindInsight>,
+    diff: Option<RawDiff>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDiff {
+    kind: String,
+    file: String,
 }
 
 const FILE: &str = "insight.toml";
@@ -104,7 +123,37 @@ pub(super) fn read(loader: &mut Loader, kinds: &[Kind]) -> Result<Insight, PackE
     for kind in &raw.kind {
         check(loader, kind, kinds);
     }
-    Ok(Insight { areas, gold: queries, kinds: raw.kind })
+    let diff = match &raw.diff {
+        Some(raw) => diff(loader, raw, kinds)?,
+        None => None,
+    };
+    Ok(Insight { areas, gold: queries, kinds: raw.kind, diff })
+}
+
+fn diff(loader: &mut Loader, raw: &RawDiff, kinds: &[Kind]) -> Result<Option<Diff>, PackError> {
+    let text = loader.aside(&raw.file)?.unwrap_or_default();
+    let query = match gold::parse("diff", &text) {
+        Ok(query) => query,
+        Err(what) => {
+            loader.problem(&raw.file, "head", what);
+            return Ok(None);
+        }
+    };
+    let kind = kinds.iter().find(|kind| kind.id == raw.kind);
+    let is_need = |need: &gold::Need| {
+        let of = kind.filter(|kind| kind.table == need.table);
+        of.is_some_and(|kind| need.columns.iter().all(|name| gold::type_of(kind, name).is_some()))
+    };
+    if query.needs.len() != 1 || !is_need(&query.needs[0]) {
+        loader.problem(&raw.file, "needs", format!("should be columns of the kind '{}'", raw.kind));
+        return Ok(None);
+    }
+    for side in ["{before}", "{after}"] {
+        if !query.sql.contains(side) {
+            loader.problem(&raw.file, "query", format!("{side} does not stand in it"));
+        }
+    }
+    Ok(Some(Diff { kind: raw.kind.clone(), query }))
 }
 
 /// Names of columns are those of the kind.

@@ -26,8 +26,8 @@ pub use bind::Binding;
 pub use county::{Counties, County, ParcelFormat};
 pub use embedded::embedded_names;
 pub use error::{PackError, Problem};
-pub use gold::{Gold, Need};
-pub use insight::{Area, Insight, KindInsight, Measure};
+pub use gold::{Gold, Need, empty};
+pub use insight::{Area, Diff, Insight, KindInsight, Measure};
 pub use model::{
     Absent, Agent, Check, CodeTable, Column, ColumnType, Derived, Kind, Layout, Level, Lookup,
     Pack, Required, Rule, Scope, Status,

@@ -318,7 +318,7 @@ pub(super) fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunErr
 }
 
 /// A county by DOR number, FIPS code or any spelling of its name.
-fn county_number(text: &str, pack: &Pack) -> Option<u8> {
+pub(super) fn county_number(text: &str, pack: &Pack) -> Option<u8> {
     let counties = &pack.counties;
     let by_number = text.parse().ok().and_then(|number| counties.by_number(number));
     by_number

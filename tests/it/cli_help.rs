@@ -13,6 +13,8 @@ const COMMANDS: &[&[&str]] = &[
     &["failures", "show"],
     &["failures", "export"],
     &["report"],
+    &["gold"],
+    &["diff"],
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],

@@ -35,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["source", "run"]),
-    ("cli", &["chunk", "duck", "report", "source", "flow", "load", "run", "config"]),
+    ("cli", &["chunk", "duck", "pack", "report", "source", "flow", "load", "run", "config"]),
 ];
 
 /// Lines of a file before its tests.

@@ -10,9 +10,11 @@ mod damage;
 #[path = "../../examples/damage/compare.rs"]
 mod damage_compare;
 mod derived;
+mod diff;
 mod file_rules;
 mod formulas;
 mod fuzz_seeds;
+mod gold;
 mod hostile;
 mod hostile_files;
 mod hostile_make;

@@ -5,16 +5,14 @@
 
 mod charts;
 mod counties;
-mod scratch;
 mod tables;
-
-pub use scratch::Scratch;
 
 use super::error::RunError;
 use super::history;
 use super::ingest::{ingest, load_pack};
 use super::memory;
 use super::request::Request;
+use super::scratch::Scratch;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::flow::{Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};

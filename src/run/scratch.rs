@@ -1,7 +1,7 @@
 //! A database that is gone with its owner, for rows that are only looked at.
 
+use super::error::{RunError, RunErrorKind};
 use crate::load::TargetUrl;
-use crate::run::error::{RunError, RunErrorKind};
 use std::path::{Path, PathBuf};
 
 /// A folder among the temporary files, with a DuckDB file in it.
