@@ -138,7 +138,8 @@ pub(super) fn faults(gold: &Gold, before: &[Gold], kinds: &[Kind]) -> Vec<String
             faults.push(format!("table {} has no column '{name}'", need.table));
         }
         let place = format!("{{{}}}", need.table);
-        if !gold.sql.contains(&place) {
+        // What it reads through another object it needs too, so that what is missing can be told.
+        if gold.uses.is_empty() && !gold.sql.contains(&place) {
             faults.push(format!("{place} does not stand in the query"));
         }
     }

@@ -37,7 +37,7 @@ fn small() -> Place {
         let city = if n % 2 == 0 { "DAVIE" } else { "TAMARAC" };
         with(row, &[("PHY_CITY", city), ("NBRHD_CD", "7"), ("TOT_LVG_AREA", "1000")])
     };
-    let owner = |n: u32| if n < 3 { "SAME OWNER LLC" } else { "SOMEBODY, ELSE" };
+    let owner = |n: u32| if n < 3 { "SAME OWNER LLC" } else { "SOMEBODY ELSE" };
     let row = |n: u32| place(n, parcel(16, n, i64::from(n) * 100_000, owner(n)));
     let old: Vec<_> = (1..=5).map(|n| with(row(n), &[("ASMNT_YR", "2024")])).collect();
     let mut new: Vec<_> = [1, 2, 3, 4, 6].map(row).to_vec();
@@ -66,12 +66,18 @@ fn loaded(place: &Place) {
     loads(place, TO, &[OLD, NEW, SALES], &[]);
 }
 
-#[test]
-fn what_the_tables_say() {
+/// The small rolls with all gold tables.
+fn built() -> Place {
     let place = small();
     loaded(&place);
     let summary = gold(&place, TO, &[]);
     assert_eq!(summary["missing"].as_array().map(Vec::len), Some(0), "{summary}");
+    place
+}
+
+#[test]
+fn parcels_stand_once_and_so_do_sales() {
+    let place = built();
     let id = |n: u32| format!("4741{n:08}");
     assert_eq!(
         rows(
@@ -107,10 +113,11 @@ fn what_the_tables_say() {
         ),
         ["12,0.5,0.5,true,2"]
     );
-    assert_eq!(
-        rows(&place, "SELECT owner, parcels, total_value FROM gold.owner_portfolios ORDER BY 1"),
-        ["SAME OWNER LLC,2,300000", "\"SOMEBODY, ELSE\",3,1300000"]
-    );
+}
+
+#[test]
+fn statistics_are_those_of_all_rows() {
+    let place = built();
     assert_eq!(
         rows(
             &place,
@@ -134,12 +141,21 @@ fn what_the_tables_say() {
              WHERE asmnt_yr = 2024 ORDER BY parcel_id"
         ),
         [
-            "-1.224744871391589,0.0,0.0",
+            "-1.2247448713915892,0.0,0.0",
             "-1.0,0.0,0.25",
             "0.0,0.5,0.5",
             "1.0,1.0,0.75",
-            "1.224744871391589,1.0,1.0"
+            "1.2247448713915892,1.0,1.0"
         ]
+    );
+}
+
+#[test]
+fn owners_months_and_rolls_are_counted() {
+    let place = built();
+    assert_eq!(
+        rows(&place, "SELECT owner, parcels, total_value FROM gold.owner_portfolios ORDER BY 1"),
+        ["SAME OWNER LLC,2,300000", "SOMEBODY ELSE,3,1300000"]
     );
     assert_eq!(
         rows(
@@ -293,7 +309,8 @@ fn a_server_says_the_same_and_foreign_tables_stay() {
 fn no_way_of_loading_changes_a_digit() {
     let source = Place::new();
     support::roll(&source, &["nal", "--rows", "1200", "--out", NEW, "--damage", "2%"]);
-    let text = std::fs::read_to_string(source.path(NEW)).expect("a roll");
+    let bytes = std::fs::read(source.path(NEW)).expect("a roll");
+    let text = String::from_utf8_lossy(&bytes);
     let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
     let header = lines.remove(0);
     // Of two rows with the same key the first one counts, so their order must stay: one is left out.

@@ -1,5 +1,5 @@
 -- Rolls by county and year: what was read and refused, how complete the rows are, a score from 0 to 100
--- as: view
+-- as: table
 -- needs: parcels(co_no, asmnt_yr, county_name, jv, own_name, own_addr1, phy_addr1, dor_uc, act_yr_blt, tot_lvg_area, lnd_sqfoot)
 -- column parcels: Rows of the table
 -- column read_rows: Rows that finished loads of this county and year have read

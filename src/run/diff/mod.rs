@@ -27,7 +27,8 @@ use std::time::Instant;
 pub const COLUMNS: [&str; 9] =
     ["co_no", "parcel_id", "change", "level", "was", "is_now", "amount", "share", "note"];
 /// Order of changes in a log: what needs a look first, then by kind and parcel.
-const ORDER: &str = "CASE level WHEN 'alert' THEN 0 ELSE 1 END, change, co_no, parcel_id";
+const ORDER: &str =
+    "CASE level WHEN 'alert' THEN 0 ELSE 1 END, change, co_no, parcel_id COLLATE \"C\", note";
 /// Alerts in the summary.
 const ALERTS: usize = 10;
 
