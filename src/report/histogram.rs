@@ -17,17 +17,16 @@ pub fn chart(chart: &Chart) -> String {
         label => label.to_owned(),
     };
     let unit = match chart.unit.as_str() {
-        "" | "year" => String::new(),
+        "" | "year" | "month" => String::new(),
         unit => format!(", {}", escape(unit)),
     };
     let all = chart.filled + chart.empty;
     let (body, caption) = match &chart.shape {
         Shape::Numbers { min, median, max, growing, bins } => {
-            let year = chart.unit == "year";
-            let say = |value: f64| if year { format!("{value:.0}") } else { plain(value) };
+            let say = |value: f64| dated(value, &chart.unit).unwrap_or_else(|| plain(value));
             let words = format!("median {}, from {} to {}", say(*median), say(*min), say(*max));
             let scale = if *growing { " · scale 1, 2, 5, 10, …" } else { "" };
-            (columns(name, bins, *median, year, &words), format!("{words}{scale}"))
+            (columns(name, bins, *median, &chart.unit, &words), format!("{words}{scale}"))
         }
         Shape::Words { distinct, top } => {
             let rows = top.iter().map(|value| {
@@ -54,6 +53,16 @@ pub fn chart(chart: &Chart) -> String {
     )
 }
 
+/// Years, and months counted from the year 0, as dates.
+fn dated(value: f64, unit: &str) -> Option<String> {
+    let month = value as i64;
+    match unit {
+        "year" => Some(format!("{value:.0}")),
+        "month" => Some(format!("{}-{:02}", month.div_euclid(12), month.rem_euclid(12) + 1)),
+        _ => None,
+    }
+}
+
 /// `use_category` → `Use category`.
 fn in_words(column: &str) -> String {
     let mut words = column.replace('_', " ");
@@ -63,11 +72,11 @@ fn in_words(column: &str) -> String {
     words
 }
 
-fn columns(name: &str, bins: &[Bin], median: f64, year: bool, words: &str) -> String {
+fn columns(name: &str, bins: &[Bin], median: f64, unit: &str, words: &str) -> String {
     let most = bins.iter().map(|bin| bin.rows).max().unwrap_or(0).max(1) as f64;
     let step = WIDTH / bins.len().max(1) as f64;
     let floor = HEIGHT - AXIS;
-    let say = |value: f64| if year { format!("{value:.0}") } else { short(value) };
+    let say = |value: f64| dated(value, unit).unwrap_or_else(|| short(value));
     let mut body = String::new();
     let mut mark = None;
     for (place, bin) in bins.iter().enumerate() {
@@ -123,4 +132,17 @@ fn axis(bins: &[Bin], step: f64, floor: f64, say: &dyn Fn(f64) -> String) -> Str
         ));
     }
     body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_told_as_dates() {
+        assert_eq!(dated(2024.0, "year").as_deref(), Some("2024"));
+        assert_eq!(dated(f64::from(2024 * 12 + 4), "month").as_deref(), Some("2024-05"));
+        assert_eq!(dated(2024.0, "USD"), None);
+        assert_eq!(in_words("use_category"), "Use category");
+    }
 }

@@ -67,8 +67,7 @@ fn drawn(map: &CountyMap, layer: &Layer<'_>) -> String {
     }
     let ends = ends(&values);
     let shade = |value: f64| ends.iter().position(|end| value <= *end).unwrap_or(ends.len() - 1);
-    // A single shade is the darkest: it is all there is.
-    let class = |value: f64| shade(value) + SHADES - ends.len();
+    let class = |value: f64| class_of(shade(value), &ends);
     let mut body = String::new();
     let mut bottom = 0;
     for county in &map.counties {
@@ -99,6 +98,11 @@ fn drawn(map: &CountyMap, layer: &Layer<'_>) -> String {
     )
 }
 
+/// Of fewer shades than there could be, the darker ones; but nothing is never dark.
+fn class_of(shade: usize, ends: &[f64]) -> usize {
+    if ends[shade] == 0.0 { 0 } else { shade + SHADES - ends.len() }
+}
+
 fn outline(rings: &[Vec<(i32, i32)>]) -> String {
     let mut path = String::new();
     for ring in rings {
@@ -118,7 +122,7 @@ fn legend(layer: &Layer<'_>, values: &[f64], ends: &[f64]) -> String {
     for (shade, end) in ends.iter().enumerate() {
         let (low, high) = ((layer.say)(from), (layer.say)(*end));
         let range = if low == high { high } else { format!("{low} – {high}") };
-        let class = shade + SHADES - ends.len();
+        let class = class_of(shade, ends);
         rows.push_str(&format!(
             "<li><span class=\"swatch {} s{class}\"></span>{}</li>",
             layer.class,
@@ -178,6 +182,7 @@ mod tests {
     fn shades_hold_as_many_counties_as_can_be() {
         assert_eq!(ends(&[3.0]), [3.0]);
         assert_eq!(ends(&[1.0, 1.0, 1.0]), [1.0]);
+        assert_eq!((class_of(0, &[0.0]), class_of(0, &[2.0]), class_of(1, &[0.0, 2.0])), (0, 4, 4));
         let values: Vec<f64> = (1..=10).map(f64::from).collect();
         assert_eq!(ends(&values), [2.0, 4.0, 6.0, 8.0, 10.0]);
     }

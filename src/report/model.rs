@@ -158,7 +158,7 @@ pub struct Chart {
     pub column: String,
     /// Name in words.
     pub label: String,
-    /// Unit; may be empty.
+    /// Unit; may be empty. Dates are counted by `year`, or by `month` from the year 0 on.
     pub unit: String,
     /// Rows with a value.
     pub filled: u64,

@@ -34,7 +34,7 @@ fn sold(row: Row, slot: u8, year: &str, month: &str, price: &str) -> Row {
 /// for 200,000 and a year later for 300,000; the later sale stands in the sales file too.
 fn small() -> Place {
     let place = |n: u32, row: Row| {
-        let city = if n % 2 == 0 { "DAVIE" } else { "TAMARAC" };
+        let city = if n.is_multiple_of(2) { "DAVIE" } else { "TAMARAC" };
         with(row, &[("PHY_CITY", city), ("NBRHD_CD", "7"), ("TOT_LVG_AREA", "1000")])
     };
     let owner = |n: u32| if n < 3 { "SAME OWNER LLC" } else { "SOMEBODY ELSE" };

@@ -12,6 +12,8 @@ const CHARTS: usize = 9;
 const LOOKED_AT: usize = 60;
 /// Words are drawn where there are at most so many, or where the pack asks for it.
 const WORDS: u64 = 24;
+/// Below so many years months are counted.
+const YEARS: f64 = 4.0;
 /// Frequent words shown.
 const TOP: usize = 8;
 
@@ -81,31 +83,59 @@ fn numbers(
     wanted: bool,
 ) -> Result<Option<Chart>, RunError> {
     let column = quote(name);
-    let value = match nature {
-        Nature::Day => format!("extract(year FROM {column})"),
-        _ => column.clone(),
-    };
-    let value = format!("CAST({value} AS DOUBLE PRECISION)");
-    let found = asked.rows(&format!(
-        "SELECT count(x), min(x), max(x), percentile_disc(0.01) WITHIN GROUP (ORDER BY x), \
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY x), \
-           percentile_disc(0.99) WITHIN GROUP (ORDER BY x) \
-         FROM (SELECT {value} AS x FROM {{from}}) AS v"
-    ))?;
-    let Some(row) = found.first() else { return Ok(None) };
-    let ends: Option<Vec<f64>> = row[1..6].iter().map(number).collect();
-    let Some(&[min, max, low, median, high]) = ends.as_deref() else { return Ok(None) };
-    let filled = rows_of(&row[0]);
+    let (label, mut unit) = asked.words(name);
+    let mut value = column.clone();
+    if nature == Nature::Day {
+        unit = "year".into();
+        value = format!("extract(year FROM {column})");
+    }
+    let mut found = measured(asked, &value)?;
+    // A few years have months worth seeing.
+    if let Some(years) = &found
+        && nature == Nature::Day
+        && years.max - years.min < YEARS
+    {
+        unit = "month".into();
+        value = format!("extract(year FROM {column}) * 12 + extract(month FROM {column}) - 1");
+        found = measured(asked, &value)?;
+    }
+    let Some(Measured { filled, min, max, low, median, high }) = found else { return Ok(None) };
     if !wanted && nature == Nature::Whole && is_id(asked, &column, filled)? {
         return Ok(None);
     }
     let whole = nature != Nature::Real;
     let (ends, growing) = edges(low, median, high, whole);
     let bins = counted(asked, &value, &ends)?;
-    let (label, unit) = asked.words(name);
-    let unit = if nature == Nature::Day { "year".into() } else { unit };
     let shape = Shape::Numbers { min, median, max, growing, bins };
     Ok(Some(Chart { column: name.to_owned(), label, unit, filled, empty: rows - filled, shape }))
+}
+
+/// What decides the bins of a column.
+struct Measured {
+    filled: u64,
+    min: f64,
+    max: f64,
+    low: f64,
+    median: f64,
+    high: f64,
+}
+
+/// Ends and percentiles of the values; nothing where there are none.
+fn measured(asked: &Asked<'_>, value: &str) -> Result<Option<Measured>, RunError> {
+    let found = asked.rows(&format!(
+        "SELECT count(x), min(x), max(x), percentile_disc(0.01) WITHIN GROUP (ORDER BY x), \
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY x), \
+           percentile_disc(0.99) WITHIN GROUP (ORDER BY x) \
+         FROM (SELECT CAST({value} AS DOUBLE PRECISION) AS x FROM {{from}}) AS v"
+    ))?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let ends: Option<Vec<f64>> = row[1..6].iter().map(number).collect();
+    Ok(match ends.as_deref() {
+        Some(&[min, max, low, median, high]) => {
+            Some(Measured { filled: rows_of(&row[0]), min, max, low, median, high })
+        }
+        _ => None,
+    })
 }
 
 /// Nearly every row has another number.
@@ -126,7 +156,7 @@ fn counted(asked: &Asked<'_>, value: &str, ends: &[f64]) -> Result<Vec<Bin>, Run
         .collect();
     let bin = if last == 0 { "0".into() } else { format!("CASE {cases}ELSE {last} END") };
     let rows = asked.rows(&format!(
-        "SELECT bin, count(*) FROM (SELECT {bin} AS bin FROM (SELECT {value} AS x FROM {{from}}) AS v \
+        "SELECT bin, count(*) FROM (SELECT {bin} AS bin FROM (SELECT CAST({value} AS DOUBLE PRECISION) AS x FROM {{from}}) AS v \
          WHERE x IS NOT NULL) AS b GROUP BY bin"
     ))?;
     let mut bins: Vec<Bin> =
