@@ -9,16 +9,19 @@ mod completions;
 mod conceal;
 mod config;
 mod context;
+mod diff;
 mod doctor;
 mod error;
 pub mod exit;
 mod failures;
+mod gold;
 mod ingest;
 mod machine;
 mod output;
 mod plan;
 mod progress;
 mod read_legacy;
+mod report;
 mod report_error;
 mod reprocess;
 mod runs;
@@ -77,6 +80,12 @@ enum Command {
     ReprocessFailures(Box<reprocess::Reprocess>),
     /// List, show or export refused rows
     Failures(failures::Failures),
+    /// Make a page of what a run did, or of what is in a file
+    Report(Box<report::Report>),
+    /// Build views and tables for analysts in the target
+    Gold(gold::Gold),
+    /// Tell what changed between two rolls: years of the target, or files
+    Diff(Box<diff::Diff>),
     /// List or show the runs of a target
     Runs(runs::Runs),
     /// Look at memory, disk and target
@@ -100,6 +109,9 @@ impl Command {
             Self::Check(verb) => verb.json(),
             Self::ReprocessFailures(verb) => verb.json(),
             Self::Failures(verb) => verb.json(),
+            Self::Report(verb) => verb.json(),
+            Self::Gold(verb) => verb.json(),
+            Self::Diff(verb) => verb.json(),
             Self::Runs(verb) => verb.json(),
             Self::Doctor(verb) => verb.json(),
             Self::Sql(verb) => verb.json(),
@@ -115,6 +127,9 @@ impl Command {
             Self::Check(verb) => verb.run(context),
             Self::ReprocessFailures(verb) => verb.run(context),
             Self::Failures(verb) => verb.run(context),
+            Self::Report(verb) => verb.run(context),
+            Self::Gold(verb) => verb.run(context),
+            Self::Diff(verb) => verb.run(context),
             Self::Runs(verb) => verb.run(context),
             Self::Doctor(verb) => verb.run(context),
             Self::Sql(verb) => verb.run(context),

@@ -2,6 +2,7 @@
 
 use super::clean::Clean;
 use super::county::Counties;
+use super::insight::Insight;
 use super::release::Release;
 
 /// A family of kinds of file with everything that is known about them.
@@ -28,7 +29,9 @@ pub struct Pack {
     pub counties: Counties,
     /// Shapes of the counties as GeoJSON, by FIPS code as the id of the feature.
     pub boundaries: Option<String>,
-    /// BLAKE3 of all files, line ends aside: part of what decides whether a run may be resumed.
+    /// What is worth looking at in loaded rows.
+    pub insight: Insight,
+    /// BLAKE3 of all files that decide rows, line ends aside: part of what decides whether a run may be resumed.
     pub hash: String,
 }
 

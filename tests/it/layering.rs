@@ -10,6 +10,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("chunk", &[]),
     ("duck", &[]),
     ("pack", &[]),
+    ("report", &["chunk"]),
     ("source", &["chunk", "duck"]),
     ("stage", &["chunk", "duck"]),
     ("validate", &["chunk", "stage"]),
@@ -23,6 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "chunk",
             "duck",
             "pack",
+            "report",
             "source",
             "stage",
             "validate",
@@ -33,7 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["source", "run"]),
-    ("cli", &["chunk", "duck", "source", "flow", "load", "run", "config"]),
+    ("cli", &["chunk", "duck", "pack", "report", "source", "flow", "load", "run", "config"]),
 ];
 
 /// Lines of a file before its tests.
