@@ -9,6 +9,7 @@ pub mod enrich;
 pub mod flow;
 pub mod load;
 pub mod pack;
+pub mod profile;
 pub mod run;
 pub mod source;
 pub mod stage;

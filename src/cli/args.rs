@@ -84,8 +84,28 @@ impl TargetArgs {
     }
 }
 
-/// Everything that decides a load.
+/// Everything that decides how files are read, where nothing is loaded.
 #[derive(Debug, Clone, Args)]
+pub struct ReadArgs {
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+impl ReadArgs {
+    /// The same as flags of a load.
+    pub fn load(&self) -> LoadArgs {
+        let (input, machine) = (self.input.clone(), self.machine.clone());
+        LoadArgs { format: self.format, input, machine, ..LoadArgs::default() }
+    }
+}
+
+/// Everything that decides a load.
+#[derive(Debug, Clone, Default, Args)]
 pub struct LoadArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -130,7 +150,7 @@ pub struct LoadArgs {
     machine: MachineArgs,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What the input is")]
 struct InputArgs {
     /// Kind: nal, sdf, nap, navn, navd, generic or one of the pack
@@ -188,7 +208,7 @@ struct InputArgs {
     pack: Option<String>,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Agents and rules")]
 struct AgentArgs {
     /// Agents in order, such as validate,transform
@@ -207,7 +227,7 @@ fn rule_level(text: &str) -> Result<(String, RuleLevel), String> {
     Ok((id.to_owned(), RuleLevel::parse(level)?))
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Refused rows")]
 struct ErrorArgs {
     /// Stop when more than N rows are refused
@@ -237,7 +257,7 @@ struct ErrorArgs {
     failed: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Machine")]
 struct MachineArgs {
     /// Memory of the whole program, such as 512MiB

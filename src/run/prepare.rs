@@ -113,7 +113,7 @@ pub(super) fn in_load_order(prepared: &mut [Prepared]) {
 }
 
 /// A file without a header (NAV) is known by its name or the user's word, before it is read.
-fn survey(
+pub(super) fn survey(
     file: &InputFile,
     request: &Request,
     pack: &Pack,

@@ -15,6 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("validate", &["chunk", "stage"]),
     ("transform", &["chunk", "stage"]),
     ("enrich", &["stage", "transform"]),
+    ("profile", &["chunk", "source"]),
     ("flow", &["chunk", "source", "stage"]),
     ("load", &["chunk", "duck", "source", "stage", "flow"]),
     (
@@ -28,12 +29,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "validate",
             "transform",
             "enrich",
+            "profile",
             "flow",
             "load",
         ],
     ),
     ("config", &["source", "run"]),
-    ("cli", &["chunk", "duck", "source", "flow", "load", "run", "config"]),
+    ("cli", &["chunk", "duck", "source", "profile", "flow", "load", "run", "config"]),
 ];
 
 /// Lines of a file before its tests.
