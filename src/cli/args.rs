@@ -3,6 +3,8 @@
 use super::context::Context;
 use super::error::CliError;
 use super::stdin;
+use crate::config::env::RULES;
+use crate::config::file::user_rules;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
@@ -214,7 +216,7 @@ struct AgentArgs {
     /// Agents in order, such as validate,transform
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     agents: Option<Vec<String>>,
-    /// Levels of rules: a TOML file with a table [rules]
+    /// Rules of your own and levels of the pack's: a TOML file with [[rule]] and [rules]
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Level of one rule, such as FILE-04=warning (may be repeated)
@@ -344,6 +346,7 @@ impl LoadArgs {
             inputs: inputs.to_vec(),
             fresh: self.fresh,
             limit: self.limit,
+            rules: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program: std::env::current_exe().ok(),
         }
@@ -356,7 +359,10 @@ impl LoadArgs {
         settings: &Settings,
         context: &Context,
     ) -> Result<Asked, CliError> {
-        let mut request = settings.request(self.call(inputs), &context.env)?;
+        let named = context.env.get(RULES).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let rules = self.rules_file().or(named).map(|path| user_rules(&path)).transpose()?;
+        let call = Call { rules: rules.unwrap_or_default(), ..self.call(inputs) };
+        let mut request = settings.request(call, &context.env)?;
         let stdin = stdin::take(inputs, settings)?;
         request.source.stdin = stdin.as_ref().map(|path| path.to_path_buf());
         Ok(Asked { request, _stdin: stdin })

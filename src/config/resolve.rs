@@ -6,6 +6,7 @@ use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
 use super::value::{ByteSize, ColorWhen, ProgressKind, TooLong, Value};
 use super::{defaults, file};
+use crate::rules::UserRule;
 use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
 use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
@@ -69,6 +70,8 @@ pub struct Call {
     pub fresh: bool,
     /// Read only so many records of each input.
     pub limit: Option<u64>,
+    /// The user's own rules.
+    pub rules: Vec<UserRule>,
     /// Version of the program.
     pub version: String,
     /// The program itself, which parses old workbooks in a process of its own.
@@ -234,6 +237,7 @@ impl Settings {
             pack: value(&self.pack).unwrap_or_default(),
             agents,
             rule_levels: self.rule_levels(),
+            rules: call.rules,
             limits: self.limits()?,
             errors: ErrorBudget {
                 max_errors: value(&self.max_errors),

@@ -211,6 +211,11 @@ fn rule(rule: &Rule, pack: &Pack, loader: &mut Loader) {
             named.push(column.clone())
         }
         Check::Unique(columns) => named.extend(columns.iter().cloned()),
+        Check::Rows { table, column, .. } => {
+            if !pack.table(table).is_some_and(|table| table.column(column).is_some()) {
+                loader.problem(file, &*place, format!("{table}.{column} is in no code table"));
+            }
+        }
         Check::Cross { sql, needs } => {
             cross(pack, loader, &place, sql, needs);
         }

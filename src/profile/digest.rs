@@ -90,6 +90,40 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// The share of all numbers at or below `number`.
+    pub fn share_below(&self, number: f64) -> f64 {
+        let mut before: Option<(f64, f64)> = None;
+        let mut seen = 0.0;
+        for centroid in &self.centroids {
+            let middle = seen + centroid.weight / 2.0;
+            if number < centroid.mean {
+                let Some((mean, rank)) = before else { return 0.0 };
+                let part = (number - mean) / (centroid.mean - mean);
+                return (rank + (middle - rank) * part) / self.weight;
+            }
+            before = Some((centroid.mean, middle));
+            seen += centroid.weight;
+        }
+        if self.weight > 0.0 { 1.0 } else { 0.0 }
+    }
+
+    /// The median and the median distance from it.
+    pub fn robust(&self) -> Option<(f64, f64)> {
+        let (first, last) = (self.centroids.first()?.mean, self.centroids.last()?.mean);
+        let median = self.quantile(0.5, first, last)?;
+        let within = |distance: f64| {
+            self.share_below(median + distance) - self.share_below(median - distance)
+        };
+        let (mut low, mut high) = (0.0, (last - median).max(median - first));
+        for _ in 0..64 {
+            let middle = (low + high) / 2.0;
+            if within(middle) < 0.5 { low = middle } else { high = middle }
+        }
+        Some((median, high))
+    }
+}
+
 /// On the line between two points of (number, rank).
 fn between(left: Centroid, right: Centroid, rank: f64) -> f64 {
     let width = right.weight - left.weight;
@@ -164,6 +198,17 @@ mod tests {
         let variance = numbers.iter().map(|n| (n - mean).powi(2)).sum::<f64>() / 999.0;
         assert!((digest.mean().expect("numbers") - mean).abs() < 1e-6);
         assert!((digest.deviation().expect("numbers") - variance.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn median_and_its_distance_are_robust() {
+        // 0..=1000 and a few monsters.
+        let mut numbers: Vec<(f64, u32)> = (0..=1_000).map(|n| (f64::from(n), 1)).collect();
+        numbers.extend([(1e12, 1), (2e12, 1)]);
+        let (median, distance) = Digest::of(numbers).robust().expect("numbers");
+        assert!((median - 501.0).abs() < 5.0, "{median}");
+        assert!((distance - 251.0).abs() < 8.0, "{distance}");
+        assert_eq!(Digest::of(vec![(7.0, 9)]).robust(), Some((7.0, 0.0)));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::chunk::{ColumnKind, Place};
 use crate::source::infer::Inferred;
 use std::collections::BTreeMap;
 
-/// Share of the cells that a habit must have before what breaks it is odd.
+/// Share of the cells that follow a habit before what breaks it is odd.
 const HABIT: f64 = 0.95;
 /// Share of whole numbers with six zeros at the end from which ids look rounded.
 const ROUNDED: f64 = 0.2;
@@ -18,7 +18,7 @@ pub fn of(column: &ColumnProfile, sketch: &Sketch, inferred: &Inferred) -> Vec<F
     if sketch.cells == 0 {
         return vec![plain("empty", "no row holds a value", sketch.blanks)];
     }
-    found.extend(mixed_types(inferred));
+    found.extend(mixed_types(inferred, sketch.cells));
     found.extend(sketch.odd.iter().filter_map(|(kind, seen)| odd(kind, seen, sketch, inferred)));
     found.extend(sentinel(column, sketch));
     found.extend(lost_zeros(column));
@@ -42,9 +42,15 @@ fn with_examples(mut finding: Finding, examples: &[(Place, String)]) -> Finding 
     finding
 }
 
-/// Nearly all cells are of a type, and a few keep the column from it.
-fn mixed_types(inferred: &Inferred) -> Option<Finding> {
+/// Nearly all cells are of a type, and a few keep the column from it. Digits that do not fit are
+/// codes: they begin with a zero.
+fn mixed_types(inferred: &Inferred, cells: u64) -> Option<Finding> {
     let nearly = inferred.nearly.filter(|_| inferred.kind == ColumnKind::Text)?;
+    let code = |(_, text): &(Place, String)| text.bytes().all(|byte| byte.is_ascii_digit());
+    let few = inferred.outside as f64 <= (1.0 - HABIT) * cells as f64;
+    if !few || inferred.first_misfits.iter().all(code) {
+        return None;
+    }
     let message = format!("most values are {}, these are not", nearly.plain());
     let finding = plain("mixed_types", message, inferred.outside);
     Some(with_examples(finding, &inferred.first_misfits))

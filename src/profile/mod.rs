@@ -11,15 +11,17 @@ mod distinct;
 mod drift;
 mod findings;
 mod odd;
+mod propose;
 mod report;
 mod shape;
 mod sketch;
 
 pub use column::{Column, Named};
+pub use digest::Digest;
 pub use drift::{Drift, drift};
 pub use odd::Oddity;
+pub use propose::propose;
 pub use report::{
     ColumnProfile, FORM, Finding, FindingExample, Frequent, Length, Profile, Quantile,
 };
-pub use shape::pattern;
 pub use sketch::{Folded, Folder, Sketch};

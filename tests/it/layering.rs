@@ -11,11 +11,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("duck", &[]),
     ("pack", &[]),
     ("source", &["chunk", "duck"]),
+    ("profile", &["chunk", "source"]),
     ("stage", &["chunk", "duck"]),
-    ("validate", &["chunk", "stage"]),
+    ("validate", &["chunk", "profile", "stage"]),
     ("transform", &["chunk", "stage"]),
     ("enrich", &["stage", "transform"]),
-    ("profile", &["chunk", "source"]),
+    ("rules", &[]),
     ("flow", &["chunk", "source", "stage"]),
     ("load", &["chunk", "duck", "source", "stage", "flow"]),
     (
@@ -30,11 +31,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "transform",
             "enrich",
             "profile",
+            "rules",
             "flow",
             "load",
         ],
     ),
-    ("config", &["source", "run"]),
+    ("config", &["source", "rules", "run"]),
     ("cli", &["chunk", "duck", "source", "profile", "flow", "load", "run", "config"]),
 ];
 

@@ -21,6 +21,7 @@ Examples:
   etl profile broward_2025.xlsx -v                with values and shapes
   etl profile NAL16P202501.csv --format json > NAL16.profile.json
   etl profile NAL16F202501.csv --against NAL16.profile.json
+  etl profile listings.csv --write-rules rules.toml
 
 All rows are read. Counts are exact, but for columns of more than 1,024 values:
 there different values (0.8 %), quantiles and the most frequent values are
@@ -36,6 +37,9 @@ pub struct Profile {
     /// Say what has changed since an earlier profile (its JSON)
     #[arg(long, value_name = "FILE")]
     against: Option<PathBuf>,
+    /// Write rules that these rows keep, for --rules
+    #[arg(long, value_name = "FILE")]
+    write_rules: Option<PathBuf>,
     #[command(flatten)]
     read: ReadArgs,
 }
@@ -65,6 +69,10 @@ impl Profile {
         let load = self.read.load();
         let settings = context.settings(load.partial(), None)?;
         let earlier = self.against.as_deref().map(earlier).transpose()?;
+        if let Some(path) = self.write_rules.as_deref().filter(|path| path.exists()) {
+            let message = format!("{} is there already", path.display());
+            return Err(usage(message, "rules may have been edited: give another name"));
+        }
         let asked = load.ask(&self.inputs, &settings, context)?;
         let stop = Stop::default();
         if let Err(error) = signals::watch(&stop) {
@@ -74,6 +82,9 @@ impl Profile {
         let found = run::profile(&asked.request, &progress, &stop);
         drop(progress);
         let found = found?;
+        if let Some(path) = &self.write_rules {
+            write_rules(path, &asked.request, &found)?;
+        }
         let drift = earlier.map(|earlier| compare(&earlier, &found)).transpose()?;
         if self.json() {
             output::json(&Answer { profiles: &found, drift })?;
@@ -87,6 +98,17 @@ impl Profile {
         }
         Ok(exit::DONE)
     }
+}
+
+fn write_rules(path: &Path, request: &run::Request, found: &[Found]) -> Result<(), CliError> {
+    let [only] = found else {
+        let message = format!("--write-rules is for one table, and these are {}", found.len());
+        return Err(usage(message, "give one file, or one sheet by --sheet"));
+    };
+    let text = run::proposed_rules(request, only)?;
+    std::fs::write(path, text).map_err(|error| {
+        usage(format!("{}: {error}", path.display()), "name a file that can be written")
+    })
 }
 
 fn earlier(path: &Path) -> Result<Vec<Found>, CliError> {

@@ -17,7 +17,7 @@ use super::request::Request;
 use crate::chunk::{MisfitKind, Origin};
 use crate::flow::{Event, Meters, Observer, Stop};
 use crate::pack::Pack;
-use crate::profile::{Column, FORM, Folded, Folder, Named, Oddity, Profile};
+use crate::profile::{Column, FORM, Folded, Folder, Named, Oddity, Profile, propose};
 use crate::source::infer::{fit, inexact};
 use crate::source::{Decoded, Table};
 use std::sync::Arc;
@@ -61,6 +61,17 @@ pub fn profile(
         profiles.push(found);
     }
     Ok(profiles)
+}
+
+/// The rules that the rows of a profile keep, as the text of a rule file.
+pub fn proposed_rules(request: &Request, profile: &Profile) -> Result<String, RunError> {
+    let pack = load_pack(&request.pack)?;
+    let kind = pack.kind(&profile.kind);
+    let padded = |name: &str| {
+        let column = kind.and_then(|kind| kind.column(name));
+        column.is_some_and(|(_, column)| column.width.is_some())
+    };
+    Ok(propose(profile, padded))
 }
 
 /// One table.

@@ -29,6 +29,7 @@ fn request(path: &std::path::Path, threads: usize) -> Request {
         pack: "florida".into(),
         agents: Vec::new(),
         rule_levels: BTreeMap::new(),
+        rules: Vec::new(),
         limits: Limits {
             memory: 512 << 20,
             threads,
