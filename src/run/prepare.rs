@@ -6,6 +6,7 @@
 
 use super::bind::{bind, bind_roll};
 use super::error::{RunError, RunErrorKind};
+use super::file_rules;
 use super::mapping::Mapping;
 use super::memory;
 use super::names::{self, column_names, table_name};
@@ -167,8 +168,11 @@ fn prepare_table(
     let flags = flag_facts(request, pack)?;
     let settled = match kind {
         Some(_) => settle(&flags, &columns, &member, outer.as_ref()).map_err(|conflict| {
-            RunError::new(RunErrorKind::Usage, format!("{}: {conflict}", origin.label()))
-                .with_hint("say what is right with --type, --county, --year or --release")
+            let message = format!("{}: {conflict}", origin.label());
+            let mut error = RunError::new(RunErrorKind::Usage, message)
+                .with_hint("say what is right with --type, --county, --year or --release");
+            error.rule = file_rules::of_conflict(conflict.fact).map(str::to_owned);
+            error
         })?,
         None => Settled::default(),
     };

@@ -20,6 +20,7 @@ mod layering;
 mod legacy;
 mod loaded;
 mod modes;
+mod pack_rules;
 mod pg_faults;
 mod pg_mapping;
 mod pg_proxy;
@@ -27,12 +28,14 @@ mod pg_refused;
 mod pg_secrets;
 mod pg_server;
 mod postgres;
+mod profile;
 mod ranges;
 mod real_roll;
 mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod user_rules;
 
 /// A file that is not a module of this binary would never run.
 #[test]
