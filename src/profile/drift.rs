@@ -127,12 +127,16 @@ impl Pair<'_> {
         if !new.is_empty() {
             found.push(of(after, "new_values", true, format!("new values: {}", listed(&new))));
         }
-        for top in &before.top {
+        let gone = |value: &str| whole(after) && share(after, value) == 0.0;
+        let lost: Vec<&str> =
+            before.top.iter().map(|top| top.value.as_str()).filter(|value| gone(value)).collect();
+        if !lost.is_empty() {
+            let grave = lost.iter().any(|value| share(before, value) > SHARE);
+            found.push(of(after, "gone_values", grave, format!("gone: {}", listed(&lost))));
+        }
+        for top in before.top.iter().filter(|top| !gone(&top.value)) {
             let (old, new) = (share(before, &top.value), share(after, &top.value));
-            if new == 0.0 && whole(after) {
-                let message = format!("the value {} is gone", quoted(&top.value));
-                found.push(of(after, "gone_value", old > SHARE, message));
-            } else if (old - new).abs() > SHARE && new > 0.0 {
+            if (old - new).abs() > SHARE {
                 let (old, new) = (old * 100.0, new * 100.0);
                 let value = quoted(&top.value);
                 let message = format!("{value} is {new:.1} % of the values, before {old:.1} %");
@@ -224,7 +228,7 @@ mod tests {
         let cents = |n: usize| format!("{}00", prices(n));
         assert_eq!(kinds(texts(900, prices), texts(900, cents)), ["median"]);
         assert_eq!(kinds(texts(900, prices), texts(600, prices)), ["rows"]);
-        let blanks = |n: usize| if n % 3 == 0 { String::new() } else { prices(n) };
+        let blanks = |n: usize| if n.is_multiple_of(3) { String::new() } else { prices(n) };
         assert_eq!(kinds(texts(900, prices), texts(900, blanks)), ["filled"]);
         let code = |n: usize| ["V", "I"][n % 2].to_owned();
         let other = |n: usize| ["V", "I", "X"][n % 3].to_owned();

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(kinds(id, &["474119000000"]), []);
         let rounded: Vec<String> = (0..40).map(|n| format!("47{}19000000", n % 3)).collect();
         let rounded: Vec<&str> = rounded.iter().map(String::as_str).collect();
-        assert_eq!(kinds(id, &rounded), found(&[("rounded", 40)]));
+        assert_eq!(kinds(id, &rounded), found(&[("rounded", 41)]));
     }
 
     #[test]

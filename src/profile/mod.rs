@@ -20,7 +20,7 @@ pub use column::{Column, Named};
 pub use digest::Digest;
 pub use drift::{Drift, drift};
 pub use odd::Oddity;
-pub use propose::propose;
+pub use propose::{Stands, propose};
 pub use report::{
     ColumnProfile, FORM, Finding, FindingExample, Frequent, Length, Profile, Quantile,
 };

@@ -12,9 +12,20 @@ const LISTED: u64 = 20;
 /// Rows for each value of a list, at least: a list of few rows says nothing.
 const ROWS_A_VALUE: u64 = 20;
 
-/// The text of a rule file. `rewritten` names columns whose texts a load writes otherwise than the
-/// file: what they look like there says nothing about the table.
-pub fn propose(profile: &Profile, rewritten: impl Fn(&str) -> bool) -> String {
+/// How a column stands in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stands {
+    /// With the type of its cells.
+    AsFound,
+    /// As the text of the file, numbers too: a code or an id of a roll.
+    Text,
+    /// As a text that the load writes otherwise (codes get their zeros back): what it looks like in the
+    /// file says nothing.
+    Rewritten,
+}
+
+/// The text of a rule file. `stands` says how a column stands in the table.
+pub fn propose(profile: &Profile, stands: impl Fn(&str) -> Stands) -> String {
     let mut out = format!(
         "# Proposed from {} ({} rows). Read them: they say what was so in this file, not what must\n\
          # be. Levels are warning, info, or critical, which refuses the row.\n",
@@ -35,14 +46,14 @@ pub fn propose(profile: &Profile, rewritten: impl Fn(&str) -> bool) -> String {
         );
     }
     for column in profile.columns.iter().filter(|column| column.filled > 0) {
-        one(&mut out, column, rewritten(&column.name));
+        one(&mut out, column, stands(&column.name));
     }
     out
 }
 
-fn one(out: &mut String, column: &ColumnProfile, rewritten: bool) {
+fn one(out: &mut String, column: &ColumnProfile, stands: Stands) {
     let named = ("column", text(&column.name));
-    if column.is_number() {
+    if column.is_number() && stands == Stands::AsFound {
         let bounds = [&column.min, &column.max].map(|b| b.as_ref()?.parse::<f64>().ok());
         let [Some(min), Some(max)] = bounds else { return };
         let seen = format!("seen: {min} to {max}");
@@ -51,12 +62,12 @@ fn one(out: &mut String, column: &ColumnProfile, rewritten: bool) {
         let parts = [named, ("min", least.to_string()), ("max", most.to_string())];
         return rule(out, &seen, &parts);
     }
-    if column.is_moment() {
+    if column.is_moment() && stands == Stands::AsFound {
         let (Some(min), Some(max)) = (&column.min, &column.max) else { return };
         let days = ("# newest so far", comment(max));
         return rule(out, &format!("{}: {}", days.0, days.1), &[named, ("min", text(min))]);
     }
-    if rewritten || column.ty != "VARCHAR" {
+    if stands == Stands::Rewritten || (stands == Stands::AsFound && column.ty != "VARCHAR") {
         return;
     }
     let whole_list = column.distinct_exact && column.top.len() as u64 == column.distinct;

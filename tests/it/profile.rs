@@ -109,7 +109,7 @@ fn drift_against_an_earlier_profile_is_told() {
     for record in reader.records() {
         let record = record.expect("a sound roll");
         let cells = record.iter().enumerate().map(|(field, cell)| match field {
-            _ if field == price => format!("{cell}00"),
+            _ if field == price && cell != "0" => format!("{cell}00"),
             _ if field == code => "77".to_owned(),
             _ => cell.to_owned(),
         });

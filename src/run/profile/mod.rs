@@ -17,7 +17,7 @@ use super::request::Request;
 use crate::chunk::{MisfitKind, Origin};
 use crate::flow::{Event, Meters, Observer, Stop};
 use crate::pack::Pack;
-use crate::profile::{Column, FORM, Folded, Folder, Named, Oddity, Profile, propose};
+use crate::profile::{Column, FORM, Folded, Folder, Named, Oddity, Profile, Stands, propose};
 use crate::source::infer::{fit, inexact};
 use crate::source::{Decoded, Table};
 use std::sync::Arc;
@@ -67,11 +67,12 @@ pub fn profile(
 pub fn proposed_rules(request: &Request, profile: &Profile) -> Result<String, RunError> {
     let pack = load_pack(&request.pack)?;
     let kind = pack.kind(&profile.kind);
-    let padded = |name: &str| {
-        let column = kind.and_then(|kind| kind.column(name));
-        column.is_some_and(|(_, column)| column.width.is_some())
+    let stands = |name: &str| match kind.and_then(|kind| kind.column(name)) {
+        Some((_, column)) if column.width.is_some() => Stands::Rewritten,
+        Some((_, column)) if column.ty.is_text() => Stands::Text,
+        _ => Stands::AsFound,
     };
-    Ok(propose(profile, padded))
+    Ok(propose(profile, stands))
 }
 
 /// One table.

@@ -8,7 +8,7 @@ use crate::flow::{Meters, Stop};
 use crate::run::error::{RunError, RunErrorKind};
 use crate::run::request::Limits;
 use crate::source::{Block, Decoded, Source, Table, infer};
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::scope;
@@ -50,12 +50,14 @@ impl Scan<'_> {
         let source = self.table.open(infer::texts(self.table, fields, false), Mark::default())?;
         let threads = self.limits.threads.max(1);
         let blocks = (self.limits.memory.saturating_sub(FIXED) / BLOCK_MEMORY).max(2);
-        let budget = Budget::new(blocks.min(threads as u64 + 2));
+        let in_flight = blocks.min(threads as u64 + 2);
+        let budget = Budget::new(in_flight);
         let stop = self.stop.child();
         stop.watch(&budget);
         let taken = scope(|scope| {
-            let (work_in, work_out) = unbounded::<(u64, Permit, Block)>();
-            let (done_in, done_out) = unbounded::<Taken<T>>();
+            // As long as all permits: whoever has one never waits for a queue.
+            let (work_in, work_out) = bounded::<(u64, Permit, Block)>(in_flight as usize);
+            let (done_in, done_out) = bounded::<Taken<T>>(in_flight as usize);
             let failed = done_in.clone();
             scope.spawn(|| self.read(source, rows, &budget, work_in, failed));
             for _ in 0..threads {
