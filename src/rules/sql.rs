@@ -46,8 +46,9 @@ impl UserRule {
         };
         let parts: Vec<_> = self.columns.iter().map(one).collect();
         // What blames a column puts its bare name in.
-        let each = each.replace("{column}", "\"{column}\"");
-        Some(RowCheck { ok: parts.join(" AND "), each: Some(each), message: self.demand() })
+        let bare = !self.columns.iter().any(|column| column.contains('"'));
+        let each = bare.then(|| each.replace("{column}", "\"{column}\""));
+        Some(RowCheck { ok: parts.join(" AND "), each, message: self.demand() })
     }
 
     /// What a value that breaks the rule is, in words.
@@ -74,11 +75,9 @@ impl UserRule {
     }
 }
 
-/// A column in SQL, quoted only where it must be.
+/// A column in SQL. Always in quotes: `left` and `order` are names of columns too.
 pub fn name(column: &str) -> String {
-    let plain = column.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && column.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain { column.to_owned() } else { format!("\"{}\"", column.replace('"', "\"\"")) }
+    format!("\"{}\"", column.replace('"', "\"\""))
 }
 
 /// A text as an SQL literal.

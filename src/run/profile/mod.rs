@@ -22,6 +22,9 @@ use crate::source::infer::{fit, inexact};
 use crate::source::{Decoded, Table};
 use std::sync::Arc;
 
+/// Pairs of columns that are told.
+const PAIRS: usize = 3;
+
 /// Profiles all tables of the request's inputs.
 pub fn profile(
     request: &Request,
@@ -125,9 +128,12 @@ impl One<'_> {
             .collect();
         if keys.is_empty() && rows > 1 {
             let pairs = Pairs::likely(&columns, rows);
-            for (left, right) in self.check(pairs)? {
-                keys.push(vec![names[left].clone(), names[right].clone()]);
-            }
+            let found = self.check(pairs)?.into_iter();
+            keys.extend(found.map(|(left, right)| vec![names[left].clone(), names[right].clone()]));
+            let own = self.pack.kind(&kind).map_or(&[][..], |kind| kind.key.as_slice());
+            // What the pack takes for the key comes first.
+            keys.sort_by_key(|key| !key.iter().all(|name| own.contains(name)));
+            keys.truncate(PAIRS);
         }
         let declared = self.table.declared();
         let named = |at: usize| Named {
