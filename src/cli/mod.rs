@@ -19,6 +19,7 @@ mod ingest;
 mod machine;
 mod output;
 mod plan;
+mod profile;
 mod progress;
 mod read_legacy;
 mod report;
@@ -76,6 +77,8 @@ enum Command {
     Plan(Box<plan::Plan>),
     /// Do everything but the load, and say what is wrong
     Check(Box<check::Check>),
+    /// Say what the columns of files hold, and what looks wrong
+    Profile(Box<profile::Profile>),
     /// Load refused rows again, after they or the rules were corrected
     ReprocessFailures(Box<reprocess::Reprocess>),
     /// List, show or export refused rows
@@ -107,6 +110,7 @@ impl Command {
             Self::Ingest(verb) => verb.json(),
             Self::Plan(verb) => verb.json(),
             Self::Check(verb) => verb.json(),
+            Self::Profile(verb) => verb.json(),
             Self::ReprocessFailures(verb) => verb.json(),
             Self::Failures(verb) => verb.json(),
             Self::Report(verb) => verb.json(),
@@ -125,6 +129,7 @@ impl Command {
             Self::Ingest(verb) => verb.run(context),
             Self::Plan(verb) => verb.run(context),
             Self::Check(verb) => verb.run(context),
+            Self::Profile(verb) => verb.run(context),
             Self::ReprocessFailures(verb) => verb.run(context),
             Self::Failures(verb) => verb.run(context),
             Self::Report(verb) => verb.run(context),

@@ -382,6 +382,7 @@ fn rule_check(raw: &RawRule, scope: Scope, tables: &[CodeTable]) -> Result<Check
         ("one_value", raw.one_value.is_some()),
         ("rounded_ids", raw.rounded_ids.is_some()),
         ("sequence", raw.sequence.is_some()),
+        ("rows", raw.rows.is_some()),
         ("unique", raw.unique.is_some()),
         ("sql", raw.sql.is_some()),
     ];
@@ -412,6 +413,12 @@ fn rule_check(raw: &RawRule, scope: Scope, tables: &[CodeTable]) -> Result<Check
         }
         (Scope::File, Some("sequence")) => {
             Ok(Check::Sequence(raw.sequence.clone().unwrap_or_default()))
+        }
+        (Scope::File, Some("rows")) => {
+            let named = raw.rows.as_deref().and_then(|name| name.split_once('.'));
+            let (table, column) = named.ok_or("rows should read table.column")?;
+            let within = raw.within.ok_or("rows needs within: a share such as 0.2")?;
+            Ok(Check::Rows { table: table.to_owned(), column: column.to_owned(), within })
         }
         (Scope::File, Some("unique")) => Ok(Check::Unique(raw.unique.clone().unwrap_or_default())),
         (Scope::Cross, Some("sql")) => Ok(Check::Cross {

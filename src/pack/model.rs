@@ -51,6 +51,19 @@ impl Pack {
         self.tables.iter().find(|t| t.name == name)
     }
 
+    /// An expression with the code lists of a year written out (`{use_codes in $roll_year}`): those
+    /// codes that were there in that year; all of them where it is not known.
+    pub fn of_year(&self, sql: &str, year: Option<u16>) -> String {
+        super::expand::of_year(sql, &self.tables, year)
+    }
+
+    /// A cell of a code table, by its first column.
+    pub fn looked_up(&self, table: &str, code: &str, column: &str) -> Option<&str> {
+        let table = self.table(table)?;
+        let at = table.column(column)?;
+        table.rows.iter().find(|row| row[0] == code).map(|row| row[at].as_str())
+    }
+
     /// Strength of a release for comparisons; an unknown release is weaker than any known one.
     pub fn release_rank(&self, release: Option<Release>) -> u8 {
         let place = release.and_then(|r| self.releases.iter().rev().position(|x| *x == r));
@@ -295,7 +308,7 @@ pub enum Scope {
 }
 
 /// How a rule is decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Check {
     /// DuckDB expression over the typed columns; TRUE and NULL pass.
@@ -312,6 +325,15 @@ pub enum Check {
     RoundedIds(String),
     /// The column runs from 1 to the number of rows.
     Sequence(String),
+    /// The file has about as many rows as a code table says of its county.
+    Rows {
+        /// Code table; its first column is the county number.
+        table: String,
+        /// Column with the number of rows.
+        column: String,
+        /// Share by which the number may differ.
+        within: f64,
+    },
     /// The columns together never repeat within a file.
     Unique(Vec<String>),
     /// A query over target tables that returns the rows that fail.

@@ -294,6 +294,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     add(&serde_json::to_string(&*input.schema).unwrap_or_default());
     add(&request.agents.join(","));
     add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
+    if !request.rules.is_empty() {
+        add(&serde_json::to_string(&request.rules).unwrap_or_default());
+    }
     add(&format!("{:?}", request.limit));
     // Parts of one sheet may have the same columns. Without them nothing is added, so that what was
     // loaded before there were ranges is still known.

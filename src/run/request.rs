@@ -3,6 +3,7 @@
 use super::geography::Asked;
 use crate::load::TargetUrl;
 use crate::load::target::Changes;
+use crate::rules::UserRule;
 use crate::source::SourceOptions;
 use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,9 @@ pub struct Request {
     pub agents: Vec<String>,
     /// Levels of rules that differ from the pack's: rule id → critical, warning, info, off.
     pub rule_levels: BTreeMap<String, String>,
+    /// The user's own rules.
+    #[serde(default)]
+    pub rules: Vec<UserRule>,
     /// Machine limits.
     pub limits: Limits,
     /// Error budget.

@@ -7,6 +7,7 @@ const COMMANDS: &[&[&str]] = &[
     &["ingest"],
     &["plan"],
     &["check"],
+    &["profile"],
     &["reprocess-failures"],
     &["failures"],
     &["failures", "list"],

@@ -172,7 +172,7 @@ fn rules(pack: &Pack, kind: &Kind, parameters: &BTreeMap<&str, String>) -> Vec<E
         Check::Row { ok, .. } => Some(Expression {
             name: rule.id.clone(),
             ty: Some("BOOLEAN".into()),
-            sql: substitute(ok, parameters),
+            sql: substitute(&pack.of_year(ok, Some(2025)), parameters),
         }),
         _ => None,
     };

@@ -12,10 +12,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pack", &[]),
     ("report", &["chunk"]),
     ("source", &["chunk", "duck"]),
+    ("profile", &["chunk", "source"]),
     ("stage", &["chunk", "duck"]),
-    ("validate", &["chunk", "stage"]),
+    ("validate", &["chunk", "profile", "stage"]),
     ("transform", &["chunk", "stage"]),
     ("enrich", &["chunk", "stage", "transform"]),
+    ("rules", &[]),
     ("flow", &["chunk", "source", "stage"]),
     ("load", &["chunk", "duck", "source", "stage", "flow"]),
     (
@@ -30,12 +32,17 @@ const ROOMS: &[(&str, &[&str])] = &[
             "validate",
             "transform",
             "enrich",
+            "profile",
+            "rules",
             "flow",
             "load",
         ],
     ),
-    ("config", &["source", "run"]),
-    ("cli", &["chunk", "duck", "pack", "report", "source", "flow", "load", "run", "config"]),
+    ("config", &["source", "rules", "run"]),
+    (
+        "cli",
+        &["chunk", "duck", "pack", "profile", "report", "source", "flow", "load", "run", "config"],
+    ),
 ];
 
 /// Lines of a file before its tests.

@@ -25,6 +25,7 @@ mod legacy;
 mod loaded;
 mod masking;
 mod modes;
+mod pack_rules;
 mod pg_faults;
 mod pg_mapping;
 mod pg_proxy;
@@ -32,6 +33,7 @@ mod pg_refused;
 mod pg_secrets;
 mod pg_server;
 mod postgres;
+mod profile;
 mod ranges;
 mod real_roll;
 mod report;
@@ -39,6 +41,7 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod user_rules;
 
 /// A file that is not a module of this binary would never run.
 #[test]
