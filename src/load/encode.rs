@@ -64,7 +64,7 @@ impl Stage for Encoder {
                 .map_err(|error| StageError::new(NAME, error.to_string()))?;
         }
         if let Some(finder) = &mut self.finder {
-            chunk.existing = finder.find(&chunk.frame)?;
+            chunk.existing = finder.find(&chunk.frame, &chunk.keys)?;
         }
         Ok(chunk)
     }

@@ -22,6 +22,7 @@ mod loaded;
 mod modes;
 mod pg_faults;
 mod pg_mapping;
+mod pg_merge;
 mod pg_proxy;
 mod pg_refused;
 mod pg_secrets;

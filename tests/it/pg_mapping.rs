@@ -88,7 +88,7 @@ fn a_parcel_roll_goes_into_a_table_of_other_names() {
     );
     let again = loads(&place, &to, &["NAL16P202501.csv"], &more);
     assert_eq!(again["status"], "already_loaded");
-    // The final release changes one parcel, and the tag of no other.
+    // The final release changes one parcel, and the tag of no other: that which it confirms is not written.
     let summary = loads(&place, &to, &["NAL16F202501.csv"], &more);
     let count = |fate: &str| summary["tally"][fate].as_u64();
     assert_eq!(
@@ -100,7 +100,7 @@ fn a_parcel_roll_goes_into_a_table_of_other_names() {
             "SELECT string_agg(just_value || ' ' || data_source || ' ' || _etl_release, ', ' ORDER BY \
                parcel_id) FROM florida_parcels"
         ),
-        "1000 DOR_NAL_P1_2025 2025F01, 2500 DOR_NAL_F1_2025 2025F01"
+        "1000 DOR_NAL_P1_2025 2025P01, 2500 DOR_NAL_F1_2025 2025F01"
     );
     consistent(&server, "florida_parcels");
     // A corrected row comes back through the same mapping, without its name.

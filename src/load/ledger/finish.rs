@@ -38,7 +38,7 @@ impl Finish<'_> {
             Ledger::new(con).end_input(&self.input.run, self.input.input, "done", &tally)?;
             Ok(tally)
         })?;
-        self.con.settle(Some(&self.spec.name), tally.inserted + tally.updated)?;
+        self.con.settle(Some(self.spec), tally.inserted + tally.updated)?;
         Ok(tally)
     }
 
@@ -56,6 +56,7 @@ impl Finish<'_> {
                 )?;
             }
             meet::forget_rewritten(con, self.input)?;
+            con.forget_met(self.input)?;
             self.drop_side()?;
             self.forget_settled()?;
             let gone = [Value::from(run.as_str()), Value::from(input)];
@@ -100,16 +101,7 @@ impl Finish<'_> {
     /// Rows that are unchanged but come from a higher release now rank as that.
     fn raise_releases(&self) -> Result<(), LoadError> {
         let Some(release) = &self.release else { return Ok(()) };
-        let (run, input) = (self.input.run.as_str(), self.input.input);
-        self.con.execute(
-            &format!(
-                "UPDATE {} SET _etl_release = ? WHERE _etl_hash IN (SELECT raise FROM etl.settled \
-                 WHERE run = ? AND input = ? AND raise IS NOT NULL)",
-                self.table()
-            ),
-            &[Value::from(release.as_str()), Value::from(run), Value::from(input)],
-        )?;
-        Ok(())
+        self.con.raise_releases(self.spec, release, &self.input.run, self.input.input)
     }
 
     /// Puts the side table in the place of the scope. Returns the rows that went.
@@ -144,6 +136,8 @@ impl Finish<'_> {
         let table = self.table();
         if self.con.is_alone() {
             self.check_rows(&table, tally, replaced)?;
+        } else if self.holds_input(&table, tally)? {
+            return Ok(());
         }
         let run = Value::from(self.input.run.as_str());
         let ours = self.con.number(
@@ -164,6 +158,27 @@ impl Finish<'_> {
             )));
         }
         Ok(())
+    }
+
+    /// Whether the scope holds exactly what this input claims. An index leads to the rows of a scope,
+    /// where the table may be that of a whole state; and who has written nothing has nothing to count.
+    fn holds_input(&self, table: &str, tally: &Tally) -> Result<bool, LoadError> {
+        let claimed = tally.inserted + tally.updated;
+        if claimed == 0 {
+            return Ok(true);
+        }
+        let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
+        let scope = self.spec.scope_sql();
+        let sql = format!(
+            "SELECT count(*) FROM {table} WHERE _etl_run = ? AND _etl_source = ? AND {scope}"
+        );
+        let held = self.con.number(&sql, &own)?;
+        let rewritten = self.con.number(
+            "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ? \
+             AND \"table\" = ?",
+            &[own[0].clone(), own[1].clone(), Value::from(self.spec.name.as_str())],
+        )?;
+        Ok(held + rewritten == claimed)
     }
 
     /// Where nobody else writes, the whole table can be counted.

@@ -17,7 +17,9 @@ mod past;
 pub mod replays;
 
 pub use finish::Finish;
-pub use known::{agrees_with_ledger, has_ledger, has_release, known_keys, scope_rows, table_rows};
+pub use known::{
+    agrees_with_ledger, has_ledger, has_release, holds_scope, known_keys, scope_rows, table_rows,
+};
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
 

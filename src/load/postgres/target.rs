@@ -1,6 +1,7 @@
 //! A server, opened: its ledger, who holds which table, and connections for those who work.
 
 use super::address::Address;
+use super::confirmed;
 use super::link::PgLink;
 use super::lookup::PgLookup;
 use super::session::Session;
@@ -84,7 +85,7 @@ impl PgTarget {
     pub fn open(address: &Address) -> Result<Self, LoadError> {
         let target = Self::look(address)?;
         let link = target.connect();
-        if !ledger::has_ledger(&link)? {
+        if !ledger::has_ledger(&link)? || confirmed::is_missing(&link)? {
             target.make_ledger()?;
         }
         Ok(target)
@@ -117,7 +118,7 @@ impl PgTarget {
     /// The lock keeps two programs that begin at the same time from making it twice.
     fn make_ledger(&self) -> Result<(), LoadError> {
         let key = lock_key("", "ledger");
-        let ddl = ledger::DDL;
+        let ddl = [ledger::DDL, confirmed::DDL].concat();
         let sql = format!(
             "BEGIN; SELECT pg_advisory_xact_lock({key}); SET LOCAL client_min_messages = error; {ddl} \
              {INDEXES} COMMIT"
