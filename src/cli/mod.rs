@@ -29,6 +29,7 @@ mod sql;
 mod stdin;
 mod summary;
 mod text;
+mod verify;
 mod webhook;
 
 use args::GlobalArgs;
@@ -79,6 +80,8 @@ enum Command {
     Failures(failures::Failures),
     /// List or show the runs of a target
     Runs(runs::Runs),
+    /// Read the source of a run again and compare it with the target
+    Verify(Box<verify::Verify>),
     /// Look at memory, disk and target
     Doctor(doctor::Doctor),
     /// Ask the target a question, read-only
@@ -101,6 +104,7 @@ impl Command {
             Self::ReprocessFailures(verb) => verb.json(),
             Self::Failures(verb) => verb.json(),
             Self::Runs(verb) => verb.json(),
+            Self::Verify(verb) => verb.json(),
             Self::Doctor(verb) => verb.json(),
             Self::Sql(verb) => verb.json(),
             Self::Config(verb) => verb.json(),
@@ -116,6 +120,7 @@ impl Command {
             Self::ReprocessFailures(verb) => verb.run(context),
             Self::Failures(verb) => verb.run(context),
             Self::Runs(verb) => verb.run(context),
+            Self::Verify(verb) => verb.run(context),
             Self::Doctor(verb) => verb.run(context),
             Self::Sql(verb) => verb.run(context),
             Self::Config(verb) => verb.run(context),

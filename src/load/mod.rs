@@ -20,6 +20,7 @@ pub mod keys;
 pub mod ledger;
 pub mod lookup;
 pub mod postgres;
+pub mod rehash;
 mod replayed;
 mod select;
 pub mod table;

@@ -11,7 +11,7 @@
 //! * [`Link`]: one connection of one thread; the ledger is read and written through it in SQL that
 //!   all targets understand.
 
-use super::ledger::InputRow;
+use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
 use super::table::{Provenance, Strategy, TableSpec};
 use super::{LoadError, Writer, dead_letter};
@@ -41,6 +41,9 @@ pub struct Changes {
     pub create: bool,
     /// Add columns.
     pub evolve: bool,
+    /// Set indexes aside that only serve questions, until the run is over.
+    #[serde(default)]
+    pub indexes_after: bool,
     /// Rows without a value where the table wants one are refused one by one; else the table is.
     #[serde(default)]
     pub nulls_are_refused: bool,
@@ -102,6 +105,8 @@ pub struct WritePlan {
     pub refused: Arc<AtomicU64>,
     /// Texts that are longer than their column are cut, and not refused.
     pub cut: bool,
+    /// Refused rows go into `etl.failed_rows`, too.
+    pub failed_rows: bool,
     /// Counters.
     pub meters: Arc<Meters>,
 }
@@ -220,6 +225,12 @@ pub trait Link {
     /// Adds all rows of a side table to the table.
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError>;
 
+    /// Makes again what was set aside of a table.
+    fn restore(&self, table: &str) -> Result<(), LoadError> {
+        let _ = table;
+        Ok(())
+    }
+
     /// Whether nobody but this program can change the table while it is held.
     fn is_alone(&self) -> bool;
 }
@@ -268,6 +279,8 @@ pub struct TargetState {
     pub ledger: bool,
     /// Unfinished runs.
     pub unfinished: Vec<String>,
+    /// Rows of each table and scope, as the ledger has them.
+    pub counts: Vec<CountRow>,
     /// What else is worth knowing.
     pub findings: Vec<Finding>,
 }

@@ -93,6 +93,7 @@ impl<'a> LoadOne<'a> {
     pub fn run(&self) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         self.session.target.hold(&self.input.spec.name)?;
+        self.session.tables.borrow_mut().insert(self.input.spec.name.clone());
         let ledger = Ledger::new(con);
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
@@ -357,6 +358,7 @@ impl<'a> LoadOne<'a> {
     }
 
     fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
+        let mapping = self.input.mapping.as_ref();
         WritePlan {
             run: row.run.clone(),
             input: row.input,
@@ -368,11 +370,13 @@ impl<'a> LoadOne<'a> {
                 source: row.source.clone(),
                 release: self.input.release(),
                 loaded_at: self.session.now,
+                named: mapping.map(|mapping| mapping.repeated()).unwrap_or_default(),
             },
             dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
             head: Arc::new(self.letterhead(row)),
             refused: Arc::default(),
             cut: self.session.request.cut,
+            failed_rows: self.session.request.failed_rows,
             meters: Arc::clone(meters),
         }
     }

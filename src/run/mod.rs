@@ -26,6 +26,7 @@ mod request;
 mod resume;
 mod retry;
 mod summary;
+mod verify;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
@@ -37,3 +38,4 @@ pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
 pub use request::{ErrorBudget, Limits, Mode, OnAbort, Request};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};
+pub use verify::{Verified, VerifiedInput, verify};

@@ -15,6 +15,8 @@ const COMMANDS: &[&[&str]] = &[
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],
+    &["runs", "counts"],
+    &["verify"],
     &["doctor"],
     &["sql"],
     &["config"],

@@ -20,6 +20,7 @@ mod layering;
 mod legacy;
 mod loaded;
 mod modes;
+mod pg_extras;
 mod pg_faults;
 mod pg_mapping;
 mod pg_merge;
@@ -27,6 +28,7 @@ mod pg_proxy;
 mod pg_refused;
 mod pg_secrets;
 mod pg_server;
+mod pg_tls;
 mod postgres;
 mod ranges;
 mod real_roll;
@@ -34,6 +36,7 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod verify;
 
 /// A file that is not a module of this binary would never run.
 #[test]

@@ -1,6 +1,6 @@
 //! Rolls into tables that were there before, with names and types of their own.
 
-use super::pg_server::{Server, consistent, load, loads};
+use super::pg_server::{Server, ask, consistent, load, loads};
 use super::roll::{self, Row, parcel, sale};
 use super::support::Place;
 use serde_json::Value;
@@ -157,4 +157,50 @@ fn sales_have_a_key_that_survives_empty_books_and_pages() {
     let wrong =
         place.output(&["ingest", "SDF16P202501.csv", "--to", &to, "--mapping", "florida_parcels"]);
     assert_eq!(wrong.status.code(), Some(2));
+}
+
+/// Names of a table's own for where a row came from.
+const MINE: &str = r#"
+table = "mine"
+kind = "nal"
+key = ["parcel_id"]
+[columns]
+parcel_id = { sql = "parcel_id" }
+value = { sql = "jv", type = "BIGINT" }
+loaded_by = { provenance = "run" }
+file = { provenance = "source" }
+line = { provenance = "row" }
+of_release = { provenance = "release" }
+fingerprint = { provenance = "hash" }
+loaded_at = { provenance = "loaded_at" }
+"#;
+
+#[test]
+fn columns_of_ones_own_repeat_where_a_row_came_from() {
+    let server = Server::start();
+    let url = server.url();
+    let place = Place::new()
+        .file("mine.toml", MINE)
+        .file("NAL16P202501.csv", &parcels(2_000))
+        .file("NAL16F202501.csv", &parcels(2_500));
+    let mapped = ["--mapping", "mine.toml"];
+    let repeated = "SELECT count(*) AS n, count(DISTINCT loaded_by) AS runs FROM mine WHERE \
+                    loaded_by = _etl_run AND file = _etl_source AND line = _etl_row AND of_release = \
+                    _etl_release AND fingerprint = _etl_hash AND loaded_at = _etl_loaded_at";
+    for to in ["duckdb:rolls.duckdb", url.as_str()] {
+        for (file, left) in [("NAL16P202501.csv", "2,1"), ("NAL16F202501.csv", "2,2")] {
+            loads(&place, to, &[file], &mapped);
+            // In a file the release of the unchanged row is raised, and what repeats it is not.
+            let expected = if to == url || left == "2,1" { left } else { "1,1" };
+            assert_eq!(ask(&place, to, repeated), format!("n,runs\n{expected}\n"), "{to} {file}");
+            let verify = ["verify", "--to", to, "--mapping", "mine.toml", "--quiet"];
+            let output = place.output(&verify);
+            assert_eq!(
+                output.status.code(),
+                Some(0),
+                "{}",
+                String::from_utf8_lossy(&output.stdout)
+            );
+        }
+    }
 }

@@ -35,11 +35,6 @@ CREATE TABLE IF NOT EXISTS etl.confirmed (
 pub const COLUMNS: &str =
     "etl.confirmed (run, input, \"table\", of_run, of_source, first, last, at, release)";
 
-/// Whether a ledger was made before there was such a table.
-pub fn is_missing(con: &dyn Link) -> Result<bool, LoadError> {
-    Ok(con.number("SELECT count(to_regclass('etl.confirmed'))", &[])? == 0)
-}
-
 /// Rows of one source that follow each other, met by rows of the input that do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {

@@ -1,7 +1,10 @@
 //! Rows in the binary form of COPY, a block of rows at a time, blocks in parallel.
 //!
 //! Binary, because the server then parses no numbers and looks for no escapes, and because a value
-//! has one form only: nothing depends on settings of the session.
+//! has one form only: nothing depends on settings of the session. Of the server's time it takes no more than
+//! text: 300,000 parcels of 201 columns cost a backend 2.5 and 3.3 s in binary form, 3.0 and 3.2 s as text
+//! (417 and 306 MB); their 165 own columns 2.0 and 2.2 s in either form, 2.1 and 2.5 s as CSV. No type of a
+//! column stands out, so there is one form for all.
 
 use super::types::Form;
 use crate::load::table::Provenance;
@@ -157,7 +160,7 @@ fn cells<'r>(
     column: &CopyColumn,
     provenance: &Provenance,
 ) -> Result<Cells<'r>, LoadError> {
-    Ok(match column.name.as_str() {
+    Ok(match provenance.meant(&column.name) {
         "_etl_run" => constant(provenance.run.as_bytes()),
         "_etl_source" => constant(provenance.source.as_bytes()),
         "_etl_release" => match &provenance.release {

@@ -3,6 +3,7 @@
 
 use super::confirmed;
 use super::hazards;
+use super::indexes;
 use super::preflight;
 use super::session::Session;
 use super::target::Server;
@@ -211,7 +212,15 @@ impl Link for PgLink {
     }
 
     fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError> {
-        preflight::ensure(self, &self.server.schema, spec, unique, changes)
+        preflight::ensure(self, &self.server.schema, spec, unique, changes)?;
+        if changes.indexes_after {
+            indexes::set_aside(self, &self.server.schema, &spec.name)?;
+        }
+        Ok(())
+    }
+
+    fn restore(&self, table: &str) -> Result<(), LoadError> {
+        indexes::restore(self, table)
     }
 
     fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {

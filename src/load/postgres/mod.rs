@@ -28,6 +28,7 @@ mod doctor;
 mod encode;
 mod error;
 mod hazards;
+mod indexes;
 mod link;
 mod lookup;
 mod preflight;

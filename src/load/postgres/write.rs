@@ -142,6 +142,7 @@ impl PgWriter {
                 records.push(record);
             }
             self.plan.dead.append(&records).map_err(dead)?;
+            self.put_beside(&records)?;
         }
         let count = refused.len() as u64;
         self.pending.rejects = true;
@@ -149,6 +150,17 @@ impl PgWriter {
             count;
         self.plan.refused.fetch_add(count, Ordering::Relaxed);
         self.plan.meters.rejected.fetch_add(count, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Failed records as rows, where that is wanted.
+    fn put_beside(&mut self, records: &[Record]) -> Result<(), LoadError> {
+        if !self.plan.failed_rows {
+            return Ok(());
+        }
+        for (sql, values) in ledger::failed_statements(records) {
+            self.session.run(&bind(&sql, &values)?)?;
+        }
         Ok(())
     }
 
@@ -232,6 +244,7 @@ impl Writer for PgWriter {
         }
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
+            self.put_beside(&piece.rejects)?;
             self.pending.rejects = true;
         }
         for settled in piece.settled {
