@@ -145,6 +145,8 @@ pub struct Chunk {
     pub index: Vec<u32>,
     /// The raw records.
     pub raw: Arc<dyn RawRows>,
+    /// Bytes that they hold, which are part of the permit.
+    pub raw_bytes: u64,
     /// Cells that did not fit, ordered by record; `validate` turns them into rejects and notes.
     pub misfits: Vec<Misfit>,
     /// Refused rows.
@@ -175,6 +177,7 @@ impl Chunk {
             frame,
             index: Vec::new(),
             raw,
+            raw_bytes: 0,
             misfits: Vec::new(),
             rejects: Vec::new(),
             filtered: 0,

@@ -265,6 +265,7 @@ fn decode_loop(
             rejects: decoded.rejects,
             notes: decoded.notes,
             permit: Some(permit),
+            raw_bytes,
             ..Chunk::empty(decoded.frame, Arc::clone(origin), decoded.raw)
         };
         let mut chunk = apply(stages, chunk, plan)?;

@@ -14,7 +14,9 @@ use super::dead_letter::{Letterhead, Record};
 use super::replayed::replayed;
 use super::select::{cut_off, mark_after, pick, rejects};
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
-use crate::chunk::{Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Severity, Tally};
+use crate::chunk::{
+    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Permit, Severity, Tally,
+};
 use crate::flow::{Consumer, Meters};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -143,7 +145,7 @@ impl<'a> Gate<'a> {
             cut_off(&mut chunk, limit.saturating_sub(self.records));
         }
         self.records += u64::from(chunk.records);
-        let permit = chunk.permit.take().map(Arc::new);
+        let permit = self.permit(&mut chunk).map(Arc::new);
         let mut notes = std::mem::take(&mut chunk.notes);
         let mut from = 0;
         while from < chunk.records {
@@ -182,6 +184,15 @@ impl<'a> Gate<'a> {
             return Err(LoadError::new(LoadErrorKind::Enough, "enough rows"));
         }
         Ok(())
+    }
+
+    /// What a writer holds of a chunk: its raw records only where the target may refuse rows.
+    fn permit(&self, chunk: &mut Chunk) -> Option<Permit> {
+        let mut permit = chunk.permit.take()?;
+        if self.plan.refused.is_none() {
+            permit.resize(permit.bytes().saturating_sub(chunk.raw_bytes));
+        }
+        Some(permit)
     }
 
     /// The first record at or behind `from` that is not committed; an open group ends before.
@@ -378,7 +389,7 @@ impl<'a> Gate<'a> {
         chunk: &Chunk,
         records: Range<u32>,
         part: Part,
-        permit: &Option<Arc<crate::chunk::Permit>>,
+        permit: &Option<Arc<Permit>>,
     ) -> Result<(), LoadError> {
         let refused: Vec<_> = rejects(chunk, records.clone()).collect();
         // A replay needs all of its own at once.

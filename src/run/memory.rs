@@ -53,7 +53,7 @@ pub fn shares(limits: &Limits) -> Shares {
     Shares {
         target: (free - chunks * 3 / 2).max(72 << 20),
         chunks,
-        strings: chunks / 3,
+        strings: if limit < TWO_WRITERS { chunks / 3 } else { chunks },
         keys: if limit < TWO_WRITERS { keys::SHARE / 2 } else { keys::SHARE },
         groups: if writers > 1 { GROUPS_BESIDE } else { GROUPS_ALONE },
         writers,
@@ -63,7 +63,8 @@ pub fn shares(limits: &Limits) -> Shares {
 impl Shares {
     /// What is left for the chunks of an input of this format.
     pub fn chunks_of(&self, format: &str) -> u64 {
-        self.chunks - if format == "xlsx" { self.strings } else { 0 }
+        let beside = self.strings >= self.chunks;
+        self.chunks - if format == "xlsx" && !beside { self.strings } else { 0 }
     }
 }
 

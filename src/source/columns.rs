@@ -4,6 +4,7 @@
 //! throughout a chunk never allocates: nulls are counted and filled in when the first value comes.
 
 mod bulk;
+mod shared;
 
 pub use super::cell::Cell;
 use super::cell::{EXACT, moment_text, number_text};
@@ -15,6 +16,7 @@ use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, 
 use polars_arrow::bitmap::MutableBitmap;
 use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::types::NativeType;
+pub use shared::SharedTexts;
 
 /// Collects the cells of one column.
 pub struct ColumnBuilder {
@@ -38,6 +40,8 @@ enum Values {
     Decimal(Vec<i128>),
     Bool(MutableBitmap),
     Text(MutableBinaryViewArray<str>),
+    /// Texts by their numbers; any at a null.
+    Shared(SharedTexts, Vec<IdxSize>),
 }
 
 /// What became of a pushed cell: stored (perhaps repaired) or null with a reason.
@@ -93,6 +97,7 @@ impl ColumnBuilder {
             Values::Decimal(values) => values.resize(len + count, 0),
             Values::Bool(values) => values.extend_constant(count, false),
             Values::Text(values) => (0..count).for_each(|_| values.push_value_ignore_validity("")),
+            Values::Shared(_, numbers) => numbers.resize(len + count, 0),
         }
         self.validity
             .get_or_insert_with(|| {
@@ -166,16 +171,26 @@ impl ColumnBuilder {
 
     #[inline]
     fn push_value(&mut self, text: &str) {
-        self.settle();
-        if matches!(self.values, Values::Blank) {
-            let mut values = MutableBinaryViewArray::with_capacity(self.capacity);
-            (0..self.len).for_each(|_| values.push_value_ignore_validity(""));
-            self.begin(Values::Text(values));
-        }
+        self.begin_texts();
         if let Values::Text(values) = &mut self.values {
             values.push_value_ignore_validity(text);
         }
         self.mark_valid();
+    }
+
+    /// Makes the column one that takes texts of its own.
+    #[inline]
+    fn begin_texts(&mut self) {
+        self.settle();
+        match self.values {
+            Values::Blank => {
+                let mut values = MutableBinaryViewArray::with_capacity(self.capacity);
+                (0..self.len).for_each(|_| values.push_value_ignore_validity(""));
+                self.begin(Values::Text(values));
+            }
+            Values::Shared(..) => self.unshare(),
+            _ => {}
+        }
     }
 
     /// Leaves the all-blank state: earlier rows are null.
@@ -402,6 +417,7 @@ impl ColumnBuilder {
                 let array: Utf8ViewArray = values.freeze();
                 StringChunked::with_chunk(name, array.with_validity(validity)).into_series()
             }
+            Values::Shared(texts, numbers) => texts.column(name, numbers, validity).into_series(),
         };
         series.into_column()
     }

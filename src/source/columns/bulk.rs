@@ -2,7 +2,6 @@
 
 use super::{ColumnBuilder, Judged, Values, filled_with, is_null_token, judge, trim};
 use crate::chunk::{ColumnKind, MisfitKind};
-use polars_arrow::array::MutableBinaryViewArray;
 use polars_arrow::bitmap::MutableBitmap;
 
 /// Most cells of a push: one bit of a word each.
@@ -54,12 +53,7 @@ impl ColumnBuilder {
         nul: bool,
         mut misfit: impl FnMut(usize, MisfitKind),
     ) {
-        self.settle();
-        if matches!(self.values, Values::Blank) {
-            let mut values = MutableBinaryViewArray::with_capacity(self.capacity);
-            (0..self.len).for_each(|_| values.push_value_ignore_validity(""));
-            self.begin(Values::Text(values));
-        }
+        self.begin_texts();
         let Self { spec, values, scratch, .. } = self;
         let Values::Text(values) = values else { return };
         let (mut filled, mut count) = (0_u64, 0);
@@ -92,7 +86,7 @@ impl ColumnBuilder {
     }
 
     /// Ends `count` cells, of which those in `filled` are no nulls.
-    fn extend_validity(&mut self, filled: u64, count: usize) {
+    pub(super) fn extend_validity(&mut self, filled: u64, count: usize) {
         if count == 0 {
             return;
         }

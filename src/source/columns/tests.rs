@@ -113,3 +113,58 @@ fn numbers_too_large_for_a_whole_column_are_told_apart_from_fractions() {
         assert_eq!(builder.finish().null_count(), 3, "{kind:?}");
     }
 }
+
+/// Pushes texts by number, in batches, and what the column then holds.
+fn shared(spec: &ReadColumn, cells: &[Option<u64>], others: &[&str]) -> Vec<Option<String>> {
+    let mut texts = MutableBinaryViewArray::<str>::new();
+    let all = ["A", "B 12", "a text that does not fit in a place", "NULL", "07"];
+    all.iter().for_each(|text| texts.push_value_ignore_validity(text));
+    let shared = SharedTexts::new(texts, true);
+    let mut builder = ColumnBuilder::new(spec, 4);
+    for batch in cells.chunks(MOST) {
+        let numbers: Vec<_> = batch.iter().map(|cell| cell.unwrap_or(u64::MAX)).collect();
+        let bits = batch.iter().enumerate().map(|(at, cell)| u64::from(cell.is_some()) << at);
+        let filled = bits.fold(0, |all, bit| all | bit);
+        if builder.push_shared(&shared, &numbers, filled).is_none() {
+            let texts =
+                batch.iter().map(|cell| cell.and_then(|number| shared.get(number as usize)));
+            builder.push_texts(texts, false, |_, _| {});
+        }
+    }
+    others.iter().for_each(|text| _ = builder.push_text(text));
+    let column = builder.finish();
+    column.str().expect("text").iter().map(|text| text.map(str::to_owned)).collect()
+}
+
+#[test]
+fn shared_texts_are_the_same_as_copies() {
+    let plain = spec(ColumnKind::Text, Role::Plain);
+    let mut code = spec(ColumnKind::Text, Role::Code);
+    code.width = Some(2);
+    let mut short = plain.clone();
+    short.max_len = Some(3);
+    let id = spec(ColumnKind::Text, Role::Id);
+    let some: Vec<_> = [None, Some(2), Some(0), None, Some(1), Some(4)].repeat(40);
+    let with_null: Vec<_> = some.iter().copied().chain([Some(3), None]).collect();
+    for spec in [&plain, &code, &short, &id] {
+        for cells in [&some[..], &with_null, &[None; 70], &[]] {
+            for others in [&[][..], &["", "its own"]] {
+                let text = |cell: &Option<u64>| match cell {
+                    Some(number) => {
+                        ["A", "B 12", "a text that does not fit in a place", "NULL", "07"]
+                            [*number as usize]
+                    }
+                    None => "",
+                };
+                let mut builder = ColumnBuilder::new(spec, 4);
+                cells.iter().map(text).chain(others.iter().copied()).for_each(|text| {
+                    _ = builder.push_text(text);
+                });
+                let copied = builder.finish();
+                let copied: Vec<_> =
+                    copied.str().expect("text").iter().map(|it| it.map(str::to_owned)).collect();
+                assert_eq!(shared(spec, cells, others), copied, "{:?} {others:?}", spec.role);
+            }
+        }
+    }
+}

@@ -4,10 +4,10 @@ use super::cells::{Kind, Scanner};
 use super::fault::Fault;
 use super::layout::Layout;
 use super::range::Area;
-use super::strings::{Lookup, Segments, Strings};
+use super::strings::{Lookup, Strings};
 use crate::chunk::{ColumnKind, MisfitKind};
 use crate::source::cell::Cell;
-use crate::source::columns::{ColumnBuilder, MOST};
+use crate::source::columns::{ColumnBuilder, MOST, SharedTexts};
 
 /// Rows of a batch.
 const ROWS: usize = MOST;
@@ -30,7 +30,7 @@ pub struct Lanes<'a> {
     area: Option<Area>,
     /// Shared strings that there are.
     strings: u64,
-    texts: Option<&'a Segments>,
+    texts: Option<&'a SharedTexts>,
     rows: usize,
     /// Kind and value of each cell: [`ROWS`] of a field behind each other.
     kinds: Vec<u8>,
@@ -96,7 +96,7 @@ impl<'a> Lanes<'a> {
         if field >= self.fields {
             return self.area.is_some_and(|area| !area.holds_column(column));
         }
-        if kind == Kind::Shared && value >= self.strings {
+        if (kind == Kind::Shared) & (value >= self.strings) {
             return false;
         }
         let at = field * ROWS + self.rows;
@@ -206,18 +206,17 @@ impl<'a> Lanes<'a> {
             && builder.spec().kind == ColumnKind::Text
             && let Some(texts) = self.texts
         {
-            // The strings of a lane lie far apart. All are asked for before the first one is needed, so
-            // that the processor waits for them together and not one by one.
-            let shared = kinds.iter().zip(values).filter(|(kind, _)| **kind == SHARED);
-            let met = shared.fold(0, |met, (_, value)| met ^ texts.peek(*value as usize));
-            std::hint::black_box(met);
+            let filled = filled(kinds, SHARED.trailing_zeros());
+            if let Some(bytes) = builder.push_shared(texts, values, filled) {
+                return Ok(bytes);
+            }
             let mut bytes = 0;
             let cells = kinds.iter().zip(values).map(|(kind, value)| {
                 let text = if *kind == SHARED { texts.get(*value as usize) } else { None };
                 bytes += text.map_or(0, str::len);
                 text
             });
-            builder.push_texts(cells, texts.has_nul(), misfit);
+            builder.push_texts(cells, texts.may_hold_nul(), misfit);
             return Ok(bytes);
         }
         let mut text = 0;
@@ -234,19 +233,25 @@ impl<'a> Lanes<'a> {
     }
 }
 
-/// Pushes cells that are whole numbers or empty.
-fn push_wholes(builder: &mut ColumnBuilder, kinds: &[u8], values: &[u64]) -> bool {
-    let (mut wholes, mut filled) = ([0; ROWS], 0);
+/// The cells that are not empty, where all of them are of the kind with this bit.
+fn filled(kinds: &[u8], bit: u32) -> u64 {
+    let mut filled = 0;
     for (at, eight) in kinds.chunks(8).enumerate() {
         let mut word = [0; 8];
         word[..eight.len()].copy_from_slice(eight);
         // The lowest bits of eight bytes, side by side.
-        let bits = u64::from_le_bytes(word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        filled |= bits << (8 * at);
+        let lowest = u64::from_le_bytes(word) >> bit & 0x0101_0101_0101_0101;
+        filled |= (lowest.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
     }
+    filled
+}
+
+/// Pushes cells that are whole numbers or empty.
+fn push_wholes(builder: &mut ColumnBuilder, kinds: &[u8], values: &[u64]) -> bool {
+    let mut wholes = [0; ROWS];
     // What stands at an empty cell is left from another batch.
     for ((whole, kind), value) in wholes.iter_mut().zip(kinds).zip(values) {
         *whole = value.cast_signed() & -i64::from(*kind);
     }
-    builder.push_wholes(&wholes[..kinds.len()], filled)
+    builder.push_wholes(&wholes[..kinds.len()], filled(kinds, WHOLE.trailing_zeros()))
 }

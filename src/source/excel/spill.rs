@@ -94,9 +94,8 @@ impl SpillWriter {
         self.file.write_all(text)
     }
 
-    /// Adds the last strings and makes everything readable.
-    pub fn finish(mut self, arena: &Arena) -> io::Result<Spill> {
-        self.add(arena)?;
+    /// Makes everything readable.
+    pub fn finish(self) -> io::Result<Spill> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
         let shared = (0..SHARED).map(|_| Mutex::new(None)).collect();
         Ok(Spill { file, index: self.index, shared })

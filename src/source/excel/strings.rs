@@ -1,19 +1,24 @@
-//! The shared strings of a workbook: an arena of segments, or pages in a temporary file.
+//! The shared strings of a workbook: texts that columns point to, or pages in a temporary file.
 //!
-//! The part is streamed; nothing is sized by the counts it claims, and nothing that has grown large
-//! is ever copied to grow further. While the text and its offsets stay below a limit they are in
-//! memory; above it everything goes to a file that is read by position (`spill.rs`).
+//! The part is streamed; nothing is sized by the counts it claims, and no text that was read is copied
+//! again: a column of shared strings holds the places of its texts, 16 bytes a cell, and the texts stay
+//! where they are. Above a limit everything goes to a file that is read by position (`spill.rs`).
 
 use super::cut::Cutter;
 use super::fault::Fault;
 use super::spill::{Pages, Spill, SpillWriter};
 use super::text;
 use super::xml::{Cursor, Token};
+use crate::source::columns::SharedTexts;
+use polars_arrow::array::MutableBinaryViewArray;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Bytes of the part that are parsed at once.
 const BLOCK: usize = 512 << 10;
+
+/// Bytes of a string's place in memory.
+const PLACE: u64 = 16;
 
 /// All strings, ready for look-ups by any number of threads.
 #[derive(Debug)]
@@ -21,8 +26,15 @@ pub struct Strings(Store);
 
 #[derive(Debug)]
 enum Store {
-    Memory(Segments),
+    Memory(SharedTexts),
     Spilled(Spill),
+}
+
+/// Takes strings in order.
+trait Keep {
+    fn keep(&mut self, text: &str) -> Result<(), Fault>;
+    /// Some of the strings may hold NUL.
+    fn expect_nul(&mut self) {}
 }
 
 /// Strings one behind the other.
@@ -42,69 +54,73 @@ impl Arena {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         self.text.get(start..end)
     }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
+    }
 }
 
-/// Strings of a segment.
-const SEGMENT: usize = 4_096;
-
-/// Strings in segments of equal numbers; the last one is still growing.
-#[derive(Debug, Default)]
-pub struct Segments {
-    full: Vec<Arena>,
-    last: Arena,
-    /// Memory of the full ones.
-    bytes: u64,
-    /// Some string may hold NUL.
-    nul: bool,
+impl Keep for Arena {
+    fn keep(&mut self, text: &str) -> Result<(), Fault> {
+        self.text.push_str(text);
+        let message = || Fault::TooLarge("512 KiB of shared strings hold more than 4 GiB".into());
+        self.ends.push(u32::try_from(self.text.len()).map_err(|_| message())?);
+        Ok(())
+    }
 }
 
-impl Segments {
-    /// The string with this number.
-    #[inline(always)]
-    pub fn get(&self, index: usize) -> Option<&str> {
-        let segment = self.full.get(index / SEGMENT);
-        let segment = segment.or((index / SEGMENT == self.full.len()).then_some(&self.last));
-        segment?.get(index % SEGMENT)
+/// Strings in memory while they are read.
+struct Texts {
+    texts: MutableBinaryViewArray<str>,
+    /// None so far is empty, has a blank at an end or holds NUL.
+    plain: bool,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self { texts: MutableBinaryViewArray::new(), plain: true }
+    }
+}
+
+impl Keep for Texts {
+    #[inline]
+    fn keep(&mut self, text: &str) -> Result<(), Fault> {
+        self.plain &= matches!(text.as_bytes(), [first, .., last] | [first @ last]
+            if *first > b' ' && (b'!'..0x80).contains(last));
+        self.texts.push_value_ignore_validity(text);
+        Ok(())
     }
 
-    /// Some byte of a string, or 0.
-    #[inline(always)]
-    pub fn peek(&self, index: usize) -> u8 {
-        let Some(segment) = self.full.get(index / SEGMENT) else { return 0 };
-        let end = segment.ends.get(index % SEGMENT).copied().unwrap_or(0) as usize;
-        segment.text.as_bytes().get(end.wrapping_sub(1)).copied().unwrap_or(0)
+    fn expect_nul(&mut self) {
+        self.plain = false;
     }
+}
 
-    /// Whether some string may hold NUL.
-    pub fn has_nul(&self) -> bool {
-        self.nul
-    }
-
+impl Texts {
     fn len(&self) -> u64 {
-        (self.full.len() * SEGMENT + self.last.ends.len()) as u64
+        self.texts.len() as u64
     }
 
-    /// Ends a string whose text was pushed to the last segment.
-    fn end_string(&mut self) -> Result<(), Fault> {
-        let message = || Fault::TooLarge("4,096 shared strings are larger than 4 GiB".into());
-        let Arena { text, ends } = &mut self.last;
-        ends.push(u32::try_from(text.len()).map_err(|_| message())?);
-        if ends.len() == SEGMENT {
-            // Copies of just the right size; the buffers are used for the next segment.
-            self.full.push(Arena { text: text.as_str().to_owned(), ends: ends.clone() });
-            self.bytes += (text.len() + SEGMENT * size_of::<u32>()) as u64;
-            text.clear();
-            ends.clear();
-        }
-        Ok(())
+    fn bytes(&self) -> u64 {
+        self.len() * PLACE + self.texts.total_buffer_len() as u64
     }
 
+    fn get(&self, index: usize) -> Option<&str> {
+        (index < self.texts.len()).then(|| self.texts.value(index))
+    }
+
+    /// Moves all of them to a file.
     fn spill(&mut self, writer: &mut SpillWriter) -> Result<(), Fault> {
-        self.bytes = 0;
-        for segment in self.full.drain(..) {
-            writer.add(&segment)?;
+        let mut arena = Arena::default();
+        for text in std::mem::take(self).texts.values_iter() {
+            arena.keep(text)?;
+            if arena.text.len() >= BLOCK {
+                writer.add(&arena)?;
+                arena.clear();
+            }
         }
-        Ok(())
+        Ok(writer.add(&arena)?)
     }
 }
 
@@ -112,15 +128,15 @@ impl Strings {
     /// How many there are.
     pub fn len(&self) -> u64 {
         match &self.0 {
-            Store::Memory(segments) => segments.len(),
+            Store::Memory(texts) => texts.len() as u64,
             Store::Spilled(spill) => spill.len(),
         }
     }
 
     /// The strings themselves, where they are in memory.
-    pub fn in_memory(&self) -> Option<&Segments> {
+    pub fn in_memory(&self) -> Option<&SharedTexts> {
         match &self.0 {
-            Store::Memory(segments) => Some(segments),
+            Store::Memory(texts) => Some(texts),
             Store::Spilled(_) => None,
         }
     }
@@ -128,7 +144,7 @@ impl Strings {
     /// Look-ups for one thread.
     pub fn lookup(&self) -> Lookup<'_> {
         match &self.0 {
-            Store::Memory(segments) => Lookup(Kind::Memory(segments)),
+            Store::Memory(texts) => Lookup(Kind::Memory(texts)),
             Store::Spilled(spill) => Lookup(Kind::Spilled(spill.pages())),
         }
     }
@@ -138,7 +154,8 @@ impl Strings {
 pub struct Lookup<'a>(Kind<'a>);
 
 enum Kind<'a> {
-    Memory(&'a Segments),
+    Memory(&'a SharedTexts),
+    Growing(&'a Texts),
     Spilled(Pages<'a>),
 }
 
@@ -146,11 +163,10 @@ impl Lookup<'_> {
     /// The string with this number.
     #[inline(always)]
     pub fn get(&mut self, index: u64) -> Result<&str, Box<Fault>> {
+        let place = usize::try_from(index).unwrap_or(usize::MAX);
         match &mut self.0 {
-            Kind::Memory(segments) => {
-                let found = usize::try_from(index).ok().and_then(|index| segments.get(index));
-                found.ok_or_else(|| missing(index))
-            }
+            Kind::Memory(texts) => texts.get(place).ok_or_else(|| missing(index)),
+            Kind::Growing(texts) => texts.get(place).ok_or_else(|| missing(index)),
             Kind::Spilled(pages) => pages.get(index),
         }
     }
@@ -164,7 +180,7 @@ fn missing(index: u64) -> Box<Fault> {
 /// Reads the strings of a part, all or as many as are needed.
 pub struct Loader {
     cutter: Option<Cutter>,
-    segments: Segments,
+    texts: Texts,
     in_memory: u64,
     temp_dir: Option<PathBuf>,
     /// All strings, once they were too many to be held here.
@@ -184,7 +200,7 @@ impl Loader {
         };
         Ok(Self {
             cutter,
-            segments: Segments::default(),
+            texts: Texts::default(),
             in_memory,
             temp_dir: temp_dir.map(Path::to_owned),
             complete: None,
@@ -193,11 +209,11 @@ impl Loader {
 
     /// Reads on until the string with this number is there, if the part has it.
     pub fn load_to(&mut self, index: u64) -> Result<(), Fault> {
-        while self.complete.is_none() && self.segments.len() <= index {
-            if !self.load_block()? {
+        while self.complete.is_none() && self.texts.len() <= index {
+            if !load_block(&mut self.cutter, &mut self.texts)? {
                 break;
             }
-            if self.segments.bytes > self.in_memory {
+            if self.texts.bytes() > self.in_memory {
                 self.complete = Some(self.load_all()?);
             }
         }
@@ -208,67 +224,73 @@ impl Loader {
     pub fn lookup(&self) -> Lookup<'_> {
         match &self.complete {
             Some(strings) => strings.lookup(),
-            None => Lookup(Kind::Memory(&self.segments)),
+            None => Lookup(Kind::Growing(&self.texts)),
         }
     }
 
     /// Reads everything.
     pub fn load_all(&mut self) -> Result<Strings, Fault> {
-        let mut spill: Option<SpillWriter> = None;
-        while self.load_block()? {
-            if self.segments.bytes > self.in_memory || spill.is_some() {
-                let writer = match spill.take() {
-                    Some(writer) => writer,
-                    None => SpillWriter::new(self.temp_dir.as_deref())?,
-                };
-                self.segments.spill(spill.insert(writer))?;
-            }
+        let mut more = load_block(&mut self.cutter, &mut self.texts)?;
+        if more {
+            // Room for as many as may be held: it costs nothing until it is used, and a table that grows
+            // by copies would cost more than all else that is done to a string.
+            self.texts.texts.reserve((self.in_memory / PLACE) as usize);
         }
-        let mut segments = std::mem::take(&mut self.segments);
-        Ok(Strings(match spill {
-            Some(mut writer) => {
-                segments.spill(&mut writer)?;
-                Store::Spilled(writer.finish(&segments.last)?)
-            }
-            None => Store::Memory(segments),
-        }))
-    }
-
-    fn load_block(&mut self) -> Result<bool, Fault> {
-        let Some(cutter) = &mut self.cutter else { return Ok(false) };
-        match cutter.next(BLOCK)? {
-            Some(items) => {
-                add_items(&items.bytes, &mut self.segments)?;
-                Ok(true)
-            }
-            None => {
-                self.cutter = None;
-                Ok(false)
-            }
+        while more && self.texts.bytes() <= self.in_memory {
+            more = load_block(&mut self.cutter, &mut self.texts)?;
         }
+        let mut texts = std::mem::take(&mut self.texts);
+        if texts.bytes() <= self.in_memory {
+            return Ok(Strings(Store::Memory(SharedTexts::new(texts.texts, texts.plain))));
+        }
+        let mut writer = SpillWriter::new(self.temp_dir.as_deref())?;
+        texts.spill(&mut writer)?;
+        let mut arena = Arena::default();
+        while load_block(&mut self.cutter, &mut arena)? {
+            writer.add(&arena)?;
+            arena.clear();
+        }
+        Ok(Strings(Store::Spilled(writer.finish()?)))
     }
 }
 
-fn add_items(bytes: &[u8], segments: &mut Segments) -> Result<(), Fault> {
+/// Whether there was another block of strings.
+fn load_block(cutter: &mut Option<Cutter>, keep: &mut impl Keep) -> Result<bool, Fault> {
+    let Some(items) = (match cutter {
+        Some(open) => open.next(BLOCK)?,
+        None => None,
+    }) else {
+        *cutter = None;
+        return Ok(false);
+    };
+    add_items(&items.bytes, keep)?;
+    Ok(true)
+}
+
+fn add_items(bytes: &[u8], keep: &mut impl Keep) -> Result<(), Fault> {
     let valid = std::str::from_utf8(bytes).map_err(|_| Fault::Utf8)?;
-    segments.nul |= memchr::memchr(0, bytes).is_some();
     let mut cursor = Cursor::new(bytes, 0);
     let mut odd = Odd { bytes, next: 0 };
+    let mut own = String::new();
+    if memchr::memchr(0, bytes).is_some() {
+        keep.expect_nul();
+    }
     loop {
         while let Some((text, length)) = plain_item(valid, cursor.at, &mut odd) {
-            segments.last.text.push_str(text);
-            segments.end_string()?;
+            keep.keep(text)?;
             cursor.at += length;
         }
         match cursor.next()? {
             None => return Ok(()),
             Some(Token::Open(tag)) if tag.name == b"si" => {
+                own.clear();
                 if !tag.empty {
-                    let start = segments.last.text.len();
-                    text::append_item(&mut cursor, b"si", &mut segments.last.text)?;
-                    segments.nul |= segments.last.text.as_bytes()[start..].contains(&0);
+                    text::append_item(&mut cursor, b"si", &mut own)?;
                 }
-                segments.end_string()?;
+                if own.contains('\0') {
+                    keep.expect_nul();
+                }
+                keep.keep(&own)?;
             }
             Some(_) => {}
         }
@@ -387,7 +409,7 @@ mod tests {
         let items = vec!["<t>some text of some length</t>"; 200_000];
         let mut loader = Loader::new(Some(part(&items)), 64 << 20, None).expect("sound");
         loader.load_to(3).expect("sound");
-        assert!(loader.segments.len() < 50_000, "{}", loader.segments.len());
+        assert!(loader.texts.len() < 50_000, "{}", loader.texts.len());
         assert_eq!(loader.lookup().get(3).expect("there"), "some text of some length");
         loader.load_to(1 << 40).expect("sound");
         assert!(loader.lookup().get(199_999).is_ok() && loader.lookup().get(200_000).is_err());
