@@ -100,8 +100,7 @@ fn no_panic_can_let_the_password_out() {
     let denied = target.look(1 << 20).err().expect("nobody is there");
     let stored = serde_json::to_string(&target).expect("JSON");
     let panicked = std::panic::catch_unwind(|| {
-        let nothing: Result<(), _> = Err((&target, &denied));
-        nothing.unwrap_or_else(|wrong| panic!("{wrong:?} {target} {denied} {stored}"));
+        panic!("{target:?} {denied:?} {target} {denied} {stored}");
     });
     let payload = panicked.expect_err("it panics");
     let said = payload.downcast_ref::<String>().expect("a formatted text");
