@@ -186,10 +186,11 @@ impl<'a> Gate<'a> {
         Ok(())
     }
 
-    /// What a writer holds of a chunk: its raw records only where the target may refuse rows.
+    /// What a writer holds of a chunk: its raw records only where the target may refuse rows. One writer
+    /// alone would not be quicker for what could be read instead of them.
     fn permit(&self, chunk: &mut Chunk) -> Option<Permit> {
         let mut permit = chunk.permit.take()?;
-        if self.plan.refused.is_none() {
+        if self.plan.refused.is_none() && self.writers.len() > 1 {
             permit.resize(permit.bytes().saturating_sub(chunk.raw_bytes));
         }
         Some(permit)

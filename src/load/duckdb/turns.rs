@@ -8,9 +8,8 @@
 use crate::duck::{Connection, Database, DuckError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Columns of row groups written after which the file is opened anew: 50 MB, and 1.6 million rows of a
-/// roll.
-const MOST: u64 = 20_000;
+/// Columns of row groups written after which the file is opened anew: 25 MB, and 660,000 rows of a roll.
+const MOST: u64 = 12_000;
 
 /// The turns of all writers of a file.
 #[derive(Debug, Default)]
