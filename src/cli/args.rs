@@ -3,9 +3,11 @@
 use super::context::Context;
 use super::error::CliError;
 use super::stdin;
+use crate::config::env::RULES;
+use crate::config::file::user_rules;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
-    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
+    Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
 use crate::run::{Mode, OnAbort, Request};
 use crate::source::excel::range::SheetRange;
@@ -30,6 +32,7 @@ const COLOR: &[&str] = &["auto", "always", "never"];
 const MODES: &[&str] = &["merge", "append", "replace"];
 const ON_ABORT: &[&str] = &["keep", "rollback"];
 const TOO_LONG: &[&str] = &["reject", "cut"];
+const PROVENANCE: &[&str] = &["full", "minimal"];
 const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
 
@@ -84,8 +87,28 @@ impl TargetArgs {
     }
 }
 
-/// Everything that decides a load.
+/// Everything that decides how files are read, where nothing is loaded.
 #[derive(Debug, Clone, Args)]
+pub struct ReadArgs {
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+impl ReadArgs {
+    /// The same as flags of a load.
+    pub fn load(&self) -> LoadArgs {
+        let (input, machine) = (self.input.clone(), self.machine.clone());
+        LoadArgs { format: self.format, input, machine, ..LoadArgs::default() }
+    }
+}
+
+/// Everything that decides a load.
+#[derive(Debug, Clone, Default, Args)]
 pub struct LoadArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -111,6 +134,9 @@ pub struct LoadArgs {
     /// Texts longer than their column on a server
     #[arg(long, value_name = "POLICY", value_parser = words::<TooLong>(TOO_LONG))]
     too_long: Option<TooLong>,
+    /// Columns that say where rows came from: all, or those that loading needs
+    #[arg(long, value_name = "WHICH", value_parser = words::<Provenance>(PROVENANCE))]
+    provenance: Option<Provenance>,
     /// How often to go on after a lost connection
     #[arg(long, value_name = "N")]
     retry_attempts: Option<u64>,
@@ -133,7 +159,7 @@ pub struct LoadArgs {
     machine: MachineArgs,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What the input is")]
 struct InputArgs {
     /// Kind: nal, sdf, nap, navn, navd, generic or one of the pack
@@ -191,13 +217,37 @@ struct InputArgs {
     pack: Option<String>,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Agents and rules")]
 struct AgentArgs {
     /// Agents in order, such as validate,transform
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     agents: Option<Vec<String>>,
-    /// Levels of rules: a TOML file with a table [rules]
+    /// How columns are cleaned, beside what the pack says: a TOML file
+    #[arg(long, value_name = "FILE")]
+    clean: Option<PathBuf>,
+    /// Leave values as they are written
+    #[arg(long)]
+    no_fix: bool,
+    /// Keep what cleaning changes beside the row
+    #[arg(long)]
+    keep_raw: bool,
+    /// Points or polygons of parcels (GeoJSON, CSV) that give rows their coordinates; zip: by ZIP code
+    #[arg(long, value_name = "FILE|zip")]
+    locations: Option<String>,
+    /// Polygons that hold points: flood_zone=zones.geojson#FLD_ZONE (may be repeated)
+    #[arg(long, value_name = "COLUMN=FILE")]
+    layer: Option<Vec<String>>,
+    /// Shapes to which metres are measured: coast_metres=coast.geojson (may be repeated)
+    #[arg(long, value_name = "COLUMN=FILE")]
+    distance: Option<Vec<String>>,
+    /// Column that is masked everywhere, such as own_name:hash; hash, partial, null or drop
+    #[arg(long, value_name = "COLUMN:HOW")]
+    mask: Option<Vec<String>>,
+    /// Where the key of hashes is written: env:NAME or file:PATH
+    #[arg(long, value_name = "WHERE")]
+    mask_key: Option<Reference>,
+    /// Rules of your own and levels of the pack's: a TOML file with [[rule]] and [rules]
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Level of one rule, such as FILE-04=warning (may be repeated)
@@ -210,7 +260,7 @@ fn rule_level(text: &str) -> Result<(String, RuleLevel), String> {
     Ok((id.to_owned(), RuleLevel::parse(level)?))
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Refused rows")]
 struct ErrorArgs {
     /// Stop when more than N rows are refused
@@ -243,7 +293,7 @@ struct ErrorArgs {
     failed_rows: bool,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Machine")]
 struct MachineArgs {
     /// Memory of the whole program, such as 512MiB
@@ -280,6 +330,7 @@ impl LoadArgs {
             evolve: self.evolve.then_some(true),
             indexes_after: self.indexes_after.then_some(true),
             too_long: self.too_long,
+            provenance: self.provenance,
             retry_attempts: self.retry_attempts,
             mode: self.mode,
             kind: input.kind.clone(),
@@ -300,6 +351,14 @@ impl LoadArgs {
             csv: input.csv,
             pack: input.pack.clone(),
             agents: self.agents.agents.clone(),
+            locations: self.agents.locations.clone(),
+            layers: self.agents.layer.clone(),
+            distances: self.agents.distance.clone(),
+            clean: self.agents.clean.clone(),
+            no_fix: self.agents.no_fix.then_some(true),
+            keep_raw: self.agents.keep_raw.then_some(true),
+            mask: self.agents.mask.clone(),
+            mask_key: self.agents.mask_key.clone(),
             rules: self.agents.rule.iter().cloned().collect(),
             max_errors: errors.max_errors,
             max_error_rate: errors.max_error_rate,
@@ -332,6 +391,7 @@ impl LoadArgs {
             inputs: inputs.to_vec(),
             fresh: self.fresh,
             limit: self.limit,
+            rules: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program: std::env::current_exe().ok(),
         }
@@ -344,7 +404,10 @@ impl LoadArgs {
         settings: &Settings,
         context: &Context,
     ) -> Result<Asked, CliError> {
-        let mut request = settings.request(self.call(inputs), &context.env)?;
+        let named = context.env.get(RULES).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let rules = self.rules_file().or(named).map(|path| user_rules(&path)).transpose()?;
+        let call = Call { rules: rules.unwrap_or_default(), ..self.call(inputs) };
+        let mut request = settings.request(call, &context.env)?;
         let stdin = stdin::take(inputs, settings)?;
         request.source.stdin = stdin.as_ref().map(|path| path.to_path_buf());
         Ok(Asked { request, _stdin: stdin })

@@ -18,6 +18,10 @@ pub fn report(error: &CliError, as_json: bool, paint: Paint) -> u8 {
     let (code, text, value) = match error {
         CliError::BrokenPipe => return exit::DONE,
         CliError::Config(error) => (exit::USAGE, config_text(error, paint), config_json(error)),
+        CliError::Run(error) if error.place.is_some() => {
+            let error = placed(error);
+            (exit::USAGE, config_text(&error, paint), config_json(&error))
+        }
         CliError::Run(error) => {
             (exit::of_error(error.kind), run_text(error, paint), run_json(error))
         }
@@ -33,6 +37,13 @@ pub fn report(error: &CliError, as_json: bool, paint: Paint) -> u8 {
         output::stderr(&text);
     }
     code
+}
+
+/// A mistake in a file of the user that only showed with the columns of an input.
+fn placed(error: &RunError) -> ConfigError {
+    let place = error.place.as_deref().cloned().map(ConfigPlace::from);
+    let hint = (!error.hints.is_empty()).then(|| error.hints.join("; "));
+    ConfigError { message: error.message.clone(), place, hint }
 }
 
 fn run_text(error: &RunError, paint: Paint) -> String {

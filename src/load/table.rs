@@ -52,6 +52,8 @@ pub struct TableSpec {
     pub key: Vec<String>,
     /// Scope: columns with the values (as text) of this input.
     pub scope: Vec<(String, String)>,
+    /// Only the provenance that loading itself needs.
+    pub minimal: bool,
 }
 
 /// Provenance columns with their types, behind the business columns.
@@ -71,7 +73,17 @@ impl TableSpec {
             .iter()
             .map(|column| (column.name.as_str(), column.ty.as_str()))
             .chain([("_extra", "VARCHAR")])
-            .chain(PROVENANCE)
+            .chain(PROVENANCE.into_iter().filter(|(name, _)| self.needs(name)))
+    }
+
+    /// Whether a column of provenance is to be there. Run, source and row are how the ledger finds its
+    /// rows again; hash and release are how rows of the same key are compared.
+    fn needs(&self, name: &str) -> bool {
+        match name {
+            "_etl_loaded_at" => !self.minimal,
+            "_etl_hash" | "_etl_release" => !self.minimal || !self.key.is_empty(),
+            _ => true,
+        }
     }
 
     /// `col = value AND …` for the scope; `true` without one.

@@ -149,6 +149,11 @@ pub trait Link {
     /// Starts one for a rule over whole tables, in which nothing can be changed.
     fn begin_checking(&self) -> Result<(), LoadError>;
 
+    /// Starts one that makes tables from whole tables.
+    fn begin_building(&self) -> Result<(), LoadError> {
+        self.begin()
+    }
+
     /// Commits it.
     fn commit(&self) -> Result<(), LoadError>;
 

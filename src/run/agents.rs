@@ -1,9 +1,13 @@
 //! The agents of one input, built from the pack and the request. A new agent is one file with a
 //! spec, and one arm here.
 
+use super::cleaning;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
+use super::masking;
 use super::prepare::Prepared;
 use super::request::Request;
+use super::{file_facts, user_rules};
 use crate::chunk::{Notes, Severity};
 use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
 use crate::stage::{Engine, Expression, Joined, StageSpec, substitute};
@@ -66,6 +70,11 @@ pub fn agents(
             }
         });
     }
+    if let Some(cleaner) = cleaning::agent(input) {
+        specs.insert(0, cleaner);
+    }
+    specs.extend(geography::agent(input));
+    masking::around(&mut specs, input);
     if let Some(mapping) = &input.mapping {
         specs.push(Arc::new(mapping.agent(input, pack, engine)));
     }
@@ -75,7 +84,9 @@ pub fn agents(
 /// Tries all expressions on a frame without rows, so that a mistake in a pack is found before a row
 /// is read.
 pub fn rehearse(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Result<(), RunError> {
-    let mut chunk = crate::source::empty_chunk(&input.schema, &input.origin);
+    let mut chunk = crate::source::empty_chunk(&input.cleaning.reads(&input.schema), &input.origin);
+    // It is none of the file's chunks.
+    chunk.seq = u64::MAX;
     for spec in specs {
         chunk = spec.build().and_then(|mut stage| stage.apply(chunk)).map_err(RunError::from)?;
     }
@@ -136,6 +147,7 @@ fn validator(
     engine: &Engine,
 ) -> Result<Arc<Validate>, RunError> {
     let (mut rows, mut constants, mut sequences) = (Vec::new(), Vec::new(), Vec::new());
+    let mut facts = Vec::new();
     let kind = input.kind(pack);
     let parameters = parameters(input);
     for rule in kind.into_iter().flat_map(|kind| pack.rules_for(&kind.id)) {
@@ -149,7 +161,7 @@ fn validator(
                 id: rule.id.clone(),
                 severity,
                 columns: rule.columns.clone(),
-                ok: substitute(ok, &parameters),
+                ok: substitute(&pack.of_year(ok, input.settled.year), &parameters),
                 each: each.as_ref().map(|each| substitute(each, &parameters)),
                 message: rule.message.clone(),
                 hint: rule.hint.clone(),
@@ -160,36 +172,46 @@ fn validator(
             Check::Sequence(column) => {
                 sequences.push(FileSequence::new(&rule.id, severity, column, &rule.message));
             }
-            _ => {}
+            _ => facts.extend(file_facts::of_pack(rule, severity, input, pack, request)),
         }
     }
+    user_rules::bind(request, pack, input, engine, &mut rows, &mut facts)?;
     let cells = CellChecks {
         schema: Arc::clone(&input.schema),
         ids: kind.map(|kind| id_formats(pack, kind, input)).unwrap_or_default(),
     };
     let rules = RuleChecks::new(rows, &input.missing);
-    Ok(Arc::new(Validate { cells, rules, constants, sequences, engine: engine.clone() }))
+    Ok(Arc::new(Validate { cells, rules, constants, sequences, facts, engine: engine.clone() }))
 }
 
 /// The level of a rule, as the user or the pack has it; `None`: off.
 pub(super) fn severity(rule: &Rule, request: &Request) -> Result<Option<Severity>, RunError> {
-    let level = match request.rule_levels.get(&rule.id).map(String::as_str) {
-        None => rule.level,
-        Some("critical") => Level::Critical,
-        Some("warning") => Level::Warning,
-        Some("info") => Level::Info,
-        Some("off") => return Ok(None),
-        Some(other) => {
-            let message = format!("rule {}: `{other}` is no level", rule.id);
-            return Err(RunError::new(RunErrorKind::Usage, message)
-                .with_hint("use critical, warning, info or off"));
-        }
-    };
-    Ok(Some(match level {
+    let own = match rule.level {
         Level::Critical => Severity::Critical,
         Level::Warning => Severity::Warning,
         Level::Info => Severity::Info,
-    }))
+    };
+    severity_as(&rule.id, own, request)
+}
+
+/// The level of a rule of this id, which has one of its own.
+pub(super) fn severity_as(
+    id: &str,
+    own: Severity,
+    request: &Request,
+) -> Result<Option<Severity>, RunError> {
+    Ok(match request.rule_levels.get(id).map(String::as_str) {
+        None => Some(own),
+        Some("critical") => Some(Severity::Critical),
+        Some("warning") => Some(Severity::Warning),
+        Some("info") => Some(Severity::Info),
+        Some("off") => None,
+        Some(other) => {
+            let message = format!("rule {id}: `{other}` is no level");
+            return Err(RunError::new(RunErrorKind::Usage, message)
+                .with_hint("use critical, warning, info or off"));
+        }
+    })
 }
 
 /// The value that a column must hold throughout: the settled county or year, else what the first
@@ -243,8 +265,13 @@ fn id_formats(pack: &Pack, kind: &Kind, input: &Prepared) -> Vec<IdFormat> {
 }
 
 /// What the agents know of an input as a whole; to be asked only where all of it went through them.
-pub fn findings(specs: &[Arc<dyn StageSpec>]) -> Notes {
+pub fn findings(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Notes {
     let mut notes = Notes::default();
     specs.iter().for_each(|spec| notes.merge(spec.findings()));
-    notes
+    masking::veiled(notes, input)
+}
+
+/// What the agents have counted.
+pub fn facts(specs: &[Arc<dyn StageSpec>]) -> Vec<(String, u64)> {
+    specs.iter().flat_map(|spec| spec.facts()).collect()
 }

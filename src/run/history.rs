@@ -93,6 +93,7 @@ fn input_summary(con: &dyn Link, run: &str, past: &PastInput) -> Result<InputSum
         problems: read_problems(con, run, past.input)?,
         warnings: Vec::new(),
         failed_file: past.failed_file.clone().filter(|_| past.tally.rejected > 0),
+        facts: Vec::new(),
         agents: Vec::new(),
         resumed_from: None,
         already_loaded_by: None,

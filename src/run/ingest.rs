@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -31,7 +32,11 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
+    if let Some(first) = inputs.first() {
+        first.table.read_ahead();
+    }
     let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
@@ -149,6 +154,7 @@ impl<'a> Session<'a> {
                 columns: Vec::new(),
                 key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
                 scope: Vec::new(),
+                minimal: false,
             };
             let release = stopped.release.clone();
             Finish { con, spec: &spec, input: row, release }.close()?;
@@ -304,6 +310,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     add(&serde_json::to_string(&*input.schema).unwrap_or_default());
     add(&request.agents.join(","));
     add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
+    if !request.rules.is_empty() {
+        add(&serde_json::to_string(&request.rules).unwrap_or_default());
+    }
     add(&format!("{:?}", request.limit));
     // Parts of one sheet may have the same columns. Without them nothing is added, so that what was
     // loaded before there were ranges is still known.
@@ -315,8 +324,19 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if let Some(mapping) = &input.mapping {
         add(&mapping.text);
     }
+    if request.no_fix || request.keep_raw || !input.cleaning.text.is_empty() {
+        add(&format!("{} {} {}", request.no_fix, request.keep_raw, input.cleaning.text));
+    }
+    if input.locate.is_some() {
+        let asked = &request.geography;
+        add(&format!("{} {:?} {:?}", asked.loaded.id(), asked.layers, asked.distances));
+    }
     if request.cut {
         add("cut");
+    }
+    if !request.masks.is_empty() {
+        let key = request.mask_key.as_ref().map(|key| key.id());
+        add(&format!("{:?} {key:?}", request.masks));
     }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());

@@ -237,13 +237,10 @@ impl<'a> LoadOne<'a> {
         let row = &if resumed { self.resume(con, row)? } else { row.clone() };
         let resumed = !row.ranges.is_empty();
         let start = contiguous_end(&row.ranges);
-        let meters = Meters::new(agent_names(self.session.request));
+        let meters = Meters::new(agent_names(self.session.request, self.input));
         self.tell_start(&meters, resumed.then_some(start), row);
         let flowed = self.flow(con, row, start, &meters);
-        match flowed {
-            Ok(()) => {}
-            Err(error) => return Err(self.abort(con, row, error)),
-        }
+        let facts = flowed.map_err(|error| self.abort(con, row, error))?;
         if resumed || row.strategy != Strategy::Insert {
             self.session.observer.on(&Event::Step("checking the account"));
         }
@@ -251,6 +248,7 @@ impl<'a> LoadOne<'a> {
         let problems = read_problems(con, &row.run, row.input)?;
         let mut summary = self.summary(tally, problems);
         summary.agents = meters.readings();
+        summary.facts = facts;
         let failed = self.failed_file(row).display().to_string();
         summary.failed_file = (tally.rejected > 0).then_some(failed);
         summary.resumed_from = resumed.then_some(start.row.max(1));
@@ -280,7 +278,7 @@ impl<'a> LoadOne<'a> {
         row: &InputRow,
         start: Mark,
         meters: &Arc<Meters>,
-    ) -> Result<(), RunError> {
+    ) -> Result<Vec<(String, u64)>, RunError> {
         let Session { request, shares, .. } = self.session;
         let mut stages =
             agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
@@ -299,7 +297,7 @@ impl<'a> LoadOne<'a> {
             meters: Arc::clone(meters),
             stop,
         };
-        let source = self.input.table.open(Arc::clone(&self.input.schema), start)?;
+        let source = self.input.table.open(self.input.cleaning.reads(&self.input.schema), start)?;
         let flow_input = FlowInput { source, origin: Arc::clone(&self.input.origin) };
         let seen = self.seen(con, row, meters)?;
         let write = Arc::new(self.write_plan(row, meters));
@@ -323,9 +321,9 @@ impl<'a> LoadOne<'a> {
         })?;
         // A part of the input tells nothing about the whole.
         if row.ranges.is_empty() && request.limit.is_none() && !self.input.replay {
-            self.note_findings(con, row, &agents::findings(&stages))?;
+            self.note_findings(con, row, &agents::findings(&stages, self.input))?;
         }
-        Ok(())
+        Ok(agents::facts(&stages))
     }
 
     /// Most rows of a chunk.

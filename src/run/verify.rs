@@ -179,7 +179,7 @@ impl Verifier<'_> {
         (at, of): (usize, usize),
     ) -> Result<Compare, RunError> {
         let request = self.request;
-        let meters = Meters::new(super::check::agent_names(request));
+        let meters = Meters::new(super::check::agent_names(request, input));
         self.observer.on(&Event::InputStarted {
             input: at,
             of,
@@ -212,7 +212,7 @@ impl Verifier<'_> {
             meters,
             stop,
         };
-        let source = input.table.open(Arc::clone(&input.schema), Mark::default())?;
+        let source = input.table.open(input.cleaning.reads(&input.schema), Mark::default())?;
         let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
         let mut compare = Compare::new(seen, input.rank());
         let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };

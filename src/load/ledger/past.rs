@@ -127,6 +127,25 @@ impl Ledger<'_> {
         Ok(rows.scalar().and_then(optional))
     }
 
+    /// Version of the program that began a run.
+    pub fn version(&self, run: &str) -> Result<String, LoadError> {
+        let sql = "SELECT version FROM etl.runs WHERE run = ?";
+        let rows = self.con.query(sql, &[Value::from(run)])?;
+        Ok(rows.scalar().map(text).unwrap_or_default())
+    }
+
+    /// Scopes of the finished loads into a table, each with the rows read and refused.
+    pub fn scopes(&self, table: &str) -> Result<Vec<(String, u64, u64)>, LoadError> {
+        let rows = self.con.query(
+            "SELECT coalesce(scope, ''), coalesce(sum(read), 0)::BIGINT, \
+               coalesce(sum(rejected), 0)::BIGINT \
+             FROM etl.inputs WHERE \"table\" = ? AND status = 'done' GROUP BY 1 ORDER BY 1",
+            &[Value::from(table)],
+        )?;
+        let scope = |row: &Vec<Value>| (text(&row[0]), unsigned(&row[1]), unsigned(&row[2]));
+        Ok(rows.rows.iter().map(scope).collect())
+    }
+
     /// Runs that have begun and not finished.
     pub fn unfinished_runs(&self) -> Result<Vec<String>, LoadError> {
         let sql = "SELECT DISTINCT run FROM etl.inputs WHERE status = 'running' ORDER BY run";

@@ -169,6 +169,14 @@ impl Link for PgLink {
         self.with(|session| session.run(sql)).map(drop)
     }
 
+    /// As for checking, and with some memory for sorting: the server's own few megabytes make every sort
+    /// of a roll one of files.
+    fn begin_building(&self) -> Result<(), LoadError> {
+        let sql = "BEGIN; SET LOCAL client_min_messages = error; SET LOCAL enable_nestloop = off; \
+                   SET LOCAL work_mem = '64MB'";
+        self.with(|session| session.run(sql)).map(drop)
+    }
+
     fn commit(&self) -> Result<(), LoadError> {
         self.with(Session::commit)
     }
