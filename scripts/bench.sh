@@ -32,6 +32,12 @@ con.execute(f"CREATE TABLE t AS SELECT * FROM read_csv('{sys.argv[2]}'{buffer}{w
 con.execute("CHECKPOINT")
 PY
 
+cat >peer_summarize.py <<'PY'
+import duckdb, sys
+con = duckdb.connect(config={"memory_limit": "256MB", "preserve_insertion_order": "false"})
+con.execute(f"SUMMARIZE SELECT * FROM read_csv('{sys.argv[1]}', buffer_size=8000000)").fetchall()
+PY
+
 # Types found from its sample do not hold for a whole roll, so the peer reads text.
 cat >peer_book.py <<'PY'
 import duckdb, glob, os, sys
@@ -58,11 +64,13 @@ print(f"{wall:.2f} {use.ru_utime + use.ru_stime:.2f} {use.ru_maxrss / 1024:.0f}"
 PY
 }
 
-names="agents bare unknown check book read_book"
+names="agents bare unknown check profile book read_book"
 agents() { timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 bare() { ETL_AGENTS=transform timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 unknown() { timed "$built/etl" ingest "$roll" --type generic --to duckdb:ours.duckdb --progress none; }
 check() { timed "$built/etl" check "$roll" --progress none; }
+profile() { timed "$built/etl" profile "$roll" --memory-limit 256MiB --progress none; }
+summarize() { timed "$python" peer_summarize.py "$roll"; }
 book() { timed "$built/etl" ingest "$book" --to duckdb:ours.duckdb --progress none; }
 read_book() { timed "$built/etl" check "$book" --progress none; }
 best() { timed "$python" peer.py best "$roll"; }
@@ -70,7 +78,7 @@ whole() { timed "$python" peer.py whole "$roll"; }
 plain() { timed "$python" peer.py default "$roll"; }
 peer_book() { timed "$python" peer_book.py "$book"; }
 if "$python" -c 'import duckdb' 2>/dev/null; then
-    names="$names best plain whole"
+    names="$names best plain whole summarize"
 else
     echo "DuckDB's Python module is not installed: no peer" >&2
 fi
@@ -97,6 +105,8 @@ title() {
     unknown) echo "etl ingest as an unknown table, types found over the whole file" ;;
     whole) echo "DuckDB read_csv, CREATE TABLE AS, best settings, sample_size=-1" ;;
     check) echo "etl check (everything but the load)" ;;
+    profile) echo "etl profile, limit 256 MiB (values, quantiles, shapes, keys, findings)" ;;
+    summarize) echo "DuckDB SUMMARIZE of read_csv, limit 256 MB" ;;
     book) echo "etl ingest, all agents, a workbook of $book_rows rows" ;;
     read_book) echo "etl check of that workbook" ;;
     best) echo "DuckDB read_csv, CREATE TABLE AS, best settings" ;;
@@ -111,6 +121,7 @@ echo
 echo "| what | wall s | CPU s | peak MiB | wall against DuckDB |"
 echo "|---|---|---|---|---|"
 base=$([ -f best.figures ] && middle best 1 || echo "")
+summarize_base=$([ -f summarize.figures ] && middle summarize 1 || echo "")
 whole_base=$([ -f whole.figures ] && middle whole 1 || echo "")
 book_base=$([ -f peer_book.figures ] && middle peer_book 1 || echo "")
 for name in $names; do
@@ -119,6 +130,7 @@ for name in $names; do
     # found over all rows against the same.
     case $name in
     *book) base_of=$book_base ;;
+    profile | summarize) base_of=$summarize_base ;;
     unknown | whole) base_of=$whole_base ;;
     *) base_of=$base ;;
     esac

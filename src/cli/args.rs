@@ -3,6 +3,8 @@
 use super::context::Context;
 use super::error::CliError;
 use super::stdin;
+use crate::config::env::RULES;
+use crate::config::file::user_rules;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
@@ -85,8 +87,28 @@ impl TargetArgs {
     }
 }
 
-/// Everything that decides a load.
+/// Everything that decides how files are read, where nothing is loaded.
 #[derive(Debug, Clone, Args)]
+pub struct ReadArgs {
+    /// How the result is written to stdout
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    #[command(flatten)]
+    input: InputArgs,
+    #[command(flatten)]
+    machine: MachineArgs,
+}
+
+impl ReadArgs {
+    /// The same as flags of a load.
+    pub fn load(&self) -> LoadArgs {
+        let (input, machine) = (self.input.clone(), self.machine.clone());
+        LoadArgs { format: self.format, input, machine, ..LoadArgs::default() }
+    }
+}
+
+/// Everything that decides a load.
+#[derive(Debug, Clone, Default, Args)]
 pub struct LoadArgs {
     #[command(flatten)]
     target: TargetArgs,
@@ -106,6 +128,9 @@ pub struct LoadArgs {
     /// Add columns that the table of a server lacks
     #[arg(long)]
     evolve: bool,
+    /// Set indexes on a server aside that only serve questions, until the run ends
+    #[arg(long)]
+    indexes_after: bool,
     /// Texts longer than their column on a server
     #[arg(long, value_name = "POLICY", value_parser = words::<TooLong>(TOO_LONG))]
     too_long: Option<TooLong>,
@@ -134,7 +159,7 @@ pub struct LoadArgs {
     machine: MachineArgs,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What the input is")]
 struct InputArgs {
     /// Kind: nal, sdf, nap, navn, navd, generic or one of the pack
@@ -192,7 +217,7 @@ struct InputArgs {
     pack: Option<String>,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Agents and rules")]
 struct AgentArgs {
     /// Agents in order, such as validate,transform
@@ -222,7 +247,7 @@ struct AgentArgs {
     /// Where the key of hashes is written: env:NAME or file:PATH
     #[arg(long, value_name = "WHERE")]
     mask_key: Option<Reference>,
-    /// Levels of rules: a TOML file with a table [rules]
+    /// Rules of your own and levels of the pack's: a TOML file with [[rule]] and [rules]
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
     /// Level of one rule, such as FILE-04=warning (may be repeated)
@@ -235,7 +260,7 @@ fn rule_level(text: &str) -> Result<(String, RuleLevel), String> {
     Ok((id.to_owned(), RuleLevel::parse(level)?))
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Refused rows")]
 struct ErrorArgs {
     /// Stop when more than N rows are refused
@@ -263,9 +288,12 @@ struct ErrorArgs {
     /// Folder of the failed-record files
     #[arg(long, value_name = "DIR")]
     failed: Option<PathBuf>,
+    /// Refused rows also as rows of etl.failed_rows in the target
+    #[arg(long)]
+    failed_rows: bool,
 }
 
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Machine")]
 struct MachineArgs {
     /// Memory of the whole program, such as 512MiB
@@ -275,7 +303,7 @@ struct MachineArgs {
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
     /// Connections that write at the same time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", visible_alias = "connections")]
     writers: Option<usize>,
     /// Most rows of a chunk
     #[arg(long, value_name = "N")]
@@ -300,6 +328,7 @@ impl LoadArgs {
             mapping: self.mapping.clone(),
             create: self.create.then_some(true),
             evolve: self.evolve.then_some(true),
+            indexes_after: self.indexes_after.then_some(true),
             too_long: self.too_long,
             provenance: self.provenance,
             retry_attempts: self.retry_attempts,
@@ -339,6 +368,7 @@ impl LoadArgs {
             on_abort: errors.on_abort,
             rejects_ok: errors.rejects_ok.then_some(true),
             failed: errors.failed.clone(),
+            failed_rows: errors.failed_rows.then_some(true),
             memory_limit: machine.memory_limit,
             threads: machine.threads,
             writers: machine.writers,
@@ -361,6 +391,7 @@ impl LoadArgs {
             inputs: inputs.to_vec(),
             fresh: self.fresh,
             limit: self.limit,
+            rules: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program: std::env::current_exe().ok(),
         }
@@ -373,7 +404,10 @@ impl LoadArgs {
         settings: &Settings,
         context: &Context,
     ) -> Result<Asked, CliError> {
-        let mut request = settings.request(self.call(inputs), &context.env)?;
+        let named = context.env.get(RULES).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let rules = self.rules_file().or(named).map(|path| user_rules(&path)).transpose()?;
+        let call = Call { rules: rules.unwrap_or_default(), ..self.call(inputs) };
+        let mut request = settings.request(call, &context.env)?;
         let stdin = stdin::take(inputs, settings)?;
         request.source.stdin = stdin.as_ref().map(|path| path.to_path_buf());
         Ok(Asked { request, _stdin: stdin })

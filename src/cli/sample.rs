@@ -103,6 +103,7 @@ fn agents() -> Vec<MeterReading> {
         busy_ms: 400 * (at as u64 + 1),
         waiting_ms: 0,
         queued: 0,
+        longest_queue: 2,
     };
     names.iter().enumerate().map(agent).collect()
 }

@@ -19,7 +19,7 @@ pub const LOG: &str = "ETL_LOG";
 pub const OTHERS: &[(&str, &str)] = &[
     (PROFILE, "Profile to use."),
     (CONFIG, "Project file instead of ./etl.toml."),
-    (RULES, "File with levels of rules."),
+    (RULES, "File with rules and levels of rules."),
     (LOG, "Filter of the log, such as etl=debug."),
 ];
 

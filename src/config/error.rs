@@ -1,5 +1,6 @@
 //! What is wrong with a setting, where it stands, and what to write instead.
 
+use crate::rules::{RuleError, TextPlace};
 use std::ops::Range;
 use thiserror::Error;
 
@@ -37,6 +38,20 @@ impl ConfigError {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+impl From<RuleError> for ConfigError {
+    fn from(error: RuleError) -> Self {
+        let RuleError { message, place, hint } = error;
+        Self { message, place: place.map(ConfigPlace::from), hint }
+    }
+}
+
+impl From<TextPlace> for ConfigPlace {
+    fn from(place: TextPlace) -> Self {
+        let TextPlace { file, text, span } = place;
+        Self { file, text: text.to_string(), span }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::error::{ConfigError, ConfigPlace, nearest};
 use super::settings::{KEYS, Partial};
 use super::value::RuleLevel;
+use crate::rules::UserRule;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -23,20 +24,29 @@ pub fn read(path: &Path) -> Result<Partial, ConfigError> {
     parse(&path.display().to_string(), &text)
 }
 
-/// Reads a file that holds nothing but the table `[rules]`.
+/// Reads the levels of a rule file, its table `[rules]`. The rules themselves are read by
+/// [`user_rules`].
 pub fn read_rules(path: &Path) -> Result<Partial, ConfigError> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Rules {
+        #[serde(default)]
         rules: BTreeMap<String, RuleLevel>,
+        #[serde(default, rename = "rule")]
+        _own: Vec<toml::Table>,
     }
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let file = path.display().to_string();
     match toml::from_str::<Rules>(&text) {
-        Ok(Rules { rules }) => Ok(Partial { rules, ..Partial::default() }),
+        Ok(Rules { rules, .. }) => Ok(Partial { rules, ..Partial::default() }),
         Err(error) => Err(explain(&file, &text, &error)
             .with_hint("a rule file holds lines such as \"FILE-04\" = \"warning\" under [rules]")),
     }
+}
+
+/// Reads the rules of a rule file, its tables `[[rule]]`.
+pub fn user_rules(path: &Path) -> Result<Vec<UserRule>, ConfigError> {
+    Ok(crate::rules::read(path)?)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {

@@ -6,6 +6,7 @@ use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
 use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value};
 use super::{defaults, file};
+use crate::rules::UserRule;
 use crate::run::{
     Changes, ErrorBudget, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
 };
@@ -71,6 +72,8 @@ pub struct Call {
     pub fresh: bool,
     /// Read only so many records of each input.
     pub limit: Option<u64>,
+    /// The user's own rules.
+    pub rules: Vec<UserRule>,
     /// Version of the program.
     pub version: String,
     /// The program itself, which parses old workbooks in a process of its own.
@@ -236,6 +239,7 @@ impl Settings {
             pack: value(&self.pack).unwrap_or_default(),
             agents,
             rule_levels: self.rule_levels(),
+            rules: call.rules,
             limits: self.limits()?,
             errors: ErrorBudget {
                 max_errors: value(&self.max_errors),
@@ -246,6 +250,7 @@ impl Settings {
             changes: Changes {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
+                indexes_after: value(&self.indexes_after).unwrap_or(false),
                 nulls_are_refused: false,
             },
             minimal: value(&self.provenance) == Some(Provenance::Minimal),
@@ -263,6 +268,7 @@ impl Settings {
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
+            failed_rows: value(&self.failed_rows).unwrap_or(false),
             failed_dir: value(&self.failed),
             fresh: call.fresh,
             limit: call.limit,

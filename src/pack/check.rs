@@ -240,6 +240,11 @@ fn rule(rule: &Rule, pack: &Pack, loader: &mut Loader) {
             named.push(column.clone())
         }
         Check::Unique(columns) => named.extend(columns.iter().cloned()),
+        Check::Rows { table, column, .. }
+            if pack.table(table).is_none_or(|table| table.column(column).is_none()) =>
+        {
+            loader.problem(file, &*place, format!("{table}.{column} is in no code table"));
+        }
         Check::Cross { sql, needs } => {
             cross(pack, loader, &place, sql, needs);
         }

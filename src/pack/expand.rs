@@ -46,6 +46,8 @@ pub(super) fn code_lists(sql: &str, tables: &[CodeTable]) -> Result<String, Stri
     let out = fill(sql, |inside| match code_list(inside, tables) {
         // Stands for the name of a column, in `each`.
         _ if inside == "column" => None,
+        // The year is known when there is a file.
+        Ok(_) if inside.ends_with(IN_YEAR) => None,
         Ok(list) => Some(list),
         Err(what) => {
             wrong.get_or_insert(what);
@@ -55,7 +57,37 @@ pub(super) fn code_lists(sql: &str, tables: &[CodeTable]) -> Result<String, Stri
     wrong.map_or(Ok(out), Err)
 }
 
+/// Marks a list of the codes that were there in the roll's year.
+const IN_YEAR: &str = " in $roll_year";
+/// Column with the first year of a code; blank: always.
+const FROM_YEAR: &str = "from_year";
+
+/// Writes out the code lists of a year; what is no such list stays. The pack was checked before.
+pub(super) fn of_year(sql: &str, tables: &[CodeTable], year: Option<u16>) -> String {
+    fill(sql, |inside| {
+        let name = inside.strip_suffix(IN_YEAR)?;
+        let table = tables.iter().find(|table| table.name == name.trim())?;
+        let at = table.column(FROM_YEAR)?;
+        let there = |row: &&Vec<String>| match (row[at].parse::<u16>(), year) {
+            (Ok(from), Some(year)) => from <= year,
+            _ => true,
+        };
+        Some(listed(table.rows.iter().filter(there)))
+    })
+}
+
+fn listed<'a>(rows: impl Iterator<Item = &'a Vec<String>>) -> String {
+    let codes: Vec<_> = rows.map(|row| format!("'{}'", row[0].replace('\'', "''"))).collect();
+    format!("[{}]", codes.join(", "))
+}
+
 fn code_list(inside: &str, tables: &[CodeTable]) -> Result<String, String> {
+    if let Some(name) = inside.strip_suffix(IN_YEAR) {
+        let table = tables.iter().find(|table| table.name == name.trim());
+        let known = table.is_some_and(|table| table.column(FROM_YEAR).is_some());
+        let wrong = || format!("{{{inside}}} names no code table with a column {FROM_YEAR}");
+        return known.then(String::new).ok_or_else(wrong);
+    }
     let (name, condition) = match inside.split_once(" where ") {
         Some((name, condition)) => (name.trim(), Some(condition)),
         None => (inside.trim(), None),
@@ -65,16 +97,11 @@ fn code_list(inside: &str, tables: &[CodeTable]) -> Result<String, String> {
         .find(|t| t.name == name)
         .ok_or_else(|| format!("{{{inside}}} names no code table"))?;
     let wanted = condition.map_or(Ok(Vec::new()), |c| parse_condition(c, table))?;
-    let codes: Vec<String> = table
-        .rows
-        .iter()
-        .filter(|row| wanted.iter().all(|(column, value)| row[*column] == *value))
-        .map(|row| format!("'{}'", row[0].replace('\'', "''")))
-        .collect();
-    if codes.is_empty() {
+    let chosen = |row: &&Vec<String>| wanted.iter().all(|(column, value)| row[*column] == *value);
+    if !table.rows.iter().any(|row| chosen(&row)) {
         return Err(format!("{{{inside}}} selects no code"));
     }
-    Ok(format!("[{}]", codes.join(", ")))
+    Ok(listed(table.rows.iter().filter(chosen)))
 }
 
 fn parse_condition(text: &str, table: &CodeTable) -> Result<Vec<(usize, String)>, String> {

@@ -2,6 +2,7 @@
 
 use super::clean::Clean;
 use super::county::Counties;
+use super::insight::Insight;
 use super::release::Release;
 
 /// A family of kinds of file with everything that is known about them.
@@ -28,7 +29,9 @@ pub struct Pack {
     pub counties: Counties,
     /// Shapes of the counties as GeoJSON, by FIPS code as the id of the feature.
     pub boundaries: Option<String>,
-    /// BLAKE3 of all files, line ends aside: part of what decides whether a run may be resumed.
+    /// What is worth looking at in loaded rows.
+    pub insight: Insight,
+    /// BLAKE3 of all files that decide rows, line ends aside: part of what decides whether a run may be resumed.
     pub hash: String,
 }
 
@@ -46,6 +49,19 @@ impl Pack {
     /// The code table with this name.
     pub fn table(&self, name: &str) -> Option<&CodeTable> {
         self.tables.iter().find(|t| t.name == name)
+    }
+
+    /// An expression with the code lists of a year written out (`{use_codes in $roll_year}`): those
+    /// codes that were there in that year; all of them where it is not known.
+    pub fn of_year(&self, sql: &str, year: Option<u16>) -> String {
+        super::expand::of_year(sql, &self.tables, year)
+    }
+
+    /// A cell of a code table, by its first column.
+    pub fn looked_up(&self, table: &str, code: &str, column: &str) -> Option<&str> {
+        let table = self.table(table)?;
+        let at = table.column(column)?;
+        table.rows.iter().find(|row| row[0] == code).map(|row| row[at].as_str())
     }
 
     /// Strength of a release for comparisons; an unknown release is weaker than any known one.
@@ -292,7 +308,7 @@ pub enum Scope {
 }
 
 /// How a rule is decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Check {
     /// DuckDB expression over the typed columns; TRUE and NULL pass.
@@ -309,6 +325,15 @@ pub enum Check {
     RoundedIds(String),
     /// The column runs from 1 to the number of rows.
     Sequence(String),
+    /// The file has about as many rows as a code table says of its county.
+    Rows {
+        /// Code table; its first column is the county number.
+        table: String,
+        /// Column with the number of rows.
+        column: String,
+        /// Share by which the number may differ.
+        within: f64,
+    },
     /// The columns together never repeat within a file.
     Unique(Vec<String>),
     /// A query over target tables that returns the rows that fail.

@@ -158,6 +158,8 @@ pub(super) struct RawRule {
     pub rounded_ids: Option<String>,
     pub one_value: Option<String>,
     pub sequence: Option<String>,
+    pub rows: Option<String>,
+    pub within: Option<f64>,
     pub unique: Option<Vec<String>>,
     pub sql: Option<String>,
     pub needs: Option<Vec<String>>,

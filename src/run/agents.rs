@@ -7,6 +7,7 @@ use super::geography;
 use super::masking;
 use super::prepare::Prepared;
 use super::request::Request;
+use super::{file_facts, user_rules};
 use crate::chunk::{Notes, Severity};
 use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
 use crate::stage::{Engine, Expression, Joined, StageSpec, substitute};
@@ -84,6 +85,8 @@ pub fn agents(
 /// is read.
 pub fn rehearse(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Result<(), RunError> {
     let mut chunk = crate::source::empty_chunk(&input.cleaning.reads(&input.schema), &input.origin);
+    // It is none of the file's chunks.
+    chunk.seq = u64::MAX;
     for spec in specs {
         chunk = spec.build().and_then(|mut stage| stage.apply(chunk)).map_err(RunError::from)?;
     }
@@ -144,6 +147,7 @@ fn validator(
     engine: &Engine,
 ) -> Result<Arc<Validate>, RunError> {
     let (mut rows, mut constants, mut sequences) = (Vec::new(), Vec::new(), Vec::new());
+    let mut facts = Vec::new();
     let kind = input.kind(pack);
     let parameters = parameters(input);
     for rule in kind.into_iter().flat_map(|kind| pack.rules_for(&kind.id)) {
@@ -157,7 +161,7 @@ fn validator(
                 id: rule.id.clone(),
                 severity,
                 columns: rule.columns.clone(),
-                ok: substitute(ok, &parameters),
+                ok: substitute(&pack.of_year(ok, input.settled.year), &parameters),
                 each: each.as_ref().map(|each| substitute(each, &parameters)),
                 message: rule.message.clone(),
                 hint: rule.hint.clone(),
@@ -168,36 +172,46 @@ fn validator(
             Check::Sequence(column) => {
                 sequences.push(FileSequence::new(&rule.id, severity, column, &rule.message));
             }
-            _ => {}
+            _ => facts.extend(file_facts::of_pack(rule, severity, input, pack, request)),
         }
     }
+    user_rules::bind(request, pack, input, engine, &mut rows, &mut facts)?;
     let cells = CellChecks {
         schema: Arc::clone(&input.schema),
         ids: kind.map(|kind| id_formats(pack, kind, input)).unwrap_or_default(),
     };
     let rules = RuleChecks::new(rows, &input.missing);
-    Ok(Arc::new(Validate { cells, rules, constants, sequences, engine: engine.clone() }))
+    Ok(Arc::new(Validate { cells, rules, constants, sequences, facts, engine: engine.clone() }))
 }
 
 /// The level of a rule, as the user or the pack has it; `None`: off.
 pub(super) fn severity(rule: &Rule, request: &Request) -> Result<Option<Severity>, RunError> {
-    let level = match request.rule_levels.get(&rule.id).map(String::as_str) {
-        None => rule.level,
-        Some("critical") => Level::Critical,
-        Some("warning") => Level::Warning,
-        Some("info") => Level::Info,
-        Some("off") => return Ok(None),
-        Some(other) => {
-            let message = format!("rule {}: `{other}` is no level", rule.id);
-            return Err(RunError::new(RunErrorKind::Usage, message)
-                .with_hint("use critical, warning, info or off"));
-        }
-    };
-    Ok(Some(match level {
+    let own = match rule.level {
         Level::Critical => Severity::Critical,
         Level::Warning => Severity::Warning,
         Level::Info => Severity::Info,
-    }))
+    };
+    severity_as(&rule.id, own, request)
+}
+
+/// The level of a rule of this id, which has one of its own.
+pub(super) fn severity_as(
+    id: &str,
+    own: Severity,
+    request: &Request,
+) -> Result<Option<Severity>, RunError> {
+    Ok(match request.rule_levels.get(id).map(String::as_str) {
+        None => Some(own),
+        Some("critical") => Some(Severity::Critical),
+        Some("warning") => Some(Severity::Warning),
+        Some("info") => Some(Severity::Info),
+        Some("off") => None,
+        Some(other) => {
+            let message = format!("rule {id}: `{other}` is no level");
+            return Err(RunError::new(RunErrorKind::Usage, message)
+                .with_hint("use critical, warning, info or off"));
+        }
+    })
 }
 
 /// The value that a column must hold throughout: the settled county or year, else what the first

@@ -1,6 +1,7 @@
 //! Why a run failed, with the code that people and scripts see, and what to do.
 
 use crate::flow::StopCause;
+use crate::rules::TextPlace;
 use crate::source::SourceError;
 use crate::stage::StageError;
 use std::error::Error as StdError;
@@ -52,6 +53,8 @@ pub struct RunError {
     pub hints: Vec<String>,
     /// What is in the target now, where the run had begun.
     pub kept: Option<String>,
+    /// Where in a file of the user the mistake stands.
+    pub place: Option<Box<TextPlace>>,
     /// The critical rule that a fact about the file broke.
     pub rule: Option<String>,
     /// Whether going on may succeed by itself.
@@ -83,6 +86,7 @@ impl RunError {
             message: message.into(),
             hints: vec![],
             kept: None,
+            place: None,
             rule: None,
             again: Again::Never,
             wait: None,

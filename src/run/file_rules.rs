@@ -51,6 +51,17 @@ fn finding(rule: &Rule, input: &Prepared, name: &NameFacts) -> Option<String> {
 /// Rules that have no expression: what they demand is known to the program.
 const PUBLISHED_NAME: &str = "FILE-01";
 const KNOWN_LAYOUT: &str = "FILE-02";
+const COUNTY_OF_NAME: &str = "FILE-05";
+const YEAR_OF_NAME: &str = "FILE-06";
+
+/// The rule that rows and file name break by contradicting each other.
+pub fn of_conflict(fact: &str) -> Option<&'static str> {
+    match fact {
+        "county" => Some(COUNTY_OF_NAME),
+        "year" => Some(YEAR_OF_NAME),
+        _ => None,
+    }
+}
 
 fn broken(rule: &Rule, input: &Prepared, finding: &str) -> RunError {
     let message = format!("{}: {finding} (rule {})", input.origin.label(), rule.id);

@@ -34,6 +34,9 @@ pub fn ingest(
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
+    if let Some(first) = inputs.first() {
+        first.table.read_ahead();
+    }
     let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
@@ -84,6 +87,8 @@ pub struct Session<'a> {
     pub now: i64,
     /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
     touched: RefCell<BTreeSet<String>>,
+    /// Tables that were held.
+    pub tables: RefCell<BTreeSet<String>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
 }
@@ -115,6 +120,7 @@ impl<'a> Session<'a> {
             now: chrono::Utc::now().timestamp_micros(),
             command,
             touched: RefCell::default(),
+            tables: RefCell::default(),
         };
         session.close_stopped_replays()?;
         Ok(session)
@@ -237,6 +243,12 @@ impl<'a> Session<'a> {
         Ok(summaries)
     }
 
+    /// Makes again what was set aside of the tables that were held.
+    fn restore(&self) -> Result<(), RunError> {
+        let tables = self.tables.borrow();
+        tables.iter().try_for_each(|table| Ok(self.con().restore(table)?))
+    }
+
     /// Leaves word in the ledger that the run ended early. What is committed stays, and the same
     /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
     /// where the input is known.
@@ -249,6 +261,12 @@ impl<'a> Session<'a> {
         let note = |session: &Self| -> Result<(), RunError> {
             Ok(Ledger::new(session.con()).end_run(&session.run, status, &error.message)?)
         };
+        // Who stops by hand wants no index built first; the next load makes them.
+        if !matches!(error.kind, RunErrorKind::Interrupted(_))
+            && let Err(failed) = self.restore()
+        {
+            error.hints.push(format!("indexes that were set aside are not there yet: {failed}"));
+        }
         if note(self).is_err() {
             error.hints.push("the ledger could not be told that the run has ended".into());
         }
@@ -265,6 +283,7 @@ impl<'a> Session<'a> {
                 ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
             }
         }
+        self.restore()?;
         if summary.status == RunStatus::Done {
             self.con().settle(None, 0)?;
         }
@@ -291,6 +310,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     add(&serde_json::to_string(&*input.schema).unwrap_or_default());
     add(&request.agents.join(","));
     add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
+    if !request.rules.is_empty() {
+        add(&serde_json::to_string(&request.rules).unwrap_or_default());
+    }
     add(&format!("{:?}", request.limit));
     // Parts of one sheet may have the same columns. Without them nothing is added, so that what was
     // loaded before there were ranges is still known.

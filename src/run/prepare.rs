@@ -7,6 +7,7 @@
 use super::bind::{bind, bind_roll};
 use super::cleaning::{self, Cleaned};
 use super::error::{RunError, RunErrorKind};
+use super::file_rules;
 use super::geography;
 use super::mapping::Mapping;
 use super::masking;
@@ -126,7 +127,7 @@ pub(super) fn in_load_order(prepared: &mut [Prepared]) {
 }
 
 /// A file without a header (NAV) is known by its name or the user's word, before it is read.
-fn survey(
+pub(super) fn survey(
     file: &InputFile,
     request: &Request,
     pack: &Pack,
@@ -180,8 +181,11 @@ fn prepare_table(
     let flags = flag_facts(request, pack)?;
     let settled = match kind {
         Some(_) => settle(&flags, &columns, &member, outer.as_ref()).map_err(|conflict| {
-            RunError::new(RunErrorKind::Usage, format!("{}: {conflict}", origin.label()))
-                .with_hint("say what is right with --type, --county, --year or --release")
+            let message = format!("{}: {conflict}", origin.label());
+            let mut error = RunError::new(RunErrorKind::Usage, message)
+                .with_hint("say what is right with --type, --county, --year or --release");
+            error.rule = file_rules::of_conflict(conflict.fact).map(str::to_owned);
+            error
         })?,
         None => Settled::default(),
     };

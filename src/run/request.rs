@@ -3,6 +3,7 @@
 use super::geography::Asked;
 use crate::load::TargetUrl;
 use crate::load::target::Changes;
+use crate::rules::UserRule;
 use crate::source::SourceOptions;
 use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,9 @@ pub struct Request {
     pub agents: Vec<String>,
     /// Levels of rules that differ from the pack's: rule id → critical, warning, info, off.
     pub rule_levels: BTreeMap<String, String>,
+    /// The user's own rules.
+    #[serde(default)]
+    pub rules: Vec<UserRule>,
     /// Machine limits.
     pub limits: Limits,
     /// Error budget.
@@ -148,6 +152,8 @@ pub struct Request {
     pub cut: bool,
     /// How often a load goes on by itself after a connection was lost.
     pub retry_attempts: u64,
+    /// Refused rows also become rows of `etl.failed_rows` in the target.
+    pub failed_rows: bool,
     /// Folder of the failed-record files; `None`: beside the target.
     pub failed_dir: Option<PathBuf>,
     /// Forget unfinished work on these inputs and load them as new.

@@ -7,12 +7,19 @@
 
 mod cells;
 mod facts;
+mod measures;
+mod order;
 mod rules;
+mod unique;
+mod whole;
 mod words;
 
 pub use cells::{CellChecks, IdFormat};
 pub use facts::{FileConstant, FileSequence};
+pub use measures::{FileFresh, FileOutliers, FileRows};
 pub use rules::{RowRule, RuleChecks};
+pub use unique::{FileUnique, SeenKeys};
+pub use whole::{FactRule, FileFact};
 
 use rules::Sessions;
 
@@ -34,6 +41,8 @@ pub struct Validate {
     pub constants: Vec<FileConstant>,
     /// Columns that count the rows.
     pub sequences: Vec<FileSequence>,
+    /// What is known when all rows were seen.
+    pub facts: Vec<Box<dyn FileFact>>,
     /// SQL.
     pub engine: Engine,
 }
@@ -48,7 +57,7 @@ impl StageSpec for Arc<Validate> {
             "types and lengths of {} columns, key, {} rules on rows, {} on the file",
             self.cells.schema.columns.len(),
             self.rules.rows.len(),
-            self.constants.len() + self.sequences.len()
+            self.constants.len() + self.sequences.len() + self.facts.len()
         )
     }
 
@@ -67,6 +76,9 @@ impl StageSpec for Arc<Validate> {
         for sequence in &self.sequences {
             notes.merge(sequence.finding(&self.cells.schema));
         }
+        for fact in &self.facts {
+            notes.merge(fact.finding(&self.cells.schema));
+        }
         notes
     }
 }
@@ -78,7 +90,7 @@ struct Validator {
 
 impl Stage for Validator {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
-        let Validate { cells, rules, constants, sequences, .. } = &*self.spec;
+        let Validate { cells, rules, constants, sequences, facts, .. } = &*self.spec;
         let misfits = std::mem::take(&mut chunk.misfits);
         let mut problems = cells.problems(&chunk, &misfits);
         for constant in constants {
@@ -99,6 +111,9 @@ impl Stage for Validator {
         cells.note(&mut chunk, &misfits, &refused);
         broken.iter().for_each(|broken| broken.note(&mut chunk, &refused));
         chunk.reject(NAME, problems);
+        for fact in facts {
+            fact.see(&chunk, &cells.schema)?;
+        }
         Ok(chunk)
     }
 }

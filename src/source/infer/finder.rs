@@ -32,7 +32,7 @@ impl TypeFinder {
     /// Counts a cell that is not blank.
     #[inline]
     pub fn add(&mut self, text: &str, place: impl FnOnce() -> Place) {
-        self.add_fit(kinds::fit(text), text, place);
+        self.add_many(kinds::fit(text), text, 1, place);
     }
 
     /// Counts a blank cell.
@@ -50,19 +50,21 @@ impl TypeFinder {
     /// A cell counted as blank that holds a number too large to be exact.
     pub fn replace_null_inexact(&mut self, text: &str, place: impl FnOnce() -> Place) {
         self.nulls = self.nulls.saturating_sub(1);
-        self.add_fit(kinds::inexact(text), text, place);
+        self.add_many(kinds::inexact(text), text, 1, place);
     }
 
+    /// Counts cells of one text, of which `fit` is what it fits and `place` the first.
     #[inline]
-    fn add_fit(&mut self, fit: Fit, text: &str, place: impl FnOnce() -> Place) {
+    pub fn add_many(&mut self, fit: Fit, text: &str, cells: u64, place: impl FnOnce() -> Place) {
         let count = &mut self.counts[usize::from(fit.kinds)];
-        *count += 1;
+        let before = *count;
+        *count += cells;
         if fit.kinds & kinds::DECIMAL != 0 {
             self.whole = self.whole.max(fit.whole);
             self.scale = self.scale.max(fit.scale);
         }
         // Within one finder cells may come in any order of blocks: an early one must displace.
-        let examples = if *count <= EXAMPLES as u64 {
+        let examples = if before < EXAMPLES as u64 {
             self.examples.entry(fit.kinds).or_default()
         } else {
             match self.examples.get_mut(&fit.kinds) {
@@ -97,8 +99,8 @@ impl TypeFinder {
         let candidates = self.candidates();
         let found = candidates.iter().find(|(kind, _)| cells > 0 && fits(*kind) == cells);
         if let Some((_, kind)) = found {
-            let (nearly, first_misfits) = (None, Vec::new());
-            return Inferred { kind: *kind, nulls: self.nulls, nearly, first_misfits };
+            let (nearly, outside, first_misfits) = (None, 0, Vec::new());
+            return Inferred { kind: *kind, nulls: self.nulls, nearly, outside, first_misfits };
         }
         // Of types with equally many cells the narrowest is named, which comes first.
         let nearly = candidates
@@ -110,6 +112,7 @@ impl TypeFinder {
             kind: ColumnKind::Text,
             nulls: self.nulls,
             nearly: nearly.map(|(_, kind)| *kind),
+            outside: nearly.map_or(0, |(kind, _)| cells - fits(*kind)),
             first_misfits: nearly.map_or_else(Vec::new, |(kind, _)| self.misfits(*kind)),
         }
     }

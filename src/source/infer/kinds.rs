@@ -42,6 +42,33 @@ pub struct Fit {
 
 const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0 };
 
+/// Sets that a number may fit; such texts are no moments.
+const NUMBERS: Kinds = INT | BIGINT | DECIMAL | DOUBLE;
+
+impl Fit {
+    /// A whole number, without a sign of being a code.
+    pub fn is_whole(self) -> bool {
+        self.kinds & BIGINT != 0
+    }
+
+    /// A point on the axis of the text's type: a number as it is, a day in days and a moment in
+    /// microseconds since 1970-01-01.
+    pub fn measure(self, text: &str) -> Option<f64> {
+        let bytes = text.as_bytes();
+        if self.kinds & BIGINT != 0 {
+            number::whole(bytes).ok().map(|whole| whole as f64)
+        } else if self.kinds & NUMBERS != 0 {
+            number::real(bytes).ok()
+        } else if self.kinds & DATE != 0 {
+            number::date(bytes).ok().map(f64::from)
+        } else if self.kinds & TIMESTAMP != 0 {
+            number::timestamp(bytes).ok().map(|micros| micros as f64)
+        } else {
+            None
+        }
+    }
+}
+
 /// The types that a text fits. A leading zero or plus makes a code of a number.
 pub fn fit(text: &str) -> Fit {
     let bytes = text.as_bytes();

@@ -8,6 +8,7 @@ mod finder;
 mod kinds;
 
 pub use finder::TypeFinder;
+pub use kinds::{Fit, fit, inexact};
 
 use super::{Block, Decoded, SourceError, Table};
 use crate::chunk::{ColumnKind, Mark, MisfitKind, Place, ReadColumn, ReadSchema, Role};
@@ -27,6 +28,8 @@ pub struct Inferred {
     pub nulls: u64,
     /// Of a text column: the type that at least half of its cells have.
     pub nearly: Option<ColumnKind>,
+    /// Cells that are not of that type.
+    pub outside: u64,
     /// The first cells that kept the column from that type.
     pub first_misfits: Vec<(Place, String)>,
 }
@@ -34,7 +37,8 @@ pub struct Inferred {
 /// The types of all columns of a table, in the order of its fields.
 pub fn infer(table: &dyn Table, threads: usize) -> Result<Vec<Inferred>, SourceError> {
     if let Some(declared) = table.declared() {
-        let known = |kind| Inferred { kind, nulls: 0, nearly: None, first_misfits: Vec::new() };
+        let known =
+            |kind| Inferred { kind, nulls: 0, nearly: None, outside: 0, first_misfits: Vec::new() };
         return Ok(declared.into_iter().map(known).collect());
     }
     let mut source = table.open(schema(table), Mark::default())?;
@@ -76,13 +80,23 @@ pub fn infer(table: &dyn Table, threads: usize) -> Result<Vec<Inferred>, SourceE
 
 /// Every field as text. Ids, so that numbers a spreadsheet has rounded are told apart.
 fn schema(table: &dyn Table) -> Arc<ReadSchema> {
-    let column = |(field, header): (usize, &String)| ReadColumn {
+    texts(table, 0..table.headers().len(), true)
+}
+
+/// Some fields of a table as texts, `clean`: trimmed.
+pub fn texts(
+    table: &dyn Table,
+    fields: impl IntoIterator<Item = usize>,
+    clean: bool,
+) -> Arc<ReadSchema> {
+    let headers = table.headers();
+    let column = |field: usize| ReadColumn {
         role: Role::Id,
-        clean: true,
-        ..ReadColumn::text(format!("c{field}"), header.clone(), field)
+        clean,
+        ..ReadColumn::text(format!("c{field}"), headers[field].clone(), field)
     };
     Arc::new(ReadSchema {
-        columns: table.headers().iter().enumerate().map(column).collect(),
+        columns: fields.into_iter().map(column).collect(),
         extra: Vec::new(),
         headers: table.headers().to_vec(),
     })
