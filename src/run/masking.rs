@@ -197,7 +197,8 @@ pub(super) fn around(specs: &mut Vec<Arc<dyn StageSpec>>, input: &Prepared) {
         return;
     }
     let masks = input.masks.clone();
-    let fields = input.schema.headers.len();
+    // The columns of Parquet are never mixed up, and those that are not wanted are not read.
+    let fields = (input.format != "parquet").then_some(input.schema.headers.len());
     specs.insert(0, Arc::new(Arc::new(Veil { masks: masks.clone(), fields })));
     specs.push(Arc::new(Arc::new(Mask { masks })));
 }

@@ -9,7 +9,7 @@ use super::{Answer, GeoError, Locator, Match, Point, Precision, Question, csv, g
 use geo::Centroid;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// One parcel.
 #[derive(Debug, Clone, Copy)]
@@ -159,15 +159,46 @@ fn beginning<R: Read>(input: &mut R) -> Result<([u8; 1], &mut R), GeoError> {
 
 /// Hashes of an id as it is written, and of its letters and digits alone.
 fn hashes(county: Option<u8>, id: &str) -> (u64, u64) {
-    let (mut exact, mut loose) = (Xxh3::with_seed(1), Xxh3::with_seed(2));
-    let county = [county.unwrap_or(0)];
-    exact.update(&county);
-    loose.update(&county);
+    let mut exact = SmallText::new(county);
+    let mut loose = SmallText::new(county);
     for byte in id.trim().bytes().map(|byte| byte.to_ascii_uppercase()) {
-        exact.update(&[byte]);
+        exact.push(byte);
         if byte.is_ascii_alphanumeric() || byte >= 0x80 {
-            loose.update(&[byte]);
+            loose.push(byte);
         }
     }
-    (exact.digest(), loose.digest())
+    (xxh3_64_with_seed(exact.bytes(), 1), xxh3_64_with_seed(loose.bytes(), 2))
+}
+
+/// A few bytes; ids have at most 26. What is longer stands on the heap.
+struct SmallText {
+    short: [u8; SHORT],
+    len: usize,
+    long: Vec<u8>,
+}
+
+const SHORT: usize = 48;
+
+impl SmallText {
+    fn new(county: Option<u8>) -> Self {
+        let mut short = [0; SHORT];
+        short[0] = county.unwrap_or(0);
+        Self { short, len: 1, long: Vec::new() }
+    }
+
+    fn push(&mut self, byte: u8) {
+        if self.len < SHORT {
+            self.short[self.len] = byte;
+        } else {
+            if self.long.is_empty() {
+                self.long.extend_from_slice(&self.short);
+            }
+            self.long.push(byte);
+        }
+        self.len += 1;
+    }
+
+    fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.len] } else { &self.long }
+    }
 }

@@ -38,6 +38,18 @@ fn ids_are_found_by_county_as_written_else_by_letters_and_digits() {
 }
 
 #[test]
+fn ids_of_any_length_are_told_apart() {
+    let id = |length: usize| "x".repeat(length);
+    let rows: Vec<_> = (1..100).map(|at| format!("{},26,-80\n", id(at))).collect();
+    let places = places(&format!("folio,lat,lon\n{}", rows.concat()));
+    assert_eq!(places.len(), 99);
+    for length in [1, 46, 47, 48, 49, 99] {
+        assert_eq!(found(&places, 16, &id(length)), ("matched", Some(26.0)), "{length}");
+    }
+    assert_eq!(found(&places, 16, &id(100)), ("roll_only", None));
+}
+
+#[test]
 fn places_may_be_polygons_and_need_no_county() {
     let text = r#" {"type":"FeatureCollection","crs":{"a":[1]},"features":[
         {"type":"Feature","properties":{"FOLIO":"x1"},"geometry":{"type":"Polygon",

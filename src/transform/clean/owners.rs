@@ -6,59 +6,85 @@
 
 use super::Done;
 use hashbrown::HashMap;
+use std::borrow::Cow;
+
+/// What a word or a phrase says of a name, the strongest last: `CITY OF DAVIE TRUST FUND` is an office.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Says {
+    /// It stands behind names of persons and is no name: `ET AL`, `H/W`.
+    Role,
+    Trust,
+    Company,
+    Government,
+}
+
+impl Says {
+    fn parse(kind: &str) -> Option<Self> {
+        match kind {
+            "role" => Some(Self::Role),
+            "trust" => Some(Self::Trust),
+            "company" => Some(Self::Company),
+            "government" => Some(Self::Government),
+            _ => None,
+        }
+    }
+
+    fn kind(self) -> Option<&'static str> {
+        match self {
+            Self::Role => None,
+            Self::Trust => Some("trust"),
+            Self::Company => Some("company"),
+            Self::Government => Some("government"),
+        }
+    }
+}
 
 /// Words of names and what they say.
 #[derive(Debug, Clone, Default)]
 pub struct OwnerWords {
-    kinds: HashMap<String, String>,
-    /// Phrases of several words, longest first.
-    phrases: Vec<(Vec<String>, String)>,
+    /// By their first word: what follows it, and what they say together.
+    phrases: HashMap<String, Vec<(Vec<String>, Says)>>,
 }
 
-/// Kind of a word that stands behind names of persons and is no name: `ET AL`, `H/W`.
-const ROLE: &str = "role";
-/// Kinds of owners, the strongest first: `CITY OF DAVIE TRUST FUND` is an office.
-const STRONGEST: [&str; 3] = ["government", "company", "trust"];
 /// What a name without any such word is.
 const PERSON: &str = "person";
+/// Most words of a role.
+const ROLE_WORDS: usize = 3;
 
 impl OwnerWords {
-    /// Words and phrases with their kinds.
+    /// Words and phrases with their kinds: `government`, `company`, `trust`, `role`.
     pub fn new<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut known = Self::default();
-        for (word, kind) in words {
-            let parts: Vec<String> = split(word).map(str::to_uppercase).collect();
-            match parts.as_slice() {
-                [one] => {
-                    known.kinds.insert(one.clone(), kind.to_owned());
-                }
-                _ => known.phrases.push((parts, kind.to_owned())),
+        for (phrase, kind) in words {
+            let mut parts = split(phrase).map(str::to_ascii_uppercase);
+            if let (Some(first), Some(says)) = (parts.next(), Says::parse(kind)) {
+                known.phrases.entry(first).or_default().push((parts.collect(), says));
             }
         }
-        known.phrases.sort_by_key(|(parts, _)| std::cmp::Reverse(parts.len()));
         known
     }
 
     /// `person`, `company`, `trust` or `government`; `None` where no word says anything and the name is
     /// none of a person.
-    pub(super) fn kind(&self, name: &str) -> Option<&str> {
-        let upper = name.to_uppercase();
+    pub(super) fn kind(&self, name: &str) -> Option<&'static str> {
+        let upper = upper(name);
         let words: Vec<&str> = split(&upper).collect();
-        let told = |kind: &&&str| self.says(&words, kind);
-        if let Some(kind) = STRONGEST.iter().find(told) {
+        let told = (0..words.len()).flat_map(|at| self.told(&words[at..])).max();
+        if let Some(kind) = told.and_then(Says::kind) {
             return Some(kind);
         }
-        let plain = words.iter().all(|word| !word.bytes().any(|byte| byte.is_ascii_digit()));
-        let several = words.len() >= 2;
-        (several && plain).then_some(PERSON)
+        let plain = !upper.bytes().any(|byte| byte.is_ascii_digit());
+        (words.len() >= 2 && plain).then_some(PERSON)
     }
 
-    fn says(&self, words: &[&str], kind: &str) -> bool {
-        let word = |word: &&str| self.kinds.get(*word).is_some_and(|known| known == kind);
-        let phrase = |(parts, known): &(Vec<String>, String)| {
-            known == kind && words.windows(parts.len()).any(|some| some == parts.as_slice())
+    /// What the phrases say that these words begin with.
+    fn told<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = Says> + 'a {
+        let phrases = words.first().and_then(|first| self.phrases.get(*first));
+        let begins = |(rest, _): &&(Vec<String>, Says)| {
+            words.len() > rest.len()
+                && rest.iter().zip(&words[1..]).all(|(part, word)| part == word)
         };
-        words.iter().any(word) || self.phrases.iter().any(phrase)
+        phrases.into_iter().flatten().filter(begins).map(|(_, says)| *says)
     }
 
     /// The owners as a JSON list.
@@ -95,14 +121,24 @@ impl OwnerWords {
 
     /// How many of the last words are a role.
     fn roles_at_end(&self, words: &[&str]) -> Option<usize> {
-        let role = |phrase: &[&str]| {
-            let phrase: Vec<String> = phrase.iter().map(|word| bare(word).to_uppercase()).collect();
-            match phrase.as_slice() {
-                [one] => self.kinds.get(one).is_some_and(|kind| kind == ROLE),
-                _ => self.phrases.iter().any(|(parts, kind)| kind == ROLE && *parts == phrase),
-            }
+        let role = |many: &usize| {
+            let phrase: Vec<Cow<'_, str>> =
+                words[words.len() - many..].iter().map(|word| upper(bare(word))).collect();
+            let listed = self.phrases.get(&*phrase[0]).into_iter().flatten();
+            let is = |(rest, says): &(Vec<String>, Says)| {
+                *says == Says::Role && rest.iter().eq(phrase[1..].iter().map(|word| &**word))
+            };
+            listed.into_iter().any(is)
         };
-        (1..=words.len().min(3)).rev().find(|many| role(&words[words.len() - many..]))
+        (1..=words.len().min(ROLE_WORDS)).rev().find(role)
+    }
+}
+
+/// Capitals of ASCII: words of the table have no others, and every letter stays in its place.
+fn upper(text: &str) -> Cow<'_, str> {
+    match text.bytes().any(|byte| byte.is_ascii_lowercase()) {
+        true => Cow::Owned(text.to_ascii_uppercase()),
+        false => Cow::Borrowed(text),
     }
 }
 
@@ -110,8 +146,7 @@ fn by_and(part: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(part);
     std::iter::from_fn(move || {
         let text = rest?;
-        let upper = text.to_ascii_uppercase();
-        match upper.find(" AND ") {
+        match upper(text).find(" AND ") {
             Some(at) => {
                 rest = Some(&text[at + " AND ".len()..]);
                 Some(&text[..at])
@@ -126,12 +161,19 @@ fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/')
 }
 
-/// Words of a name: full stops go, so that `L.L.C.` is `LLC` where it is a word of its own.
+/// Words of a name.
 fn split(name: &str) -> impl Iterator<Item = &str> {
     let parts = name.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
     parts.map(bare).filter(|word| !word.is_empty())
 }
 
 fn push_json(text: &str, out: &mut String) {
-    out.push_str(&serde_json::Value::from(text).to_string());
+    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if text.bytes().all(plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+    } else {
+        out.push_str(&serde_json::Value::from(text).to_string());
+    }
 }

@@ -15,8 +15,8 @@ const HIDDEN: &str = "the row is hidden, because columns are masked and it could
 pub struct Veil {
     /// What is masked.
     pub masks: Masks,
-    /// Fields of a sound record.
-    pub fields: usize,
+    /// Fields of a sound record, where a record can have more or fewer.
+    pub fields: Option<usize>,
 }
 
 impl StageSpec for Arc<Veil> {
@@ -93,7 +93,7 @@ impl RawRows for Veiled {
     fn fields(&self, record: u32) -> Vec<(String, String)> {
         let mut fields = self.inner.fields(record);
         // Where fields are missing or too many, any of them may hold what is masked.
-        if fields.len() != self.veil.fields || is_line(&fields) {
+        if self.veil.fields.is_some_and(|sound| sound != fields.len()) || is_line(&fields) {
             return vec![(LINE.to_owned(), String::new())];
         }
         for (name, text) in &mut fields {
