@@ -10,6 +10,7 @@ pub mod flow;
 pub mod load;
 pub mod pack;
 pub mod profile;
+pub mod report;
 pub mod rules;
 pub mod run;
 pub mod source;

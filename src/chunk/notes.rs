@@ -149,6 +149,13 @@ impl Notes {
         }
     }
 
+    /// Takes the values out of the examples of some kinds.
+    pub fn hide_values(&mut self, hidden: impl Fn(&NoteKey) -> bool) {
+        for (_, note) in self.kinds.iter_mut().filter(|(key, _)| hidden(key)) {
+            note.examples.iter_mut().for_each(|example| example.value = None);
+        }
+    }
+
     /// All kinds, ordered by code, rule and column.
     pub fn iter(&self) -> impl Iterator<Item = (&NoteKey, &Note)> {
         self.kinds.iter()

@@ -7,7 +7,7 @@ use crate::config::env::RULES;
 use crate::config::file::user_rules;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
-    Quoting, Rate, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
+    Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
 use crate::run::{Mode, OnAbort, Request};
 use crate::source::excel::range::SheetRange;
@@ -32,6 +32,7 @@ const COLOR: &[&str] = &["auto", "always", "never"];
 const MODES: &[&str] = &["merge", "append", "replace"];
 const ON_ABORT: &[&str] = &["keep", "rollback"];
 const TOO_LONG: &[&str] = &["reject", "cut"];
+const PROVENANCE: &[&str] = &["full", "minimal"];
 const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
 
@@ -127,9 +128,15 @@ pub struct LoadArgs {
     /// Add columns that the table of a server lacks
     #[arg(long)]
     evolve: bool,
+    /// Set indexes on a server aside that only serve questions, until the run ends
+    #[arg(long)]
+    indexes_after: bool,
     /// Texts longer than their column on a server
     #[arg(long, value_name = "POLICY", value_parser = words::<TooLong>(TOO_LONG))]
     too_long: Option<TooLong>,
+    /// Columns that say where rows came from: all, or those that loading needs
+    #[arg(long, value_name = "WHICH", value_parser = words::<Provenance>(PROVENANCE))]
+    provenance: Option<Provenance>,
     /// How often to go on after a lost connection
     #[arg(long, value_name = "N")]
     retry_attempts: Option<u64>,
@@ -216,6 +223,30 @@ struct AgentArgs {
     /// Agents in order, such as validate,transform
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     agents: Option<Vec<String>>,
+    /// How columns are cleaned, beside what the pack says: a TOML file
+    #[arg(long, value_name = "FILE")]
+    clean: Option<PathBuf>,
+    /// Leave values as they are written
+    #[arg(long)]
+    no_fix: bool,
+    /// Keep what cleaning changes beside the row
+    #[arg(long)]
+    keep_raw: bool,
+    /// Points or polygons of parcels (GeoJSON, CSV) that give rows their coordinates; zip: by ZIP code
+    #[arg(long, value_name = "FILE|zip")]
+    locations: Option<String>,
+    /// Polygons that hold points: flood_zone=zones.geojson#FLD_ZONE (may be repeated)
+    #[arg(long, value_name = "COLUMN=FILE")]
+    layer: Option<Vec<String>>,
+    /// Shapes to which metres are measured: coast_metres=coast.geojson (may be repeated)
+    #[arg(long, value_name = "COLUMN=FILE")]
+    distance: Option<Vec<String>>,
+    /// Column that is masked everywhere, such as own_name:hash; hash, partial, null or drop
+    #[arg(long, value_name = "COLUMN:HOW")]
+    mask: Option<Vec<String>>,
+    /// Where the key of hashes is written: env:NAME or file:PATH
+    #[arg(long, value_name = "WHERE")]
+    mask_key: Option<Reference>,
     /// Rules of your own and levels of the pack's: a TOML file with [[rule]] and [rules]
     #[arg(long, value_name = "FILE")]
     rules: Option<PathBuf>,
@@ -257,6 +288,9 @@ struct ErrorArgs {
     /// Folder of the failed-record files
     #[arg(long, value_name = "DIR")]
     failed: Option<PathBuf>,
+    /// Refused rows also as rows of etl.failed_rows in the target
+    #[arg(long)]
+    failed_rows: bool,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -269,7 +303,7 @@ struct MachineArgs {
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
     /// Connections that write at the same time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", visible_alias = "connections")]
     writers: Option<usize>,
     /// Most rows of a chunk
     #[arg(long, value_name = "N")]
@@ -294,7 +328,9 @@ impl LoadArgs {
             mapping: self.mapping.clone(),
             create: self.create.then_some(true),
             evolve: self.evolve.then_some(true),
+            indexes_after: self.indexes_after.then_some(true),
             too_long: self.too_long,
+            provenance: self.provenance,
             retry_attempts: self.retry_attempts,
             mode: self.mode,
             kind: input.kind.clone(),
@@ -315,6 +351,14 @@ impl LoadArgs {
             csv: input.csv,
             pack: input.pack.clone(),
             agents: self.agents.agents.clone(),
+            locations: self.agents.locations.clone(),
+            layers: self.agents.layer.clone(),
+            distances: self.agents.distance.clone(),
+            clean: self.agents.clean.clone(),
+            no_fix: self.agents.no_fix.then_some(true),
+            keep_raw: self.agents.keep_raw.then_some(true),
+            mask: self.agents.mask.clone(),
+            mask_key: self.agents.mask_key.clone(),
             rules: self.agents.rule.iter().cloned().collect(),
             max_errors: errors.max_errors,
             max_error_rate: errors.max_error_rate,
@@ -324,6 +368,7 @@ impl LoadArgs {
             on_abort: errors.on_abort,
             rejects_ok: errors.rejects_ok.then_some(true),
             failed: errors.failed.clone(),
+            failed_rows: errors.failed_rows.then_some(true),
             memory_limit: machine.memory_limit,
             threads: machine.threads,
             writers: machine.writers,

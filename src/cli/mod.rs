@@ -9,10 +9,12 @@ mod completions;
 mod conceal;
 mod config;
 mod context;
+mod diff;
 mod doctor;
 mod error;
 pub mod exit;
 mod failures;
+mod gold;
 mod ingest;
 mod machine;
 mod output;
@@ -20,6 +22,7 @@ mod plan;
 mod profile;
 mod progress;
 mod read_legacy;
+mod report;
 mod report_error;
 mod reprocess;
 mod runs;
@@ -30,6 +33,7 @@ mod sql;
 mod stdin;
 mod summary;
 mod text;
+mod verify;
 mod webhook;
 
 use args::GlobalArgs;
@@ -80,8 +84,16 @@ enum Command {
     ReprocessFailures(Box<reprocess::Reprocess>),
     /// List, show or export refused rows
     Failures(failures::Failures),
+    /// Make a page of what a run did, or of what is in a file
+    Report(Box<report::Report>),
+    /// Build views and tables for analysts in the target
+    Gold(gold::Gold),
+    /// Tell what changed between two rolls: years of the target, or files
+    Diff(Box<diff::Diff>),
     /// List or show the runs of a target
     Runs(runs::Runs),
+    /// Read the source of a run again and compare it with the target
+    Verify(Box<verify::Verify>),
     /// Look at memory, disk and target
     Doctor(doctor::Doctor),
     /// Ask the target a question, read-only
@@ -104,7 +116,11 @@ impl Command {
             Self::Profile(verb) => verb.json(),
             Self::ReprocessFailures(verb) => verb.json(),
             Self::Failures(verb) => verb.json(),
+            Self::Report(verb) => verb.json(),
+            Self::Gold(verb) => verb.json(),
+            Self::Diff(verb) => verb.json(),
             Self::Runs(verb) => verb.json(),
+            Self::Verify(verb) => verb.json(),
             Self::Doctor(verb) => verb.json(),
             Self::Sql(verb) => verb.json(),
             Self::Config(verb) => verb.json(),
@@ -120,7 +136,11 @@ impl Command {
             Self::Profile(verb) => verb.run(context),
             Self::ReprocessFailures(verb) => verb.run(context),
             Self::Failures(verb) => verb.run(context),
+            Self::Report(verb) => verb.run(context),
+            Self::Gold(verb) => verb.run(context),
+            Self::Diff(verb) => verb.run(context),
             Self::Runs(verb) => verb.run(context),
+            Self::Verify(verb) => verb.run(context),
             Self::Doctor(verb) => verb.run(context),
             Self::Sql(verb) => verb.run(context),
             Self::Config(verb) => verb.run(context),

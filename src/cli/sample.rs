@@ -37,6 +37,7 @@ fn input(tally: Tally) -> InputSummary {
         problems: problems(),
         warnings: vec!["1 column is unknown and goes to _extra: NOTE".into()],
         failed_file: Some("SDF16P202501.01JD7Q.failed.jsonl".into()),
+        facts: Vec::new(),
         agents: agents(),
         resumed_from: Some(40_962),
         already_loaded_by: None,
@@ -102,6 +103,7 @@ fn agents() -> Vec<MeterReading> {
         busy_ms: 400 * (at as u64 + 1),
         waiting_ms: 0,
         queued: 0,
+        longest_queue: 2,
     };
     names.iter().enumerate().map(agent).collect()
 }

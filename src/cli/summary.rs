@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 const INPUTS: usize = 8;
 const REFUSALS: usize = 4;
 const WARNINGS: usize = 3;
+/// Kinds of changes that are printed, and their code.
+const CHANGES: usize = 2;
+const CHANGED: &str = "E301";
 /// Characters below which a shortened name says nothing.
 const LEAST_NAME: usize = 12;
 
@@ -242,6 +245,14 @@ fn problems(summary: &Summary, style: Style) -> Vec<String> {
         }
         lines.extend(listed(&doubtful, WARNINGS, summary, style));
     }
+    let changed: Vec<_> = kinds(summary, |severity| severity == Severity::Info)
+        .into_iter()
+        .filter(|kind| kind.problem.code == CHANGED)
+        .collect();
+    if !changed.is_empty() {
+        lines.push("changed to one form (--no-fix leaves values as they are written):".to_owned());
+        lines.extend(listed(&changed, CHANGES, summary, style));
+    }
     if lines.len() > 1 { lines } else { Vec::new() }
 }
 
@@ -372,6 +383,7 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
             agents.iter().map(|(name, ms)| format!("{name} {}", work_time(*ms))).collect();
         lines.push(clip(&format!("agents: {}", work.join(", ")), style.width));
     }
+    lines.extend(facts(&fresh).map(|told| clip(&told, style.width)));
     if !summary.run.is_empty() {
         lines.push(format!("run {}", safe(&summary.run)));
     }
@@ -389,6 +401,20 @@ fn work_time(ms: u64) -> String {
 /// Rows that this run has read itself: a resumed input counts what was read before as well.
 fn rows_read_now(input: &InputSummary) -> u64 {
     input.agents.first().map_or(input.tally.read, |agent| agent.rows)
+}
+
+/// What agents have counted, but for what there was none of.
+fn facts(inputs: &[&InputSummary]) -> Option<String> {
+    let mut facts: Vec<(&str, u64)> = Vec::new();
+    for (name, number) in inputs.iter().flat_map(|input| &input.facts) {
+        match facts.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum += number,
+            None => facts.push((name, *number)),
+        }
+    }
+    let some = facts.iter().filter(|(_, number)| *number > 0);
+    let told: Vec<_> = some.map(|(name, number)| format!("{name} {}", count(*number))).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 fn agents<'a>(inputs: &[&'a InputSummary]) -> Vec<(&'a str, u64)> {

@@ -1,58 +1,6 @@
 //! Numbers, sizes, times and colours as people read them.
 
-/// `95,332`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `1 row`, `2 rows`.
-pub fn plural(number: u64, one: &str) -> String {
-    format!("{} {one}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
-/// Decimal, as disks and networks are measured: `50.8 MB`.
-pub fn decimal(bytes: f64) -> String {
-    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    match units.iter().find(|(size, _)| bytes >= *size) {
-        Some((size, unit)) if bytes / size < 99.95 => format!("{:.1} {unit}", bytes / size),
-        Some((size, unit)) => format!("{:.0} {unit}", bytes / size),
-        None => format!("{bytes:.0} B"),
-    }
-}
-
-/// Binary, as memory is measured: `210 MiB`.
-pub fn binary(bytes: u64) -> String {
-    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    match units.iter().find(|(size, _)| bytes >= *size) {
-        Some((size, unit)) => {
-            let amount = bytes as f64 / *size as f64;
-            if amount < 9.95 && !bytes.is_multiple_of(*size) {
-                format!("{amount:.1} {unit}")
-            } else {
-                format!("{amount:.0} {unit}")
-            }
-        }
-        None => format!("{bytes} B"),
-    }
-}
-
-/// `0.42 s`, `4.2 s`, `3 min 42 s`, `1 h 05 min`.
-pub fn duration(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.995 => format!("{s:.2} s"),
-        s if s < 59.95 => format!("{s:.1} s"),
-        s if s < 3_599.5 => format!("{} min {:02} s", s.round() as u64 / 60, s.round() as u64 % 60),
-        s => format!("{} h {:02} min", s as u64 / 3_600, s as u64 % 3_600 / 60),
-    }
-}
+pub use crate::report::number::{binary, count, decimal, duration, plural};
 
 /// A guess about the future, to the second: `12 s`, `3 min 42 s`.
 pub fn coarse(seconds: f64) -> String {

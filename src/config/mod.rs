@@ -17,9 +17,11 @@ pub use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 pub use error::{ConfigError, ConfigPlace, nearest};
 pub use resolve::{Call, LEAST_MEMORY, Loaded, Machine, Sources, Ui, load};
 pub use schema::schema;
-pub use secret::{Secret, Webhook, redact};
+pub use secret::{Reference, Secret, Webhook, redact};
 pub use settings::{AgentPartial, Entry, KEYS, Key, Origin, Partial, Settings, Sourced};
-pub use value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, TooLong, Value};
+pub use value::{
+    ByteSize, ColorWhen, Delimiter, ProgressKind, Provenance, Rate, RuleLevel, TooLong, Value,
+};
 
 /// The defaults with their comments: the reference for users.
 pub const DEFAULTS: &str = include_str!("defaults.toml");

@@ -4,10 +4,12 @@ use super::env::{self, Env};
 use super::error::ConfigError;
 use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
-use super::value::{ByteSize, ColorWhen, ProgressKind, TooLong, Value};
+use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value};
 use super::{defaults, file};
 use crate::rules::UserRule;
-use crate::run::{Changes, ErrorBudget, Limits, Request, TargetUrl};
+use crate::run::{
+    Changes, ErrorBudget, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
+};
 use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
@@ -248,11 +250,25 @@ impl Settings {
             changes: Changes {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
+                indexes_after: value(&self.indexes_after).unwrap_or(false),
                 nulls_are_refused: false,
             },
+            minimal: value(&self.provenance) == Some(Provenance::Minimal),
+            geography: GeographyAsked {
+                locations: value(&self.locations),
+                layers: value(&self.layers).unwrap_or_default(),
+                distances: value(&self.distances).unwrap_or_default(),
+                ..GeographyAsked::default()
+            },
+            clean: value(&self.clean),
+            no_fix: value(&self.no_fix).unwrap_or(false),
+            keep_raw: value(&self.keep_raw).unwrap_or(false),
+            masks: self.masks()?,
+            mask_key: self.mask_key(env)?,
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
+            failed_rows: value(&self.failed_rows).unwrap_or(false),
             failed_dir: value(&self.failed),
             fresh: call.fresh,
             limit: call.limit,
@@ -319,6 +335,24 @@ impl Settings {
         }
     }
 
+    fn masks(&self) -> Result<Vec<(String, Masking)>, ConfigError> {
+        let mask = |text: &String| {
+            let (column, way) = text.rsplit_once(':').ok_or_else(|| {
+                ConfigError::new(format!("`{text}` says no way to mask"))
+                    .with_hint("write it like own_name:hash; ways are hash, partial, null, drop")
+            })?;
+            let way = way.trim().parse().map_err(ConfigError::new)?;
+            Ok((column.trim().to_owned(), way))
+        };
+        value(&self.mask).unwrap_or_default().iter().map(mask).collect()
+    }
+
+    fn mask_key(&self, env: &Env) -> Result<Option<MaskKey>, ConfigError> {
+        let Some(key) = &self.mask_key else { return Ok(None) };
+        let secret = key.value.resolve(env, &key.origin.to_string())?;
+        Ok(Some(MaskKey::new(&secret)))
+    }
+
     fn rule_levels(&self) -> BTreeMap<String, String> {
         let word = |level: &super::RuleLevel| level.show().as_str().unwrap_or_default().to_owned();
         self.rules.iter().map(|(id, level)| (id.clone(), word(&level.value))).collect()
@@ -331,6 +365,7 @@ impl Settings {
         };
         Ok(Limits {
             memory: self.memory()?,
+            reserved: 0,
             threads: at_least_one("threads", value(&self.threads))?.unwrap_or(1),
             chunk_rows: at_least_one("chunk_rows", value(&self.chunk_rows))?,
             commit_rows: match value(&self.commit_rows) {

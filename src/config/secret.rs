@@ -99,6 +99,41 @@ impl fmt::Debug for Webhook {
     }
 }
 
+/// Where a secret is written, and never the secret itself: `env:NAME` or `file:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference(Secret);
+
+impl Reference {
+    /// The secret; `place` says where the setting stands.
+    pub(super) fn resolve(
+        &self,
+        env: &super::env::Env,
+        place: &str,
+    ) -> Result<String, super::ConfigError> {
+        super::resolve::reveal(&self.0, env, place)
+    }
+}
+
+impl FromStr for Reference {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let secret: Secret = text.parse()?;
+        let says_where = secret.is_reference();
+        says_where.then_some(Self(secret)).ok_or_else(|| {
+            "say where the key is written, env:NAME or file:PATH, so that it stands in no list of \
+             processes"
+                .into()
+        })
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

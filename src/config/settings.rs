@@ -1,8 +1,10 @@
 //! Every setting, declared once: the file key, the environment variable, the schema and
 //! `etl config show` all come from this list.
 
-use super::secret::{Secret, Webhook};
-use super::value::{ByteSize, ColorWhen, Delimiter, ProgressKind, Rate, RuleLevel, TooLong, Value};
+use super::secret::{Reference, Secret, Webhook};
+use super::value::{
+    ByteSize, ColorWhen, Delimiter, ProgressKind, Provenance, Rate, RuleLevel, TooLong, Value,
+};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
@@ -171,6 +173,7 @@ settings! {
     "mapping" mapping: String = "Binds a roll to an existing table of other names: florida_parcels, property_sales_history, or a file of that form.",
     "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
     "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",
+    "indexes_after" indexes_after: bool = "Set indexes of a server's table aside that only serve questions, and make them again at the end of the run.",
     "too_long" too_long: TooLong = "Texts that are longer than their column on a server: reject the row, or cut the text; both are counted.",
     "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",
     "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
@@ -193,6 +196,15 @@ settings! {
     "headers" headers: Vec<String> = "Names of the columns of a file without a header.",
     "agents" agents: Vec<String> = "Agents that a chunk passes, in order; load is always last.",
     "fuse" fuse: bool = "All agents of a chunk on one core; false: threads and a queue for each.",
+    "clean" clean: PathBuf = "File that says how columns are cleaned, beside what the pack says.",
+    "no_fix" no_fix: bool = "Leave values as they are written: no cleaning, no trimming of text, no padding of codes.",
+    "keep_raw" keep_raw: bool = "Keep texts that cleaning changes beside the row, in _extra -> '_raw'.",
+    "locations" locations: String = "File of parcels with points or polygons (GeoJSON, CSV), from which rows get coordinates; zip: only the middles of ZIP codes.",
+    "layer" layers: Vec<String> = "Polygons that hold points: column=file.geojson or column=file.geojson#property.",
+    "distance" distances: Vec<String> = "Shapes to which the distance of points is measured, in metres: column=file.geojson.",
+    "provenance" provenance: Provenance = "Columns that say where a row came from: full, or minimal: only those that loading itself needs.",
+    "mask" mask: Vec<String> = "Columns whose values must not leave the source, such as own_name:hash; ways are hash, partial, null and drop.",
+    "mask_key" mask_key: Reference = "Where the key of masks that hash is written: env:NAME or file:PATH.",
     "threads" threads: usize = "Worker threads; else as many as there are processors.",
     "writers" writers: usize = "Connections that write to the target at the same time.",
     "memory_limit" memory_limit: ByteSize = "Memory that the program may use, such as 512MiB or 2GB.",
@@ -200,6 +212,7 @@ settings! {
     "commit_rows" commit_rows: u64 = "New rows of a commit; anything but multiples of 16384 is slower and makes a larger file.",
     "temp_dir" temp_dir: PathBuf = "Folder of spill files; else beside the target.",
     "failed" failed: PathBuf = "Folder of the failed-record files; else beside the target.",
+    "failed_rows" failed_rows: bool = "Put refused rows into the table etl.failed_rows of the target, too.",
     "max_errors" max_errors: u64 = "Stop when more rows than this are refused.",
     "max_error_rate" max_error_rate: Rate = "Stop when a larger share of the rows is refused (1% or 0.01).",
     "warn_error_rate" warn_error_rate: Rate = "Warn when a larger share of the rows is refused.",

@@ -2,7 +2,7 @@
 //!
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
-use super::secret::{Secret, Webhook};
+use super::secret::{Reference, Secret, Webhook};
 use crate::run::{Mode, OnAbort};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
@@ -129,6 +129,15 @@ pub enum RuleLevel {
     Off,
 }
 
+/// Columns that say where a row came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provenance {
+    /// All of them.
+    Full,
+    /// Those that loading itself needs.
+    Minimal,
+}
+
 /// What is done with a text that is longer than its column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TooLong {
@@ -189,6 +198,7 @@ macro_rules! words {
 
 words!(Mode { "merge" => Mode::Merge, "append" => Mode::Append, "replace" => Mode::Replace });
 words!(CsvPolicy { "strict" => CsvPolicy::Strict, "lenient" => CsvPolicy::Lenient });
+words!(Provenance { "full" => Provenance::Full, "minimal" => Provenance::Minimal });
 words!(TooLong { "reject" => TooLong::Reject, "cut" => TooLong::Cut });
 words!(OnAbort { "keep" => OnAbort::Keep, "rollback" => OnAbort::Rollback });
 words!(RuleLevel {
@@ -242,6 +252,7 @@ textual! {
     Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
     Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
     SheetRange => json!({ "type": "string", "examples": ["A3:F200", "A3:F", "Sheet!A3:F200"] }),
+    Reference => json!({ "type": "string", "examples": ["env:MASK_KEY", "file:mask.key"] }),
     Webhook => json!({ "type": "string", "examples": ["env:ALERT_WEBHOOK"] }),
     Secret => json!({ "type": "string", "examples": ["duckdb:rolls.duckdb", "env:DATABASE_URL"] }),
 }
@@ -284,6 +295,7 @@ macro_rules! deserialize_by_parsing {
 }
 
 deserialize_by_parsing!(
+    Reference,
     Webhook,
     ByteSize,
     Rate,
@@ -292,7 +304,8 @@ deserialize_by_parsing!(
     RuleLevel,
     ProgressKind,
     ColorWhen,
-    TooLong
+    TooLong,
+    Provenance
 );
 
 /// Values that TOML has a type for.

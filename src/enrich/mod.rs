@@ -1,7 +1,9 @@
 //! The `enrich` agent: what code tables and the row's own values say about it.
 //!
-//! Labels, categories, county facts, owner kind, ratios. Geography and statistics over all rows will
-//! be specs of their own beside this one.
+//! Labels, categories, county facts, owner kind, ratios. Geography ([`geo`]) is an agent of its own
+//! behind it.
+
+pub mod geo;
 
 use crate::stage::{Engine, Expression, Joined};
 use crate::transform::Derive;

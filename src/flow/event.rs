@@ -81,6 +81,7 @@ pub struct Meter {
     busy: AtomicU64,
     waiting: AtomicU64,
     queued: AtomicU64,
+    longest: AtomicU64,
 }
 
 /// A copy of a meter.
@@ -96,6 +97,9 @@ pub struct MeterReading {
     pub waiting_ms: u64,
     /// Chunks waiting before it now.
     pub queued: u64,
+    /// Most chunks that ever waited before it.
+    #[serde(default)]
+    pub longest_queue: u64,
 }
 
 impl Meter {
@@ -113,6 +117,7 @@ impl Meter {
     /// Sets the depth of the queue before the agent.
     pub fn queue(&self, chunks: usize) {
         self.queued.store(chunks as u64, Ordering::Relaxed);
+        self.longest.fetch_max(chunks as u64, Ordering::Relaxed);
     }
 }
 
@@ -162,6 +167,7 @@ impl Meters {
                 busy_ms: read(&meter.busy) / 1_000,
                 waiting_ms: read(&meter.waiting) / 1_000,
                 queued: read(&meter.queued),
+                longest_queue: read(&meter.longest),
             })
             .collect()
     }

@@ -1,6 +1,7 @@
 //! What is to be loaded into a table, whatever the target.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
 /// that a resumed run goes on in the same way.
@@ -51,6 +52,8 @@ pub struct TableSpec {
     pub key: Vec<String>,
     /// Scope: columns with the values (as text) of this input.
     pub scope: Vec<(String, String)>,
+    /// Only the provenance that loading itself needs.
+    pub minimal: bool,
 }
 
 /// Provenance columns with their types, behind the business columns.
@@ -70,7 +73,17 @@ impl TableSpec {
             .iter()
             .map(|column| (column.name.as_str(), column.ty.as_str()))
             .chain([("_extra", "VARCHAR")])
-            .chain(PROVENANCE)
+            .chain(PROVENANCE.into_iter().filter(|(name, _)| self.needs(name)))
+    }
+
+    /// Whether a column of provenance is to be there. Run, source and row are how the ledger finds its
+    /// rows again; hash and release are how rows of the same key are compared.
+    fn needs(&self, name: &str) -> bool {
+        match name {
+            "_etl_loaded_at" => !self.minimal,
+            "_etl_hash" | "_etl_release" => !self.minimal || !self.key.is_empty(),
+            _ => true,
+        }
     }
 
     /// `col = value AND …` for the scope; `true` without one.
@@ -112,6 +125,16 @@ pub struct Provenance {
     pub release: Option<String>,
     /// Start of the run, microseconds UTC.
     pub loaded_at: i64,
+    /// Columns of the table that say the same as one of [`PROVENANCE`], by the names a user has given
+    /// them: (column, one of those).
+    pub named: BTreeMap<String, String>,
+}
+
+impl Provenance {
+    /// Which of [`PROVENANCE`] a column holds; else its own name.
+    pub fn meant<'n>(&'n self, column: &'n str) -> &'n str {
+        self.named.get(column).map_or(column, String::as_str)
+    }
 }
 
 /// Name of the side table of an input, in the ledger's schema.

@@ -23,6 +23,7 @@ pub(super) fn pack(pack: &Pack, loader: &mut Loader) {
         roles(kind, loader);
         lookups(kind, pack, loader);
         derived(kind, loader);
+        cleaning(kind, pack, loader);
     }
     for rule in &pack.rules {
         self::rule(rule, pack, loader);
@@ -183,6 +184,34 @@ fn derived(kind: &Kind, loader: &mut Loader) {
         let looks_up = |l: &super::model::Lookup| mentions(&derived.sql, &l.alias);
         if derived.agent == Agent::Transform && kind.lookups.iter().any(looks_up) {
             loader.problem(&file, &*place, "only agent = \"enrich\" has lookups at hand");
+        }
+    }
+}
+
+fn cleaning(kind: &Kind, pack: &Pack, loader: &mut Loader) {
+    let file = format!("{}.toml", kind.id);
+    let mut added = HashSet::new();
+    for clean in &kind.cleaning {
+        let place = format!("clean {}", clean.columns.join(", "));
+        if let Err(what) = clean.check() {
+            loader.problem(&file, &*place, what);
+        }
+        for column in clean.columns.iter().filter(|c| kind.column(c).is_none()) {
+            loader.problem(&file, &*place, unknown(column));
+        }
+        if let Some(into) = &clean.into {
+            name(loader, &file, &place, into);
+            if has(kind, into) || !added.insert(into) {
+                loader.problem(&file, &*place, format!("the name {into} is taken"));
+            }
+        }
+        let Some((table, columns)) = clean.form.and_then(super::clean::Form::words) else {
+            continue;
+        };
+        let known = pack.table(table);
+        let lacks = |c: &&&str| known.is_none_or(|known| known.column(c).is_none());
+        if let Some(column) = columns.iter().find(lacks) {
+            loader.problem(&file, &*place, format!("there is no code table {table} with {column}"));
         }
     }
 }

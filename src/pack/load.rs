@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use serde::de::DeserializeOwned;
 
-use super::county::{Counties, County, ParcelFormat};
 use super::embedded::{self, Embedded};
 use super::error::{PackError, Problem};
 use super::model::{
@@ -14,7 +13,7 @@ use super::model::{
     Pack, Required, Rule, Scope, Status,
 };
 use super::raw::{RawAgent, RawKind, RawLevel, RawPack, RawRule, RawRules, RawScope, RawStatus};
-use super::{check, expand};
+use super::{check, county_tables, expand, insight};
 
 impl Pack {
     /// The pack with this name that comes with the program.
@@ -69,6 +68,17 @@ impl Loader {
         let text = self.source.text(file)?;
         self.seen.insert(file.to_owned(), text.clone());
         Ok(text)
+    }
+
+    /// A file that decides no row and may be missing; it does not count for the hash.
+    pub(super) fn aside(&mut self, file: &str) -> Result<Option<String>, PackError> {
+        match self.source.text(file) {
+            Ok(text) => Ok(Some(text)),
+            Err(PackError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn toml<T: DeserializeOwned>(&mut self, file: &str) -> Result<T, PackError> {
@@ -127,7 +137,8 @@ fn load(source: Source) -> Result<Pack, PackError> {
     }
     let rules: RawRules = loader.toml("rules.toml")?;
     let rules = rules.rule.into_iter().map(|r| rule(&mut loader, r, &tables)).collect();
-    let counties = counties(&mut loader, &tables);
+    let counties = county_tables::counties(&mut loader, &tables);
+    let boundaries = raw.boundaries.map(|file| loader.text(&file)).transpose()?;
     let releases = raw.releases.iter().filter_map(|text| match text.parse() {
         Ok(release) => Some(release),
         Err(what) => {
@@ -135,8 +146,11 @@ fn load(source: Source) -> Result<Pack, PackError> {
             None
         }
     });
+    let releases = releases.collect();
+    let insight = insight::read(&mut loader, &kinds)?;
     let pack = Pack {
-        releases: releases.collect(),
+        insight,
+        releases,
         name: raw.name,
         version: raw.version,
         description: raw.description,
@@ -145,6 +159,7 @@ fn load(source: Source) -> Result<Pack, PackError> {
         rules,
         tables,
         counties,
+        boundaries,
         hash: loader.hash(),
     };
     check::pack(&pack, &mut loader);
@@ -189,6 +204,7 @@ fn kind(loader: &mut Loader, id: &str) -> Result<Kind, PackError> {
         scope: raw.scope,
         columns,
         derived: raw.derived.into_iter().map(derived).collect(),
+        cleaning: raw.clean,
         lookups: raw.lookup.into_iter().map(lookup).collect(),
         absent: raw.absent.into_iter().map(absent).collect(),
         layouts: raw.layout.into_iter().map(layout).collect(),
@@ -307,7 +323,7 @@ fn column(loader: &mut Loader, file: &str, cells: [&str; COLUMN_FIELDS.len()]) -
 }
 
 /// A number or nothing; anything else is a finding.
-fn number<T: FromStr>(
+pub(super) fn number<T: FromStr>(
     loader: &mut Loader,
     file: &str,
     place: &str,
@@ -414,78 +430,5 @@ fn rule_check(raw: &RawRule, scope: Scope, tables: &[CodeTable]) -> Result<Check
         (Scope::Row, _) => Err("a rule of scope row needs ok".to_owned()),
         (Scope::Cross, _) => Err("a rule of scope cross needs sql".to_owned()),
         (_, Some(form)) => Err(format!("{form} does not go with this scope")),
-    }
-}
-
-const COUNTIES: &str = "codes/counties.csv";
-const FORMATS: &str = "codes/county_parcel_formats.csv";
-
-/// Counties from the two code tables of these names, where the pack has them.
-fn counties(loader: &mut Loader, tables: &[CodeTable]) -> Counties {
-    let table = |name: &str| tables.iter().find(|t| t.name == name);
-    let formats = table("county_parcel_formats");
-    let mut list = Vec::new();
-    for row in table("counties").map(|t| Rows { table: t }).into_iter().flat_map(Rows::each) {
-        let place = format!("county {}", row.cell("name"));
-        let Some(number) = number::<u8>(loader, COUNTIES, &place, "number", row.cell("number"))
-        else {
-            continue;
-        };
-        let spellings = row.cell("spellings").split('|').map(str::trim).filter(|s| !s.is_empty());
-        let spellings = spellings.map(str::to_owned).collect();
-        let format = formats.and_then(|t| {
-            let mine = Rows { table: t }.each().find(|r| r.cell("number") == row.cell("number"))?;
-            parcel_format(loader, &place, &mine)
-        });
-        let (name, fips) = (row.cell("name").to_owned(), row.cell("fips").to_owned());
-        list.push(County { number, name, fips, spellings, format });
-    }
-    let counties = Counties::new(list);
-    for spelling in counties.ambiguous() {
-        loader.problem(COUNTIES, format!("spelling {spelling}"), "stands for two counties");
-    }
-    counties
-}
-
-fn parcel_format(loader: &mut Loader, place: &str, row: &Row<'_>) -> Option<ParcelFormat> {
-    let length = |loader: &mut Loader, field: &str| {
-        number::<usize>(loader, FORMATS, place, field, row.cell(field))
-    };
-    let share = |loader: &mut Loader, field: &str| {
-        number::<f64>(loader, FORMATS, place, field, row.cell(field)).unwrap_or(0.0)
-    };
-    let (len_min, len_max) = (length(loader, "len_min")?, length(loader, "len_max")?);
-    Some(ParcelFormat {
-        len_min,
-        len_median: length(loader, "len_median").unwrap_or(len_max),
-        len_max,
-        constant_len: (len_min == len_max).then_some(len_max),
-        shape: row.cell("shape").to_owned(),
-        shape_share: share(loader, "shape_share"),
-        leading_zero_share: share(loader, "leading_zero_share"),
-        note: row.cell("note").to_owned(),
-    })
-}
-
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    table: &'a CodeTable,
-}
-
-impl<'a> Rows<'a> {
-    fn each(self) -> impl Iterator<Item = Row<'a>> {
-        self.table.rows.iter().map(move |cells| Row { table: self.table, cells })
-    }
-}
-
-struct Row<'a> {
-    table: &'a CodeTable,
-    cells: &'a [String],
-}
-
-impl Row<'_> {
-    /// The cell of a named column; blank if the table has no such column.
-    fn cell(&self, column: &str) -> &str {
-        self.table.column(column).map_or("", |at| &self.cells[at])
     }
 }

@@ -7,10 +7,14 @@
 
 mod bind;
 mod check;
+mod clean;
 mod county;
+mod county_tables;
 mod embedded;
 mod error;
 mod expand;
+mod gold;
+mod insight;
 mod load;
 mod model;
 mod names;
@@ -20,9 +24,12 @@ mod release;
 mod settle;
 
 pub use bind::Binding;
+pub use clean::{Case, Clean, CleanFile, Form, Pad, Replace};
 pub use county::{Counties, County, ParcelFormat};
 pub use embedded::embedded_names;
 pub use error::{PackError, Problem};
+pub use gold::{Gold, Need, empty};
+pub use insight::{Area, Diff, Insight, KindInsight, Measure};
 pub use model::{
     Absent, Agent, Check, CodeTable, Column, ColumnType, Derived, Kind, Layout, Level, Lookup,
     Pack, Required, Rule, Scope, Status,

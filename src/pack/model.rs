@@ -1,6 +1,8 @@
 //! The parts of a pack. Plain data: built by `load`, checked by `check`, read by everybody.
 
+use super::clean::Clean;
 use super::county::Counties;
+use super::insight::Insight;
 use super::release::Release;
 
 /// A family of kinds of file with everything that is known about them.
@@ -25,7 +27,11 @@ pub struct Pack {
     pub tables: Vec<CodeTable>,
     /// Counties with their spellings and parcel id formats; empty if the pack has no such table.
     pub counties: Counties,
-    /// BLAKE3 of all files, line ends aside: part of what decides whether a run may be resumed.
+    /// Shapes of the counties as GeoJSON, by FIPS code as the id of the feature.
+    pub boundaries: Option<String>,
+    /// What is worth looking at in loaded rows.
+    pub insight: Insight,
+    /// BLAKE3 of all files that decide rows, line ends aside: part of what decides whether a run may be resumed.
     pub hash: String,
 }
 
@@ -96,6 +102,8 @@ pub struct Kind {
     pub columns: Vec<Column>,
     /// Derived columns, in the order of the file.
     pub derived: Vec<Derived>,
+    /// How columns are cleaned, in order.
+    pub cleaning: Vec<Clean>,
     /// Code tables that derived columns may use.
     pub lookups: Vec<Lookup>,
     /// Answers for what this kind does not hold.

@@ -1,6 +1,7 @@
 //! The TOML files as they are written. Unknown fields are errors: a misspelt field must not be
 //! silently ignored.
 
+use super::clean::Clean;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -17,6 +18,7 @@ pub(super) struct RawPack {
     pub kinds: Vec<String>,
     #[serde(default)]
     pub codes: Vec<String>,
+    pub boundaries: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -40,6 +42,8 @@ pub(super) struct RawKind {
     pub names: Vec<String>,
     #[serde(default)]
     pub layout: Vec<RawLayout>,
+    #[serde(default)]
+    pub clean: Vec<Clean>,
     #[serde(default)]
     pub lookup: Vec<RawLookup>,
     #[serde(default)]

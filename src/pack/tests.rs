@@ -55,10 +55,10 @@ fn every_file_of_the_folder_is_embedded_and_reads_the_same() {
     let embedded: BTreeSet<String> =
         embedded::find("florida").unwrap().iter().map(|(p, _)| (*p).to_owned()).collect();
     let mut found = BTreeSet::new();
-    for part in ["", "columns", "codes"] {
+    for part in ["", "columns", "codes", "geo", "gold"] {
         for entry in fs::read_dir(root.join(part)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".toml") || name.ends_with(".csv") {
+            if [".toml", ".csv", ".sql", ".geojson"].iter().any(|end| name.ends_with(end)) {
                 found.insert(if part.is_empty() { name } else { format!("{part}/{name}") });
             }
         }

@@ -1,7 +1,10 @@
 //! The agents of one input, built from the pack and the request. A new agent is one file with a
 //! spec, and one arm here.
 
+use super::cleaning;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
+use super::masking;
 use super::prepare::Prepared;
 use super::request::Request;
 use super::{file_facts, user_rules};
@@ -67,6 +70,11 @@ pub fn agents(
             }
         });
     }
+    if let Some(cleaner) = cleaning::agent(input) {
+        specs.insert(0, cleaner);
+    }
+    specs.extend(geography::agent(input));
+    masking::around(&mut specs, input);
     if let Some(mapping) = &input.mapping {
         specs.push(Arc::new(mapping.agent(input, pack, engine)));
     }
@@ -76,7 +84,7 @@ pub fn agents(
 /// Tries all expressions on a frame without rows, so that a mistake in a pack is found before a row
 /// is read.
 pub fn rehearse(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Result<(), RunError> {
-    let mut chunk = crate::source::empty_chunk(&input.schema, &input.origin);
+    let mut chunk = crate::source::empty_chunk(&input.cleaning.reads(&input.schema), &input.origin);
     // It is none of the file's chunks.
     chunk.seq = u64::MAX;
     for spec in specs {
@@ -257,8 +265,13 @@ fn id_formats(pack: &Pack, kind: &Kind, input: &Prepared) -> Vec<IdFormat> {
 }
 
 /// What the agents know of an input as a whole; to be asked only where all of it went through them.
-pub fn findings(specs: &[Arc<dyn StageSpec>]) -> Notes {
+pub fn findings(specs: &[Arc<dyn StageSpec>], input: &Prepared) -> Notes {
     let mut notes = Notes::default();
     specs.iter().for_each(|spec| notes.merge(spec.findings()));
-    notes
+    masking::veiled(notes, input)
+}
+
+/// What the agents have counted.
+pub fn facts(specs: &[Arc<dyn StageSpec>]) -> Vec<(String, u64)> {
+    specs.iter().flat_map(|spec| spec.facts()).collect()
 }

@@ -1,13 +1,15 @@
 //! From the header of a roll to what is read from it and the table it goes to.
 
+use super::cleaning::Cleaned;
 use super::error::{RunError, RunErrorKind};
 use super::mapping::Mapping;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, changes_of_values};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
 use crate::source::Table;
+use crate::transform::mask::Masks;
 use std::sync::Arc;
 
 /// Binds the columns of a kind.
@@ -43,6 +45,7 @@ pub(super) fn bind_roll(
         columns,
         key: kind.key.clone(),
         scope: scope_of(kind, &settled),
+        minimal: request.minimal,
     };
     let mut prepared = Prepared {
         table,
@@ -60,10 +63,14 @@ pub(super) fn bind_roll(
         warnings,
         replay: false,
         mapping: None,
+        masks: Masks::default(),
+        cleaning: Cleaned::default(),
+        locate: None,
     };
     if let Some(mapping) = &request.mapping {
         Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_deref())?;
     }
+    changes_of_values(&mut prepared, request, pack, Some(kind))?;
     Ok(prepared)
 }
 

@@ -3,6 +3,7 @@
 
 use super::agents;
 use super::error::RunError;
+use super::geography;
 use super::ingest::load_pack;
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -30,12 +31,13 @@ const GROUP_ROWS: u64 = 122_880;
 pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack)?;
     let mut summaries = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
         let begun = Instant::now();
-        let meters = Meters::new(agent_names(request));
+        let meters = Meters::new(agent_names(request, input));
         observer.on(&Event::InputStarted {
             input: index,
             of: inputs.len(),
@@ -55,6 +57,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         summary.tally = checked.tally;
         summary.problems = checked.problems;
         summary.agents = checked.agents;
+        summary.facts = checked.facts;
         summary.seconds = begun.elapsed().as_secs_f64();
         summaries.push(summary);
     }
@@ -75,11 +78,14 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
 }
 
 /// Names of the agents of a run, in flow order.
-pub fn agent_names(request: &Request) -> Vec<&'static str> {
+pub fn agent_names(request: &Request, input: &Prepared) -> Vec<&'static str> {
     let known = [crate::validate::NAME, crate::transform::NAME, crate::enrich::NAME];
     let chosen = request.agents.iter();
     let mut names = vec!["read"];
+    names.extend((!input.masks.columns.is_empty()).then_some(crate::transform::mask::NAME));
+    names.extend((!input.cleaning.recipes.is_empty()).then_some(crate::transform::clean::NAME));
     names.extend(chosen.filter_map(|name| known.iter().find(|known| *known == name).copied()));
+    names.extend(input.locate.as_ref().map(|_| "locate"));
     names.push("load");
     names
 }
@@ -103,6 +109,7 @@ pub fn describe(input: &Prepared, pack: &Pack) -> InputSummary {
         warnings: input.warnings.clone(),
         failed_file: None,
         agents: Vec::new(),
+        facts: Vec::new(),
         resumed_from: None,
         already_loaded_by: None,
         bytes: input.table.extent().bytes.unwrap_or(0),
@@ -130,6 +137,8 @@ pub struct Checked {
     pub problems: Vec<ProblemSummary>,
     /// Agents.
     pub agents: Vec<MeterReading>,
+    /// What they have counted.
+    pub facts: Vec<(String, u64)>,
 }
 
 impl Checker<'_> {
@@ -158,7 +167,7 @@ impl Checker<'_> {
             meters: Arc::clone(meters),
             stop,
         };
-        let source = input.table.open(Arc::clone(&input.schema), Mark::default())?;
+        let source = input.table.open(input.cleaning.reads(&input.schema), Mark::default())?;
         let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
         let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));
         let writers: Vec<Box<dyn Writer>> = vec![Box::new(Keep { found: Arc::clone(&found) })];
@@ -174,9 +183,10 @@ impl Checker<'_> {
         let (tally, mut notes) =
             std::mem::take(&mut *found.lock().unwrap_or_else(|p| p.into_inner()));
         if limit.is_none() {
-            notes.merge(agents::findings(&stages));
+            notes.merge(agents::findings(&stages, input));
         }
-        Ok(Checked { tally, problems: from_notes(&notes), agents: meters.readings() })
+        let (problems, facts) = (from_notes(&notes), agents::facts(&stages));
+        Ok(Checked { tally, problems, agents: meters.readings(), facts })
     }
 
     fn gate_plan(&self, input: &Prepared, limit: Option<u64>) -> GatePlan {

@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -31,7 +32,11 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
+    if let Some(first) = inputs.first() {
+        first.table.read_ahead();
+    }
     let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
@@ -82,6 +87,8 @@ pub struct Session<'a> {
     pub now: i64,
     /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
     touched: RefCell<BTreeSet<String>>,
+    /// Tables that were held.
+    pub tables: RefCell<BTreeSet<String>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
 }
@@ -113,6 +120,7 @@ impl<'a> Session<'a> {
             now: chrono::Utc::now().timestamp_micros(),
             command,
             touched: RefCell::default(),
+            tables: RefCell::default(),
         };
         session.close_stopped_replays()?;
         Ok(session)
@@ -146,6 +154,7 @@ impl<'a> Session<'a> {
                 columns: Vec::new(),
                 key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
                 scope: Vec::new(),
+                minimal: false,
             };
             let release = stopped.release.clone();
             Finish { con, spec: &spec, input: row, release }.close()?;
@@ -234,6 +243,12 @@ impl<'a> Session<'a> {
         Ok(summaries)
     }
 
+    /// Makes again what was set aside of the tables that were held.
+    fn restore(&self) -> Result<(), RunError> {
+        let tables = self.tables.borrow();
+        tables.iter().try_for_each(|table| Ok(self.con().restore(table)?))
+    }
+
     /// Leaves word in the ledger that the run ended early. What is committed stays, and the same
     /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
     /// where the input is known.
@@ -246,6 +261,12 @@ impl<'a> Session<'a> {
         let note = |session: &Self| -> Result<(), RunError> {
             Ok(Ledger::new(session.con()).end_run(&session.run, status, &error.message)?)
         };
+        // Who stops by hand wants no index built first; the next load makes them.
+        if !matches!(error.kind, RunErrorKind::Interrupted(_))
+            && let Err(failed) = self.restore()
+        {
+            error.hints.push(format!("indexes that were set aside are not there yet: {failed}"));
+        }
         if note(self).is_err() {
             error.hints.push("the ledger could not be told that the run has ended".into());
         }
@@ -262,6 +283,7 @@ impl<'a> Session<'a> {
                 ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
             }
         }
+        self.restore()?;
         if summary.status == RunStatus::Done {
             self.con().settle(None, 0)?;
         }
@@ -302,8 +324,19 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if let Some(mapping) = &input.mapping {
         add(&mapping.text);
     }
+    if request.no_fix || request.keep_raw || !input.cleaning.text.is_empty() {
+        add(&format!("{} {} {}", request.no_fix, request.keep_raw, input.cleaning.text));
+    }
+    if input.locate.is_some() {
+        let asked = &request.geography;
+        add(&format!("{} {:?} {:?}", asked.loaded.id(), asked.layers, asked.distances));
+    }
     if request.cut {
         add("cut");
+    }
+    if !request.masks.is_empty() {
+        let key = request.mask_key.as_ref().map(|key| key.id());
+        add(&format!("{:?} {key:?}", request.masks));
     }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());

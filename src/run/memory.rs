@@ -42,7 +42,7 @@ const TWO_WRITERS: u64 = 512 << 20;
 
 /// Divides the memory.
 pub fn shares(limits: &Limits) -> Shares {
-    let limit = limits.memory;
+    let limit = limits.memory.saturating_sub(limits.reserved);
     let several = limit >= TWO_WRITERS && limits.threads > 1;
     let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
     let writers = if limit < 384 << 20 { 1 } else { writers };

@@ -3,6 +3,7 @@
 use super::agents;
 use super::check::Checker;
 use super::error::RunError;
+use super::geography;
 use super::ingest::{key_of, load_pack};
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -106,6 +107,7 @@ const SAMPLE: u64 = 10_000;
 /// Plans a run.
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack)?;
     let stop = Stop::default();
@@ -277,7 +279,7 @@ fn strategy(request: &Request, input: &Prepared) -> Vec<(String, String)> {
 }
 
 fn sample(input: &Prepared, checker: &Checker<'_>) -> Result<SampleResult, RunError> {
-    let meters = Meters::new(super::check::agent_names(checker.request));
+    let meters = Meters::new(super::check::agent_names(checker.request, input));
     let checked = checker.run(input, Some(SAMPLE), &meters)?;
     let warnings = checked
         .problems

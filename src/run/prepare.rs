@@ -5,17 +5,22 @@
 //! before a row is loaded and shows both.
 
 use super::bind::{bind, bind_roll};
+use super::cleaning::{self, Cleaned};
 use super::error::{RunError, RunErrorKind};
 use super::file_rules;
+use super::geography;
 use super::mapping::Mapping;
+use super::masking;
 use super::memory;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
+use crate::enrich::geo::Locate;
 use crate::flow::{Event, Observer};
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
+use crate::transform::mask::Masks;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -51,6 +56,12 @@ pub struct Prepared {
     pub replay: bool,
     /// What makes the columns of an existing table, where the user names it.
     pub mapping: Option<Arc<Mapping>>,
+    /// Columns whose values must not leave the source.
+    pub masks: Masks,
+    /// How columns are cleaned.
+    pub cleaning: Cleaned,
+    /// What finds the places of rows, where that is asked for.
+    pub locate: Option<Arc<Locate>>,
 }
 
 impl Prepared {
@@ -101,6 +112,8 @@ pub fn prepare(
             prepared.push(prepare_table(file, table, request, pack)?);
         }
     }
+    masking::refuse_unknown(request, pack, &prepared)?;
+    geography::refuse_several_counties(request, &prepared)?;
     in_load_order(&mut prepared);
     Ok((prepared, skipped))
 }
@@ -190,7 +203,7 @@ fn prepare_table(
             bound.warnings.extend(found);
             Ok(bound)
         }
-        None => bind_generic(table, origin, file, evidence, warnings, request),
+        None => bind_generic(table, origin, file, evidence, warnings, request, pack),
     }
 }
 
@@ -322,7 +335,7 @@ pub(super) fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunErr
 }
 
 /// A county by DOR number, FIPS code or any spelling of its name.
-fn county_number(text: &str, pack: &Pack) -> Option<u8> {
+pub(super) fn county_number(text: &str, pack: &Pack) -> Option<u8> {
     let counties = &pack.counties;
     let by_number = text.parse().ok().and_then(|number| counties.by_number(number));
     by_number
@@ -361,6 +374,7 @@ fn bind_generic(
     evidence: String,
     mut warnings: Vec<String>,
     request: &Request,
+    pack: &Pack,
 ) -> Result<Prepared, RunError> {
     let mode = request.mode.unwrap_or(Mode::Append);
     if mode == Mode::Merge {
@@ -383,7 +397,32 @@ fn bind_generic(
     let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
-    Ok(Prepared { evidence, warnings, column_notes, ..plain })
+    let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };
+    changes_of_values(&mut prepared, request, pack, None)?;
+    Ok(prepared)
+}
+
+/// Binds what is done to values: cleaning, places, then masks, which cover what those add.
+pub(super) fn changes_of_values(
+    input: &mut Prepared,
+    request: &Request,
+    pack: &Pack,
+    kind: Option<&Kind>,
+) -> Result<(), RunError> {
+    if request.no_fix {
+        let schema = Arc::make_mut(&mut input.schema);
+        for column in &mut schema.columns {
+            // Ids must be found again whatever a run was told, and a number is none with its blanks.
+            let as_written =
+                column.kind == ColumnKind::Text && !column.key && column.role != Role::Id;
+            column.clean &= !as_written;
+            column.width = None;
+        }
+    }
+    input.spec.minimal = request.minimal;
+    cleaning::bind(input, request, pack, kind)?;
+    geography::bind(input, request, pack, kind)?;
+    masking::bind(input, request, kind)
 }
 
 /// A table of no known kind, with a type for each field.
@@ -419,6 +458,7 @@ pub(super) fn generic(
             .collect(),
         key: Vec::new(),
         scope: Vec::new(),
+        minimal: false,
     };
     Prepared {
         table,
@@ -436,5 +476,8 @@ pub(super) fn generic(
         warnings: Vec::new(),
         replay: false,
         mapping: None,
+        masks: Masks::default(),
+        cleaning: Cleaned::default(),
+        locate: None,
     }
 }

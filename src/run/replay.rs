@@ -4,7 +4,7 @@
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
 use super::names::column_names;
-use super::prepare::{Prepared, flag_facts, generic};
+use super::prepare::{Prepared, changes_of_values, flag_facts, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
 use crate::load::Link;
@@ -87,7 +87,9 @@ impl Preparer<'_> {
             column_names(replay.headers()).iter().map(kind).collect::<Vec<_>>()
         };
         let table = Arc::new(replay.clone());
-        Ok(generic(table, origin(replay), FORMAT, name, &kinds, Mode::Append))
+        let mut input = generic(table, origin(replay), FORMAT, name, &kinds, Mode::Append);
+        changes_of_values(&mut input, self.request, self.pack, None)?;
+        Ok(input)
     }
 
     /// Records may not be replayed beside an unfinished load of the same table, which counts on

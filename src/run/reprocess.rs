@@ -10,6 +10,7 @@
 
 use super::error::{RunError, RunErrorKind};
 use super::failures;
+use super::geography;
 use super::ingest::{Session, key_of, load_pack, summarize};
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
@@ -53,6 +54,7 @@ pub fn reprocess(
     let started = Instant::now();
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
+    let request = geography::opened(&request, &pack)?;
     let session = Session::open(&request, &pack, replays::COMMAND, observer, stop)?;
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;

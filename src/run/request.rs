@@ -1,9 +1,11 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
+use super::geography::Asked;
 use crate::load::TargetUrl;
 use crate::load::target::Changes;
 use crate::rules::UserRule;
 use crate::source::SourceOptions;
+use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,6 +76,8 @@ pub struct ErrorBudget {
 pub struct Limits {
     /// Peak resident memory aimed at, in bytes.
     pub memory: u64,
+    /// Of these, taken by what is read before the first input.
+    pub reserved: u64,
     /// Worker threads.
     pub threads: usize,
     /// Most rows of a chunk; `None`: by format and measurement.
@@ -127,12 +131,29 @@ pub struct Request {
     pub errors: ErrorBudget,
     /// What may be done to the tables of a server.
     pub changes: Changes,
+    /// Of the columns of provenance only those that loading needs.
+    pub minimal: bool,
+    /// Where parcels are, and what is known of such places.
+    pub geography: Asked,
+    /// File of the user's own cleaning.
+    pub clean: Option<PathBuf>,
+    /// Values stay as they are written.
+    pub no_fix: bool,
+    /// Texts that cleaning changes are kept beside the row.
+    pub keep_raw: bool,
+    /// Columns that are masked, by name or header, and how.
+    pub masks: Vec<(String, Masking)>,
+    /// Key of masks that hash; never written anywhere.
+    #[serde(skip)]
+    pub mask_key: Option<MaskKey>,
     /// The mapping that binds a roll to an existing table: a name or a file.
     pub mapping: Option<String>,
     /// Texts that are longer than their column of a server are cut instead of refused.
     pub cut: bool,
     /// How often a load goes on by itself after a connection was lost.
     pub retry_attempts: u64,
+    /// Refused rows also become rows of `etl.failed_rows` in the target.
+    pub failed_rows: bool,
     /// Folder of the failed-record files; `None`: beside the target.
     pub failed_dir: Option<PathBuf>,
     /// Forget unfinished work on these inputs and load them as new.

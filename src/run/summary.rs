@@ -69,6 +69,9 @@ pub struct InputSummary {
     pub failed_file: Option<String>,
     /// Agents: rows, time at work, time waiting.
     pub agents: Vec<MeterReading>,
+    /// What agents have counted: (what, how many).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<(String, u64)>,
     /// First row read in this run, where earlier ones were already loaded.
     pub resumed_from: Option<u64>,
     /// The run that had loaded this content before.

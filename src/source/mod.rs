@@ -121,6 +121,8 @@ pub trait Table: Send + Sync {
     fn declared(&self) -> Option<Vec<crate::chunk::ColumnKind>> {
         None
     }
+    /// Begins on a thread of its own what [`Table::open`] would have to wait for.
+    fn read_ahead(&self) {}
     /// Starts reading behind `from`.
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError>;
 }

@@ -30,6 +30,10 @@ pub trait StageSpec: Send + Sync {
     fn findings(&self) -> Notes {
         Notes::default()
     }
+    /// What the stages of this spec have counted so far, for the summary.
+    fn facts(&self) -> Vec<(String, u64)> {
+        Vec::new()
+    }
 }
 
 /// Works on chunks, one at a time.

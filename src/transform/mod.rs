@@ -4,6 +4,9 @@
 //! the bytes are hot (`source::columns`), as this agent's configuration says. Here are the derived
 //! columns of the pack, as one SQL projection a chunk.
 
+pub mod clean;
+pub mod mask;
+
 use crate::chunk::Chunk;
 use crate::stage::{Engine, Expression, Joined, Projection, Session, Stage, StageError, StageSpec};
 use polars::prelude::DataFrame;

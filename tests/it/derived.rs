@@ -95,3 +95,26 @@ fn without_an_agent_its_columns_are_empty_and_codes_stay_as_written() {
         ["1,,,400000", "004,Condominium,,200000", "089,\"Municipal government, other\",,50000"]
     );
 }
+
+#[test]
+fn what_values_and_sales_say() {
+    let place = loaded("validate,transform,enrich");
+    let ages = "effective_age, round(years_since_sale, 3), taxable_gap, cap_difference, tax_exempt";
+    assert_eq!(
+        lines(&place, ages),
+        ["25,0.5,150000,100000,false", "45,0.083,0,0,false", ",,50000,0,true"]
+    );
+    assert_eq!(
+        lines(&place, "exemption_total, exemption_count, exemption_kinds, exempt_value_county"),
+        ["25000,1,01,50000", "0,0,,0", "0,0,,50000"]
+    );
+    assert_eq!(
+        lines(&place, "market_sale1, sale_to_value1, price_class1, bank_sale, distressed_sale"),
+        ["true,1.25,ordinary,false,false", "false,,ordinary,false,false", "false,,,false,false"]
+    );
+    // 200 dollars a square foot are not below 200; what the cap takes off here is not in the file.
+    assert_eq!(
+        lines(&place, "investment_score, portable_difference, ported"),
+        ["50,,", "50,,", "50,,"]
+    );
+}

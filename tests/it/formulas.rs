@@ -253,11 +253,28 @@ fn made_up(dice: &mut Dice, ty: &str, depth: usize) -> String {
     };
     match ty {
         "flag" => made_up_flag(dice, depth),
-        "text" => match dice.roll(5) {
+        "text" => match dice.roll(9) {
             0 => format!("({}) || ({})", made_up(dice, ty, depth), made_up(dice, ty, depth)),
             1 => format!("upper({})", made_up(dice, ty, depth)),
             2 => format!("trim({})", made_up(dice, ty, depth)),
             3 => format!("coalesce({}, {})", made_up(dice, ty, depth), made_up(dice, ty, depth)),
+            4 => format!(
+                "substr({}, {}, {})",
+                made_up(dice, ty, depth),
+                1 + dice.roll(4),
+                dice.roll(4)
+            ),
+            5 => format!("left({}, {})", made_up(dice, ty, depth), dice.roll(4)),
+            6 => format!("translate({}, 'aab,Z', 'xyz')", made_up(dice, ty, depth)),
+            7 => {
+                let pattern = dice.pick(&[
+                    r"^\s*0*(\d+)",
+                    "([a-c]*)([^a-c]+)",
+                    r"\b(a|b c)",
+                    "(a|ab)(c|bcd)?",
+                ]);
+                format!("regexp_extract({}, '{pattern}', 1)", made_up(dice, ty, depth))
+            }
             _ => {
                 let condition = made_up(dice, "flag", depth);
                 let (yes, no) = (made_up(dice, ty, depth), made_up(dice, ty, depth));
@@ -281,7 +298,8 @@ fn made_up_flag(dice: &mut Dice, depth: usize) -> String {
     let kind = dice.pick(&["whole", "real", "text"]);
     let how = dice.pick(&["=", "<>", "<", "<=", ">", ">="]);
     let not = dice.pick(&["", "NOT "]);
-    let which = dice.roll(10);
+    let which = dice.roll(13);
+    let pattern = dice.pick(&[r"\b(A|b c)\b|it\.?''?s", r"^\s*\d", "[a-z][^a-b]*$", "", "K|S"]);
     let mut sub = |ty: &str| made_up(dice, ty, depth);
     match which {
         0 => format!("({}) AND ({})", sub("flag"), sub("flag")),
@@ -293,6 +311,17 @@ fn made_up_flag(dice: &mut Dice, depth: usize) -> String {
         6 => format!("list_contains([1, -1, 7], {})", sub("whole")),
         7 => format!("({}) {not}BETWEEN ({}) AND ({})", sub(kind), sub(kind), sub(kind)),
         8 => format!("coalesce({}, {})", sub("flag"), sub("flag")),
+        9 => format!("regexp_matches({}, '{pattern}', 'i')", sub("text")),
+        10 => format!("regexp_matches({}, '{pattern}')", sub("text")),
+        11 => {
+            format!(
+                "CASE {} WHEN 'a' THEN {} WHEN {} THEN {} END",
+                sub("text"),
+                sub("flag"),
+                sub("text"),
+                sub("flag")
+            )
+        }
         _ => format!("({}) {how} ({})", sub(kind), sub(kind)),
     }
 }

@@ -10,12 +10,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("chunk", &[]),
     ("duck", &[]),
     ("pack", &[]),
+    ("report", &["chunk"]),
     ("source", &["chunk", "duck"]),
     ("profile", &["chunk", "source"]),
     ("stage", &["chunk", "duck"]),
     ("validate", &["chunk", "profile", "stage"]),
     ("transform", &["chunk", "stage"]),
-    ("enrich", &["stage", "transform"]),
+    ("enrich", &["chunk", "stage", "transform"]),
     ("rules", &[]),
     ("flow", &["chunk", "source", "stage"]),
     ("load", &["chunk", "duck", "source", "stage", "flow"]),
@@ -25,6 +26,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "chunk",
             "duck",
             "pack",
+            "report",
             "source",
             "stage",
             "validate",
@@ -37,7 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["source", "rules", "run"]),
-    ("cli", &["chunk", "duck", "source", "profile", "flow", "load", "run", "config"]),
+    (
+        "cli",
+        &["chunk", "duck", "pack", "profile", "report", "source", "flow", "load", "run", "config"],
+    ),
 ];
 
 /// Lines of a file before its tests.

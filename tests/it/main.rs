@@ -2,6 +2,7 @@
 
 mod alerts;
 mod catalog;
+mod cleaning;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
@@ -10,32 +11,41 @@ mod damage;
 #[path = "../../examples/damage/compare.rs"]
 mod damage_compare;
 mod derived;
+mod diff;
 mod file_rules;
 mod formulas;
 mod fuzz_seeds;
+mod geography;
+mod gold;
 mod hostile;
 mod hostile_files;
 mod hostile_make;
 mod layering;
 mod legacy;
 mod loaded;
+mod masking;
 mod modes;
 mod pack_rules;
+mod pg_extras;
 mod pg_faults;
 mod pg_mapping;
+mod pg_merge;
 mod pg_proxy;
 mod pg_refused;
 mod pg_secrets;
 mod pg_server;
+mod pg_tls;
 mod postgres;
 mod profile;
 mod ranges;
 mod real_roll;
+mod report;
 mod reprocess;
 mod roll;
 mod stdin;
 mod support;
 mod user_rules;
+mod verify;
 
 /// A file that is not a module of this binary would never run.
 #[test]

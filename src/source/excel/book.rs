@@ -17,6 +17,7 @@ use crate::source::{SourceError, SourceErrorKind, SourceOptions};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
 
 /// Shared strings kept in memory unless the options say otherwise.
 const STRINGS_IN_MEMORY: u64 = 64 << 20;
@@ -57,6 +58,8 @@ pub struct Book {
     temp_dir: Option<PathBuf>,
     /// The strings, as long as somebody holds them.
     strings: Mutex<Weak<Strings>>,
+    /// The thread that reads them already.
+    ahead: Mutex<Option<JoinHandle<Result<Strings, SourceError>>>>,
 }
 
 impl Book {
@@ -89,6 +92,7 @@ impl Book {
             strings_in_memory: options.strings_in_memory.unwrap_or(STRINGS_IN_MEMORY),
             temp_dir: options.temp_dir.clone(),
             strings: Mutex::new(Weak::new()),
+            ahead: Mutex::new(None),
         })
     }
 
@@ -133,11 +137,30 @@ impl Book {
         if let Some(strings) = held.upgrade() {
             return Ok(strings);
         }
-        let mut loader = self.loader()?;
-        let strings = loader.load_all().map_err(|fault| self.strings_error(fault))?;
+        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let strings = match ahead.map(JoinHandle::join) {
+            Some(Ok(strings)) => strings?,
+            // What made that thread panic does so here, where it is seen.
+            Some(Err(_)) | None => self.load_strings()?,
+        };
         let strings = Arc::new(strings);
         *held = Arc::downgrade(&strings);
         Ok(strings)
+    }
+
+    /// Begins to read all shared strings on a thread of its own.
+    pub fn read_ahead(self: &Arc<Self>) {
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        if ahead.is_none() {
+            let book = Arc::clone(self);
+            let thread = std::thread::Builder::new().name("strings".into());
+            // Without that thread they are read when they are wanted.
+            *ahead = thread.spawn(move || book.load_strings()).ok();
+        }
+    }
+
+    fn load_strings(&self) -> Result<Strings, SourceError> {
+        self.loader()?.load_all().map_err(|fault| self.strings_error(fault))
     }
 
     /// Reads shared strings as far as they are needed.

@@ -296,6 +296,10 @@ impl Table for SheetTable {
         self.notes.clone()
     }
 
+    fn read_ahead(&self) {
+        self.book.read_ahead();
+    }
+
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
         Ok(Box::new(ExcelSource::open(self, schema, from)?))
     }

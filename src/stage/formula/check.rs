@@ -3,11 +3,14 @@
 //! Whatever would need a cast that is not written here, or whose result type DuckDB decides by rules
 //! that are not repeated here, gives `None`.
 
+use super::constant::constant;
 use super::lookup::Lookups;
 use super::parse::Tree;
+use super::pattern::Pattern;
+use crate::stage::StoredTable;
 use hashbrown::HashSet;
 use polars::prelude::{DataType, Schema};
-use regex::bytes::Regex;
+use std::sync::Arc;
 
 /// Types that formulas know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +77,9 @@ pub(super) enum Node {
     Same(One, One),
     InTexts(One, HashSet<String>),
     InWholes(One, Vec<i64>),
-    Matches(One, Regex),
+    Matches(One, Pattern),
+    /// What a group of the first match holds.
+    Group(One, Pattern, usize),
     StartsWith(One, One),
     Arith(Arith, One, One),
     Abs(One),
@@ -87,9 +92,19 @@ pub(super) enum Node {
     ToReal(One),
     ToText(One),
     ToWhole(One),
+    /// A whole number that fits in 32 bits.
+    Narrow(One),
     Upper(One),
     Trim(One, Vec<char>),
     Concat(Vec<Typed>),
+    /// Some characters, from a place on.
+    Part(One, usize, usize),
+    /// Each character of ASCII by another one, or left out.
+    Translate(One, Vec<Option<u8>>),
+    /// Texts with a text between them, NULLs left out.
+    Joined(String, Vec<Typed>),
+    /// A text, but NULL where it is this one.
+    NullIf(One, String),
     MakeDate(One, One, One),
 }
 
@@ -98,6 +113,7 @@ pub(super) struct Scope<'a> {
     pub schema: &'a Schema,
     pub missing: &'a [(String, String)],
     pub lookups: &'a Lookups,
+    pub tables: &'a [Arc<StoredTable>],
 }
 
 /// The type of a column of a chunk.
@@ -165,7 +181,8 @@ pub(super) fn check(tree: &Tree, scope: &Scope<'_>) -> Option<Typed> {
         Tree::Name(table, name) => scope.name(table.as_deref(), name),
         Tree::Call(name, arguments) => Call { scope, arguments }.named(name),
         Tree::Case(arms, other) => case(arms, other.as_deref(), scope),
-        Tree::Cast { of, to, attempt } => cast(check(of, scope)?, ty_named(to)?, *attempt),
+        Tree::Cast { of, to, .. } => cast(check(of, scope)?, ty_named(to)?),
+        Tree::Subquery(of) => constant(of, scope),
         Tree::In(of, list) => contained(check(of, scope)?, list),
         Tree::List(_) => None,
     }
@@ -215,11 +232,13 @@ fn flag(node: Typed) -> Option<Typed> {
     coerce(node, Ty::Flag)
 }
 
-fn cast(of: Typed, to: Ty, _attempt: bool) -> Option<Typed> {
+/// A node as CAST and TRY_CAST give it: where they differ, it is DuckDB's.
+pub(super) fn cast(of: Typed, to: Ty) -> Option<Typed> {
     let node = match (of.ty, to) {
+        (Ty::Big, Ty::Int) => Node::Narrow(Box::new(of)),
         (Ty::Int | Ty::Big, Ty::Text) => Node::ToText(Box::new(of)),
         (Ty::Text, Ty::Int) => Node::ToWhole(Box::new(of)),
-        (Ty::Decimal, _) => return None,
+        (Ty::Decimal, to) if to != Ty::Double => return None,
         _ => return coerce(of, to),
     };
     Some(Typed { node, ty: to })
@@ -294,6 +313,16 @@ impl Call<'_> {
             ("trim", [of, Tree::Text(set)]) => {
                 whole(Node::Trim(self.text(of)?, set.chars().collect()), Ty::Text)
             }
+            ("left", [of, Tree::Whole(count)]) => {
+                whole(Node::Part(self.text(of)?, 0, usize::try_from(*count).ok()?), Ty::Text)
+            }
+            ("substr" | "substring", [of, Tree::Whole(from @ 1..), Tree::Whole(count)]) => {
+                let (from, count) = (*from as usize - 1, usize::try_from(*count).ok()?);
+                whole(Node::Part(self.text(of)?, from, count), Ty::Text)
+            }
+            ("translate", [of, Tree::Text(from), Tree::Text(to)]) => {
+                whole(Node::Translate(self.text(of)?, translation(from, to)?), Ty::Text)
+            }
             ("starts_with", [of, with]) => {
                 whole(Node::StartsWith(self.text(of)?, self.text(with)?), Ty::Flag)
             }
@@ -301,7 +330,20 @@ impl Call<'_> {
                 contained(check(of, self.scope)?, list)
             }
             ("regexp_full_match", [of, Tree::Text(pattern)]) => {
-                whole(Node::Matches(self.text(of)?, whole_match(pattern)?), Ty::Flag)
+                whole(Node::Matches(self.text(of)?, Pattern::whole(pattern)?), Ty::Flag)
+            }
+            ("regexp_matches", [of, Tree::Text(pattern), flags @ ..]) => {
+                let folds = match flags {
+                    [] => false,
+                    [Tree::Text(flags)] if flags == "i" => true,
+                    _ => return None,
+                };
+                whole(Node::Matches(self.text(of)?, Pattern::anywhere(pattern, folds)?), Ty::Flag)
+            }
+            ("regexp_extract", [of, Tree::Text(pattern), Tree::Whole(group)]) => {
+                let pattern = Pattern::anywhere(pattern, false)?;
+                let group = usize::try_from(*group).ok().filter(|it| *it <= pattern.groups())?;
+                whole(Node::Group(self.text(of)?, pattern, group), Ty::Text)
             }
             ("make_date", [year, month, day]) => {
                 let whole_number = |tree| {
@@ -311,6 +353,13 @@ impl Call<'_> {
                 let (year, month, day) =
                     (whole_number(year)?, whole_number(month)?, whole_number(day)?);
                 whole(Node::MakeDate(year, month, day), Ty::Date)
+            }
+            ("concat_ws", [Tree::Text(between), parts @ ..]) if !parts.is_empty() => {
+                let parts = parts.iter().map(|part| Some(*self.text(part)?));
+                whole(Node::Joined(between.clone(), parts.collect::<Option<_>>()?), Ty::Text)
+            }
+            ("nullif", [of, Tree::Text(text)]) => {
+                whole(Node::NullIf(self.text(of)?, text.clone()), Ty::Text)
             }
             ("||", parts) => {
                 let parts = parts.iter().map(|part| Some(*self.text(part)?));
@@ -359,6 +408,11 @@ impl Call<'_> {
     }
 
     fn arith(&self, how: Arith) -> Option<Typed> {
+        if how == Arith::Divide
+            && let Some(quotient) = self.quotient()
+        {
+            return Some(quotient);
+        }
         let (left, right, ty) = self.sides()?;
         let ty = match ty {
             Ty::Int | Ty::Big if how == Arith::Divide => Ty::Double,
@@ -367,6 +421,15 @@ impl Call<'_> {
         };
         let (left, right) = (coerce(*left, ty)?, coerce(*right, ty)?);
         Some(Typed { node: Node::Arith(how, Box::new(left), Box::new(right)), ty })
+    }
+
+    /// Division by a number with a point, which makes a DOUBLE of both sides.
+    fn quotient(&self) -> Option<Typed> {
+        let [left, Tree::Decimal(by)] = self.arguments else { return None };
+        let left = coerce(check(left, self.scope)?, Ty::Double)?;
+        let by = Typed { node: Node::Real(by.parse().ok()?), ty: Ty::Double };
+        let node = Node::Arith(Arith::Divide, Box::new(left), Box::new(by));
+        Some(Typed { node, ty: Ty::Double })
     }
 
     fn number(&self, make: impl Fn(One) -> Node) -> Option<Typed> {
@@ -382,13 +445,17 @@ impl Call<'_> {
     }
 }
 
-/// A pattern for whole texts. Only patterns that mean the same to every engine: characters of ASCII,
-/// classes of what may stand there (none of what may not), repeats, alternatives.
-fn whole_match(pattern: &str) -> Option<Regex> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " ;,'-_|()[]{}?*+".contains(c);
-    let odd = !pattern.chars().all(plain) || pattern.contains("[^") || pattern.contains("(?");
-    if odd || pattern.contains("[[") {
+/// What becomes of each character of ASCII: the first mention counts, and what has no other is left out.
+fn translation(from: &str, to: &str) -> Option<Vec<Option<u8>>> {
+    if !from.is_ascii() || !to.is_ascii() {
         return None;
     }
-    Regex::new(&format!(r"(?-u)\A(?:{pattern})\z")).ok()
+    let mut table: Vec<_> = (0..128).map(Some).collect();
+    let mut seen = [false; 128];
+    for (at, byte) in from.bytes().enumerate() {
+        if !std::mem::replace(&mut seen[usize::from(byte)], true) {
+            table[usize::from(byte)] = to.as_bytes().get(at).copied();
+        }
+    }
+    Some(table)
 }

@@ -88,7 +88,15 @@ impl<'a> Cells<'a> {
             Node::InTexts(of, set) => self.texts(of)?.map(|text| set.contains(text)).flags(),
             Node::InWholes(of, set) => self.wholes(of)?.map(|value| set.contains(&value)).flags(),
             Node::Matches(of, pattern) => {
-                self.texts(of)?.map(|text| pattern.is_match(text.as_bytes())).flags()
+                let mut unfit = None;
+                let matches = |text: &str| {
+                    pattern.matches(text).unwrap_or_else(|error| {
+                        unfit = Some(error);
+                        false
+                    })
+                };
+                let flags = self.texts(of)?.map(matches).flags();
+                unfit.map_or(Ok(flags), Err)?
             }
             Node::StartsWith(of, with) => {
                 let with = self.texts(with)?;
@@ -213,6 +221,19 @@ impl<'a> Cells<'a> {
                     return Err(Unfit);
                 }
                 values
+            }
+            Node::Narrow(one) => {
+                let wholes = self.wholes(one)?;
+                let mut odd = false;
+                let narrow = wholes.map(|value| {
+                    odd |= i32::try_from(value).is_err();
+                    value
+                });
+                // What stands behind a null may be anything; such a chunk is DuckDB's, no more.
+                if odd {
+                    return Err(Unfit);
+                }
+                narrow
             }
             Node::Best(greatest, parts) => {
                 let pick = |a: i64, b: i64| if *greatest { a.max(b) } else { a.min(b) };
@@ -434,7 +455,7 @@ fn characters(text: &str) -> i64 {
 }
 
 /// A number that every reading of a text agrees on.
-fn plain_number(text: &str) -> Option<i64> {
+pub(super) fn plain_number(text: &str) -> Option<i64> {
     let digits = (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.bytes().fold(0, |number, byte| number * 10 + i64::from(byte - b'0')))
 }

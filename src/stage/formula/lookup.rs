@@ -32,7 +32,7 @@ impl Lookups {
         schema: &Schema,
         missing: &[(String, String)],
     ) -> Self {
-        let scope = Scope { schema, missing, lookups: &Self::default() };
+        let scope = Scope { schema, missing, lookups: &Self::default(), tables };
         Self { all: joins.iter().filter_map(|join| lookup(join, tables, &scope)).collect() }
     }
 

@@ -12,14 +12,16 @@
 
 mod check;
 mod columns;
+mod constant;
 mod eval;
 mod lookup;
 mod parse;
+mod pattern;
 mod texts;
 mod token;
 mod values;
 
-use self::check::{Scope, Typed, check, coerce, ty_named};
+use self::check::{Scope, Typed, cast, check, ty_named};
 use self::columns::column;
 use self::eval::Cells;
 use self::lookup::Lookups;
@@ -45,11 +47,11 @@ impl Formulas {
         tables: &[Arc<StoredTable>],
     ) -> Self {
         let lookups = Lookups::new(joins, tables, schema, missing);
-        let scope = Scope { schema, missing, lookups: &lookups };
+        let scope = Scope { schema, missing, lookups: &lookups, tables };
         let formula = |expression: &Expression| {
             let node = check(&parse::parse(&expression.sql)?, &scope)?;
             let ty = expression.ty.as_deref().map_or(Some(node.ty), ty_named)?;
-            Some((expression.name.clone(), coerce(node, ty)?))
+            Some((expression.name.clone(), cast(node, ty)?))
         };
         let each = expressions.iter().map(formula).collect();
         Self { lookups, each }

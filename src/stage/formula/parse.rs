@@ -27,6 +27,16 @@ pub(super) enum Tree {
     },
     In(Box<Tree>, Vec<Tree>),
     List(Vec<Tree>),
+    Subquery(Box<Subquery>),
+}
+
+/// `(SELECT item FROM table WHERE column = key)`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Subquery {
+    pub item: Tree,
+    pub table: String,
+    pub column: String,
+    pub key: Tree,
 }
 
 /// The tree of a whole expression.
@@ -233,6 +243,7 @@ impl Parser {
                 Err(_) => text.contains('.').then_some(Tree::Decimal(text)),
             },
             Token::Text(text) => Some(Tree::Text(text)),
+            Token::Sign("(") if self.word("select") => self.subquery(),
             Token::Sign("(") => {
                 let tree = self.either()?;
                 self.sign(")").then_some(tree)
@@ -268,10 +279,40 @@ impl Parser {
         }
     }
 
+    fn subquery(&mut self) -> Option<Tree> {
+        let item = self.either()?;
+        let table = self.after("from")?;
+        let column = self.after("where")?;
+        if !self.sign("=") {
+            return None;
+        }
+        let key = self.joined()?;
+        let query = Subquery { item, table, column, key };
+        self.sign(")").then(|| Tree::Subquery(Box::new(query)))
+    }
+
+    /// The name behind a word.
+    fn after(&mut self, word: &str) -> Option<String> {
+        if !self.word(word) {
+            return None;
+        }
+        match self.peek()?.clone() {
+            Token::Word(name) | Token::Quoted(name) => {
+                self.at += 1;
+                Some(name)
+            }
+            _ => None,
+        }
+    }
+
     fn case(&mut self) -> Option<Tree> {
         let mut arms = Vec::new();
+        let of = if self.is_word(0, "when") { None } else { Some(self.either()?) };
         while self.word("when") {
-            let condition = self.either()?;
+            let mut condition = self.either()?;
+            if let Some(of) = &of {
+                condition = call("=", vec![of.clone(), condition]);
+            }
             if !self.word("then") {
                 return None;
             }

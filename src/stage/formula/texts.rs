@@ -24,7 +24,28 @@ impl Cells<'_> {
                 let trimmed = |row| texts.get(row).map(|text| text.trim_matches(&set[..]));
                 Ok(Texts::from_rows((0..rows).map(trimmed)))
             }
+            Node::Group(one, pattern, group) => {
+                let texts = self.texts(one)?;
+                let mut made = MutablePlString::new();
+                for row in 0..rows {
+                    let found = texts.get(row).map(|text| pattern.group(text, *group));
+                    made.push(found.transpose()?);
+                }
+                Ok(Texts::Each(made.into()))
+            }
+            Node::Part(one, from, count) => {
+                let texts = self.texts(one)?;
+                let part = |row| texts.get(row).map(|text| characters(text, *from, *count));
+                Ok(Texts::from_rows((0..rows).map(part)))
+            }
+            Node::Translate(one, table) => translated(rows, &self.texts(one)?, table),
             Node::Concat(parts) => Ok(concat(rows, &self.each(parts)?)),
+            Node::Joined(between, parts) => Ok(joined(rows, between, &self.each(parts)?)),
+            Node::NullIf(one, text) => {
+                let texts = self.texts(one)?;
+                let kept = |row| texts.get(row).filter(|have| have != text);
+                Ok(Texts::from_rows((0..rows).map(kept)))
+            }
             Node::Coalesce(parts) => {
                 let parts = self.each(parts)?;
                 let first = |row| parts.iter().find_map(|part| part.get(row));
@@ -97,6 +118,54 @@ fn concat(rows: usize, parts: &[Texts]) -> Texts {
         let whole =
             parts.iter().all(|part| part.get(row).map(|piece| text.push_str(piece)).is_some());
         made.push(whole.then_some(text.as_str()));
+    }
+    Texts::Each(made.into())
+}
+
+/// Some characters of a text.
+fn characters(text: &str, from: usize, count: usize) -> &str {
+    let mut starts = text.char_indices().map(|(at, _)| at).chain([text.len()]);
+    let Some(start) = starts.nth(from) else { return "" };
+    let end = match count {
+        0 => start,
+        count => starts.nth(count - 1).unwrap_or(text.len()),
+    };
+    &text[start..end]
+}
+
+fn translated(rows: usize, texts: &Texts, table: &[Option<u8>]) -> Result<Texts, Unfit> {
+    let mut made = MutablePlString::new();
+    let mut bytes = Vec::new();
+    for row in 0..rows {
+        let Some(text) = texts.get(row) else {
+            made.push_null();
+            continue;
+        };
+        bytes.clear();
+        // Bytes beyond ASCII stay as they are, and with them their characters.
+        let by = |byte: u8| table.get(usize::from(byte)).map_or(Some(byte), |other| *other);
+        bytes.extend(text.bytes().filter_map(by));
+        made.push(Some(std::str::from_utf8(&bytes).map_err(|_| Unfit)?));
+    }
+    Ok(Texts::Each(made.into()))
+}
+
+/// Texts one after another with a text between them; those that are NULL are left out, and of none
+/// there is an empty text.
+fn joined(rows: usize, between: &str, parts: &[Texts]) -> Texts {
+    let some: Vec<_> = parts.iter().filter(|part| !matches!(part, Texts::All(None))).collect();
+    let mut made = MutablePlString::with_capacity(rows);
+    let mut text = String::new();
+    for row in 0..rows {
+        text.clear();
+        let mut first = true;
+        for part in some.iter().filter_map(|part| part.get(row)) {
+            if !std::mem::take(&mut first) {
+                text.push_str(between);
+            }
+            text.push_str(part);
+        }
+        made.push_value(&text);
     }
     Texts::Each(made.into())
 }

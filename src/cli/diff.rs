@@ -1,0 +1,190 @@
+//! `etl diff`: what changed between two rolls.
+
+use super::args::{LoadArgs, usage};
+use super::context::Context;
+use super::error::CliError;
+use super::gold::number;
+use super::progress::Progress;
+use super::text::{Align, Paint, clip, count, duration, plural, safe, table};
+use super::{exit, output, signals};
+use crate::flow::Stop;
+use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side};
+use clap::Args;
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  etl diff 2024 2025                         two years of ./etl.duckdb
+  etl diff 2024F 2025P --out changes.csv     of certain releases, with a log
+  etl diff NAL16F202401.csv NAL16P202501.csv --out changes.md
+  etl diff 2024 NAL16P202501.csv --county broward --table changes
+  etl sql \"SELECT * FROM gold.parcel_changes WHERE level = 'alert'\"
+
+Told are new, retired, split and combined parcels, other owners, and just values
+that changed by more than 5 percent; by more than 20 percent and a million
+dollars they are alerts (--set listed_percent=10 and the like). Two years of a
+target leave the table gold.parcel_changes; where a file takes part, --table
+names one, and nothing is loaded.";
+
+/// Tell what changed between two rolls: years of the target, or files
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Diff {
+    /// The roll before: a year, a release such as 2024F, or a file
+    #[arg(value_name = "BEFORE")]
+    before: String,
+    /// The roll after
+    #[arg(value_name = "AFTER")]
+    after: String,
+    /// Change log: .csv has all changes, .md is for people
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// A number of the pack's question, such as alert_percent=25 (may be repeated)
+    #[arg(long, value_name = "NAME=N", value_parser = number)]
+    set: Vec<(String, i64)>,
+    /// Schema of the table with the changes
+    #[arg(long, value_name = "NAME", default_value = "gold")]
+    schema: String,
+    /// The result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+/// The table of the changes where none is named.
+const TABLE: &str = "parcel_changes";
+/// Alerts on the screen.
+const ALERTS: usize = 5;
+
+impl Diff {
+    /// Whether the result is for scripts.
+    pub fn json(&self) -> bool {
+        self.json || self.load.json()
+    }
+
+    /// Compares, and tells.
+    pub fn run(&self, context: &Context) -> Result<u8, CliError> {
+        let settings = context.settings(self.load.partial(), self.load.rules_file())?;
+        let mut request = settings.request(self.load.call(&[]), &context.env)?;
+        let (before, after) = (Side::parse(&self.before), Side::parse(&self.after));
+        if before == after {
+            return Err(usage("both sides are the same", "name two rolls: etl diff 2024 2025"));
+        }
+        // For the files it is decided by themselves; here it is the table with the changes.
+        let named = request.table.take();
+        let both = before.is_in_target() && after.is_in_target();
+        let name = named.or_else(|| both.then(|| TABLE.to_owned()));
+        // It says which county is compared, not what the files are.
+        let county = request.county.take();
+        let asked = DiffRequest {
+            before,
+            after,
+            request,
+            county,
+            params: self.set.clone(),
+            table: name.map(|name| (self.schema.clone(), name)),
+        };
+        let progress = Progress::start(context.progress(&settings));
+        let stop = Stop::default();
+        if let Err(error) = signals::watch(&stop) {
+            output::stderr(&format!("warning: signals end the program at once: {error}"));
+        }
+        let summary = self.compare(&asked, &progress, &stop);
+        drop(progress);
+        let summary = summary?;
+        if self.json() {
+            output::json(&summary)?;
+        } else if !context.global.quiet {
+            let text = told(&summary, context.paint(&settings), context.width());
+            output::stdout(&text)?;
+            if let Some(path) = &self.out {
+                output::stderr(&format!("change log: {}", safe(&path.display().to_string())));
+            }
+        }
+        Ok(exit::DONE)
+    }
+
+    fn compare(
+        &self,
+        asked: &DiffRequest,
+        progress: &Progress,
+        stop: &Stop,
+    ) -> Result<DiffSummary, CliError> {
+        let Some(path) = &self.out else {
+            return Ok(diff::diff(asked, &mut |_| Ok(()), progress, stop)?);
+        };
+        let file = File::create(path).map_err(|error| {
+            let told = format!("{}: the change log cannot be written: {error}", path.display());
+            usage(told, "name another place by --out")
+        })?;
+        let mut log = ChangeLog::new(path, BufWriter::new(file))?;
+        let summary = diff::diff(asked, &mut |change| log.add(&change), progress, stop)?;
+        log.finish(&summary)?;
+        Ok(summary)
+    }
+}
+
+fn told(summary: &DiffSummary, paint: Paint, width: usize) -> String {
+    let (before, after) = (&summary.before, &summary.after);
+    let mut lines = vec![format!(
+        "{} {} ({}) with {} ({})",
+        paint.green("compared"),
+        safe(&before.name),
+        plural(before.rows, "row"),
+        safe(&after.name),
+        plural(after.rows, "row")
+    )];
+    if !summary.left_out.is_empty() {
+        let list: Vec<_> = summary.left_out.iter().map(i64::to_string).collect();
+        let text = format!("  not compared, in one of them only: counties {}", list.join(", "));
+        lines.push(clip(&paint.yellow(&text), width));
+    }
+    if summary.counts.is_empty() {
+        lines.push("  nothing changed".into());
+    }
+    let rows: Vec<_> = summary
+        .counts
+        .iter()
+        .map(|found| {
+            let level = if found.level == "alert" { "alert" } else { "" };
+            let amount = if found.amount == 0 { String::new() } else { dollars(found.amount) };
+            vec![found.change.clone(), level.into(), count(found.parcels), amount]
+        })
+        .collect();
+    let (left, right) = (Align::Left, Align::Right);
+    lines.extend(table(&rows, &[left, left, right, right], "  "));
+    if !summary.alerts.is_empty() {
+        lines.push(paint.red("largest alerts:"));
+        lines.extend(summary.alerts.iter().take(ALERTS).map(|alert| clip(&alerted(alert), width)));
+    }
+    lines.push(String::new());
+    let table = summary.table.as_ref().map(|table| format!(" · table {}", safe(table)));
+    lines.push(format!("{}{}", duration(summary.seconds), table.unwrap_or_default()));
+    lines.join("\n") + "\n"
+}
+
+fn dollars(amount: i64) -> String {
+    let sign = if amount < 0 { "-" } else { "+" };
+    format!("{sign}${}", count(amount.unsigned_abs()))
+}
+
+fn alerted(alert: &Change) -> String {
+    let share = alert.share.map(|share| format!(" ({:+.0} %)", share * 100.0)).unwrap_or_default();
+    let note = alert.note.as_deref().map(|note| format!(" · {}", safe(note))).unwrap_or_default();
+    let amount = dollars(alert.amount.unwrap_or(0));
+    format!("  county {} parcel {}: {amount}{share}{note}", alert.co_no, safe(&alert.parcel_id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_have_a_sign() {
+        assert_eq!(dollars(1_500), "+$1,500");
+        assert_eq!(dollars(-2_000_000), "-$2,000,000");
+    }
+}

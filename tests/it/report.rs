@@ -1,0 +1,149 @@
+//! `etl report`: the page and the JSON of a run, and of files that are only looked at.
+
+use super::pg_server::{Server, loads};
+use super::roll::{self, parcel};
+use super::support::Place;
+use serde_json::Value;
+
+const ROLL: &str = "NAL16P202501.csv";
+const TO: &str = "duckdb:etl.duckdb";
+/// A cell that would run in a page that does not escape.
+const HOSTILE: &str = "\"<script>alert('x')</script>\"";
+
+/// 40 parcels: 30 sound, one twice, nine refused for a use code and a value that is none, both hostile.
+fn parcels() -> String {
+    let mut rows: Vec<_> =
+        (0..40).map(|n| parcel(16, n % 39, 1_000 * i64::from(n), HOSTILE)).collect();
+    for row in rows.iter_mut().take(30).skip(21) {
+        row.iter_mut().filter(|(name, _)| *name == "JV").for_each(|cell| cell.1 = HOSTILE.into());
+    }
+    roll::file("nal", &rows)
+}
+
+fn place() -> Place {
+    Place::new().file(ROLL, &parcels())
+}
+
+fn json(place: &Place, arguments: &[&str]) -> Value {
+    let output = place.output(&[&["report", "--json"], arguments].concat());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+#[test]
+fn the_page_of_a_run_is_one_harmless_file() {
+    let place = place();
+    loads(&place, TO, &[ROLL], &[]);
+    let output = place.output(&["report", "--out", "report.html"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = std::fs::read_to_string(place.path("report.html")).expect("a page");
+    assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"), "the refused value is shown");
+    for bad in ["<script", "http://", "https://", "src=", "@import"] {
+        assert!(!page.contains(bad), "{bad}");
+    }
+    for id in ["account", "findings", "counties", "distributions", "columns", "trend", "agents"] {
+        assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
+    }
+    assert!(page.contains("Every row is accounted for."));
+    // Without a name it says where it wrote.
+    let told = place.run(&["report"]);
+    assert!(told.contains("report-") && told.contains(".html"), "{told}");
+}
+
+#[test]
+fn the_numbers_add_up() {
+    let place = place();
+    let summary = loads(&place, TO, &[ROLL], &[]);
+    let report = json(&place, &["latest"]);
+    assert_eq!(report["tally"], summary["tally"]);
+    assert_eq!(report["gap"], 0);
+    let (read, rejected) = (&report["tally"]["read"], &report["tally"]["rejected"]);
+    assert_eq!((number(read), number(rejected)), (40, 9));
+    assert_eq!(report["inputs"][0]["fingerprint"], summary["inputs"][0]["fingerprint"]);
+    let table = &report["tables"][0];
+    assert_eq!(number(&table["rows"]), 30);
+    let columns = table["columns"].as_array().expect("columns");
+    let column = |name: &str| columns.iter().find(|c| c["name"] == name).expect("a column");
+    assert_eq!(number(&column("jv")["refused"]), 9);
+    assert_eq!(number(&column("jv")["filled"]), 30);
+    assert_eq!(number(&column("own_addr1")["filled"]), 0);
+    for chart in table["charts"].as_array().expect("charts") {
+        let (filled, empty) = (number(&chart["filled"]), number(&chart["empty"]));
+        assert_eq!(filled + empty, 30, "{chart}");
+        if let Some(bins) = chart["shape"]["bins"].as_array() {
+            assert_eq!(bins.iter().map(|bin| number(&bin["rows"])).sum::<u64>(), filled, "{chart}");
+        }
+    }
+    let counties = report["maps"][0]["counties"].as_array().expect("counties");
+    assert_eq!(counties.len(), 67);
+    let broward = counties.iter().find(|county| county["number"] == 16).expect("Broward");
+    assert_eq!((number(&broward["rows"]), number(&broward["rejected"])), (30, 9));
+    assert_eq!(counties.iter().map(|county| number(&county["rows"])).sum::<u64>(), 30);
+    let agents = report["inputs"][0]["agents"].as_array().expect("agents");
+    assert_eq!(agents.len(), 5);
+    assert_eq!(report["trend"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_file_is_looked_at_and_leaves_nothing() {
+    let place = place();
+    let temp = place.path("temp");
+    std::fs::create_dir(&temp).expect("the folder is writable");
+    let folder = temp.to_str().expect("a plain path");
+    let report = json(&place, &[ROLL, "--temp-dir", folder, "--max-errors", "1"]);
+    assert_eq!(report["run"], Value::Null);
+    assert_eq!(report["status"], "checked");
+    loads(&place, TO, &[ROLL], &[]);
+    let loaded = json(&place, &[]);
+    for same in ["tally", "findings", "tables"] {
+        assert_eq!(report[same], loaded[same], "{same}");
+    }
+    assert_eq!(std::fs::read_dir(&temp).expect("a folder").count(), 0);
+    std::fs::remove_file(place.path("etl.duckdb")).expect("ours");
+    let told = place.output(&["report", ROLL, "--quiet"]);
+    assert!(told.status.success());
+    assert!(!place.path("etl.duckdb").exists(), "no target was made");
+    assert!(place.path(&format!("{ROLL}.report.html")).exists());
+}
+
+#[test]
+fn a_table_of_no_known_kind_has_charts_that_say_something() {
+    let rows: String =
+        (0..200).map(|n| format!("{n},{},{}.5,x{n}\n", ["a", "b"][n & 1], n % 7)).collect();
+    let place = Place::new().file("things.csv", &format!("id,colour,size,note\n{rows}"));
+    let report = json(&place, &["things.csv"]);
+    let charts = report["tables"][0]["charts"].as_array().expect("charts");
+    let named: Vec<_> = charts.iter().map(|chart| chart["column"].as_str()).collect();
+    assert_eq!(named, [Some("colour"), Some("size")], "neither the id nor the free text");
+    assert!(report["maps"].as_array().is_some_and(Vec::is_empty));
+}
+
+#[test]
+fn a_run_that_is_not_there_is_an_error_with_a_way_out() {
+    let place = place();
+    loads(&place, TO, &[ROLL], &[]);
+    let told = place.run(&["report", "01JD7Q4Z8W3M5N6P7R8S9T0V1X"]);
+    assert!(told.starts_with("exit: 2") && told.contains("etl runs list"), "{told}");
+    let told = place.run(&["report", "latest", "--out", "no/such/folder/r.html"]);
+    assert!(told.starts_with("exit: 2") && told.contains("--out"), "{told}");
+}
+
+#[test]
+fn a_server_tells_the_same() {
+    let server = Server::start();
+    let (to, place) = (server.url(), place());
+    loads(&place, &to, &[ROLL], &[]);
+    let there = json(&place, &["--to", &to]);
+    loads(&place, TO, &[ROLL], &[]);
+    let here = json(&place, &[]);
+    for same in ["tally", "findings", "maps"] {
+        assert_eq!(there[same], here[same], "{same}");
+    }
+    assert_eq!(there["tables"][0]["charts"], here["tables"][0]["charts"]);
+    assert_eq!(there["tables"][0]["columns"], here["tables"][0]["columns"]);
+}
