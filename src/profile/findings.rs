@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 const HABIT: f64 = 0.95;
 /// Share of whole numbers with six zeros at the end from which ids look rounded.
 const ROUNDED: f64 = 0.2;
+/// Share of the cells that may be out of line and still be a slip.
+const FEW: f64 = 0.01;
 
 /// Findings about one column, the gravest first.
 pub fn of(column: &ColumnProfile, sketch: &Sketch, inferred: &Inferred) -> Vec<Finding> {
@@ -21,7 +23,7 @@ pub fn of(column: &ColumnProfile, sketch: &Sketch, inferred: &Inferred) -> Vec<F
     found.extend(mixed_types(inferred, sketch.cells));
     found.extend(sketch.odd.iter().filter_map(|(kind, seen)| odd(kind, seen, sketch, inferred)));
     found.extend(sentinel(column, sketch));
-    found.extend(lost_zeros(column));
+    found.extend(lost_zeros(column).or_else(|| odd_length(column)));
     found.extend(case(sketch));
     if column.distinct_exact && column.distinct == 1 && sketch.cells > 1 {
         found.push(plain("constant", "all values are the same", sketch.cells));
@@ -71,6 +73,8 @@ fn odd(kind: Oddity, seen: &Seen, sketch: &Sketch, inferred: &Inferred) -> Optio
         Oddity::Rounded => {
             ("rounded", "long numbers end in six zeros: a spreadsheet may have rounded them")
         }
+        Oddity::Negative if share > FEW || inferred.kind == ColumnKind::Text => return None,
+        Oddity::Negative => ("negative", "a few numbers are below zero"),
         Oddity::Mojibake => ("mojibake", "text was read in a wrong encoding on its way here"),
         Oddity::Replacement => {
             ("replacement", "characters were destroyed on the way here (U+FFFD)")
@@ -128,6 +132,49 @@ fn lost_zeros(column: &ColumnProfile) -> Option<Finding> {
     let cells: u64 = column.shapes.iter().filter(shorter).map(|shape| shape.count).sum();
     let message = format!("most have {width} digits; shorter ones may have lost zeros in front");
     (cells > 0).then(|| plain("lost_zeros", message, cells))
+}
+
+/// Texts of one length, of which a few are longer or shorter.
+fn odd_length(column: &ColumnProfile) -> Option<Finding> {
+    if column.is_number() || column.is_moment() || column.shapes_error > 0 {
+        return None;
+    }
+    let all: u64 = column.shapes.iter().map(|shape| shape.count).sum();
+    let mut lengths = BTreeMap::<u64, u64>::new();
+    for shape in &column.shapes {
+        *lengths.entry(characters(&shape.value)?).or_default() += shape.count;
+    }
+    let (usual, count) = lengths.iter().max_by_key(|(_, count)| **count)?;
+    let others = column.filled - count;
+    let few = others > 0 && others as f64 <= FEW * column.filled as f64;
+    if all < column.filled || !few {
+        return None;
+    }
+    let odd = column.shapes.iter().filter(|s| characters(&s.value).is_some_and(|n| n != *usual));
+    let example =
+        |shape: &super::report::Frequent| FindingExample { row: None, value: shape.value.clone() };
+    let message = format!("nearly all have {usual} characters; others have shapes like these");
+    let examples = odd.take(3).map(example).collect();
+    Some(Finding { examples, ..plain("odd_length", message, others) })
+}
+
+/// Characters of the texts of a shape; `None` where the shape is not whole.
+fn characters(shape: &str) -> Option<u64> {
+    if shape.ends_with('…') {
+        return None;
+    }
+    let (mut length, mut rest) = (0, shape.chars());
+    while let Some(c) = rest.next() {
+        match c {
+            // The count stands for one more than the character before it.
+            '{' => {
+                let digits: String = rest.by_ref().take_while(|c| *c != '}').collect();
+                length += digits.parse::<u64>().ok()? - 1;
+            }
+            _ => length += 1,
+        }
+    }
+    Some(length)
 }
 
 /// Values that differ in capitals only.
@@ -188,6 +235,17 @@ mod tests {
         let rounded: Vec<String> = (0..40).map(|n| format!("47{}19000000", n % 3)).collect();
         let rounded: Vec<&str> = rounded.iter().map(String::as_str).collect();
         assert_eq!(kinds(id, &rounded), found(&[("rounded", 41)]));
+    }
+
+    #[test]
+    fn a_few_out_of_line_are_found() {
+        let id = |n: usize| format!("47A{n:09}");
+        assert_eq!(kinds(id, &["47A00000007"]), found(&[("odd_length", 1)]));
+        let price = |n: usize| (n * 100).to_string();
+        assert_eq!(kinds(price, &["-100"]), found(&[("negative", 1)]));
+        let change = |n: usize| (n as i64 - 50).to_string();
+        assert_eq!(kinds(change, &[]), []);
+        assert_eq!(super::characters("9{12}-A{2}x"), Some(16));
     }
 
     #[test]

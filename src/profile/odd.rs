@@ -21,6 +21,8 @@ pub enum Oddity {
     MonthDay,
     /// A whole number of ten digits or more that ends in six zeros.
     Rounded,
+    /// A number below zero.
+    Negative,
     /// UTF-8 that was read as Windows-1252: `CafÃ©`.
     Mojibake,
     /// U+FFFD: a character that was destroyed.

@@ -184,6 +184,9 @@ impl Folder {
             sketch.odd.look(text.text, fit, cells, place);
             sketch.wholes += if fit.is_whole() { cells } else { 0 };
             if let Some(number) = fit.measure(text.text) {
+                if number < 0.0 && text.text.starts_with('-') {
+                    sketch.odd.add(Oddity::Negative, cells, text.text, place);
+                }
                 numbers.push((number, text.cells));
                 sketch.measured(number, text.text);
             }
