@@ -5,6 +5,7 @@
 #   scripts/postgres.sh restart FOLDER       as after a crash: what was running is given up
 #   scripts/postgres.sh stop FOLDER          ends it; the folder stays
 #   scripts/postgres.sh bin                  prints the folder of its programs
+#   scripts/postgres.sh pooler               prints the path of pgbouncer; nothing where it is not to be had
 #
 # User `etl` with the password `etl`, database `etl`, TCP on 127.0.0.1 only. It never runs as root:
 # PostgreSQL refuses that, so root hands it to the user `postgres`, or `nobody`. Where the programs are
@@ -35,6 +36,23 @@ programs() {
         exit 1
     fi
     echo "$folder"
+}
+
+# pgbouncer, where the distribution has it.
+pooler() {
+    for program in /usr/sbin/pgbouncer /usr/bin/pgbouncer /usr/local/bin/pgbouncer /opt/homebrew/bin/pgbouncer; do
+        if [ -x "$program" ]; then
+            echo "$program"
+            return
+        fi
+    done
+    if [ "${1:-}" != again ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing pgbouncer from the distribution" >&2
+        # A service of it is not wanted: it would be started by its package.
+        { apt-get update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends pgbouncer; } >&2 || return 0
+        pooler again
+    fi
 }
 
 # Runs a command as somebody who is not root.
@@ -84,8 +102,9 @@ case ${1:-} in
         cd "$2" && plainly "$(programs)/pg_ctl" -D "$2/data" -m immediate -w stop >/dev/null
         ;;
     bin) programs ;;
+    pooler) pooler ;;
     *)
-        sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+        sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
         exit 2
         ;;
 esac

@@ -301,7 +301,7 @@ fn judge_counts(truth: &[Harm], damaged: &Loaded, clean: &Loaded, report: &mut R
         let known = expected.contains_key(&key)
             || clean.findings.contains_key(&key)
             || refusals.contains(code.as_str()) && is_refusal(truth, code, rule)
-            || rule == "FILE-08" && repeats;
+            || matches!(rule.as_str(), "FILE-08" | "NAL-08") && repeats;
         if !known {
             report.extra(NO_DAMAGE, format!("{code} {rule}: {count} told, none expected"));
         }

@@ -8,6 +8,9 @@ use std::process::{Child, Command, Output, Stdio};
 /// Name of the roll.
 pub const FILE: &str = "SDF16P202501.csv";
 
+/// The same roll as its final release has it.
+pub const FINAL: &str = "SDF16F202501.csv";
+
 /// What a finished load has left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Left {
@@ -66,6 +69,23 @@ impl Place {
         self.finish_with(&["ingest", FILE, "--create"])
     }
 
+    /// Puts the final release beside the roll: every 37th sale has another price.
+    pub fn add_final(&self) -> Outcome {
+        let text = std::fs::read_to_string(self.folder.path().join(FILE))?;
+        let price =
+            text.lines().next().unwrap_or_default().split(',').position(|n| n == "SALE_PRC");
+        let price = price.ok_or("the roll has no prices")?;
+        let line = |(at, line): (usize, &str)| {
+            let mut fields: Vec<_> = line.split(',').collect();
+            if at % 37 == 5 && fields.len() > price {
+                fields[price] = "123400";
+            }
+            fields.join(",") + "\r\n"
+        };
+        let changed: String = text.lines().enumerate().map(line).collect();
+        Ok(std::fs::write(self.folder.path().join(FINAL), changed)?)
+    }
+
     /// The same for another verb.
     pub fn finish_with(&self, verb: &[&str]) -> Outcome {
         let mut told = String::new();
@@ -104,12 +124,13 @@ impl Place {
         let table = self.ask(
             "SELECT count(*), count(DISTINCT concat_ws('|', _etl_source, _etl_row)), \
                md5(string_agg(concat_ws('|', _etl_hash, _etl_row, co_no, parcel_id, sale_id_cd, \
-               sale_prc, sale_yr, sale_mo, qual_cd, _etl_release), ',' ORDER BY _etl_row)) FROM sales",
+               sale_prc, sale_yr, sale_mo, qual_cd, _etl_release), ',' \
+               ORDER BY _etl_source, _etl_row)) FROM sales",
         )?;
         let account = self.ask(
             "SELECT read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected, \
                read - inserted - updated - unchanged - superseded - duplicate - filtered - rejected \
-             FROM etl.inputs WHERE status = 'done' ORDER BY read",
+             FROM etl.inputs WHERE status = 'done' ORDER BY release",
         )?;
         Ok(Left { table, account, failed: self.failed()? })
     }

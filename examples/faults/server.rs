@@ -32,10 +32,11 @@ impl Server {
         Ok(server)
     }
 
-    fn script(&self, arguments: &[&str]) -> Outcome {
+    /// What it prints.
+    fn script(&self, arguments: &[&str]) -> Outcome<String> {
         let done = Command::new("sh").arg(&self.script).args(arguments).output()?;
         match done.status.success() {
-            true => Ok(()),
+            true => Ok(String::from_utf8(done.stdout)?.trim().to_owned()),
             false => {
                 Err(format!("{arguments:?}: {}", String::from_utf8_lossy(&done.stderr)).into())
             }
@@ -44,7 +45,7 @@ impl Server {
 
     /// As after a crash; also where it has crashed by itself.
     pub fn restart(&self) -> Outcome {
-        self.script(&["restart", &self.folder.display().to_string()])
+        self.script(&["restart", &self.folder.display().to_string()]).map(drop)
     }
 
     /// A target on one of its ports.
@@ -83,10 +84,10 @@ pub struct Pooler {
 impl Pooler {
     /// Before `server`; none where there is no pgbouncer.
     pub fn start(server: &Server, folder: &Path) -> Outcome<Option<Self>> {
-        let known = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer"];
-        let Some(program) = known.iter().find(|path| Path::new(path).exists()) else {
+        let program = server.script(&["pooler"])?;
+        if program.is_empty() {
             return Ok(None);
-        };
+        }
         let port = free_port()?;
         let (users, config) = (folder.join("users.txt"), folder.join("pgbouncer.ini"));
         std::fs::write(&users, "\"etl\" \"etl\"\n")?;

@@ -1,7 +1,7 @@
 //! The faults.
 
 use super::pg_proxy::{Cut, Proxy};
-use super::place::{FILE, Left, Place};
+use super::place::{FILE, FINAL, Left, Place};
 use super::report::{Row, say};
 use super::server::{Pooler, Server};
 use super::{Args, Outcome};
@@ -66,7 +66,8 @@ pub fn all(args: &Args) -> Outcome<Vec<Row>> {
     }
     let random = Random(args.seed);
     let mut bench = Bench { args, random, roll, server, expected, duck_time, server_time };
-    let mut found = vec![bench.kills(true)?, bench.kills(false)?, bench.replays()?];
+    let mut found =
+        vec![bench.kills(true)?, bench.kills(false)?, bench.merges()?, bench.replays()?];
     found.push(bench.restarts()?);
     found.push(bench.hang_ups()?);
     for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
@@ -133,6 +134,38 @@ impl Bench<'_> {
                 row.faults += 1;
             }
             self.judge(&place, &mut row)?;
+        }
+        Ok(row)
+    }
+
+    /// The final release of a roll that is there is killed, once or thrice. What an undisturbed one leaves
+    /// is looked at first.
+    fn merges(&mut self) -> Outcome<Row> {
+        let mut row = row("kill -9 of a merge", "PostgreSQL");
+        let to = Server::url(self.server.port);
+        let verb = ["ingest", FINAL];
+        let mut undisturbed: Option<(Left, Duration)> = None;
+        while row.faults < self.args.kills / 4 + 1 {
+            let place = self.place(&to)?;
+            place.add_final()?;
+            place.finish()?;
+            let start = Instant::now();
+            let Some((expected, whole)) = &undisturbed else {
+                place.finish_with(&verb)?;
+                undisturbed = Some((place.left()?, start.elapsed()));
+                continue;
+            };
+            let (expected, whole) = (expected.clone(), *whole);
+            for _ in 0..if self.random.next().is_multiple_of(3) { 3 } else { 1 } {
+                self.kill_at_random(place.command(&verb).spawn()?, whole)?;
+                row.faults += 1;
+            }
+            row.compared += 1;
+            place.finish_with(&verb)?;
+            let left = place.left()?;
+            if left != expected {
+                row.wrong.push(format!("seed {}: {}", self.args.seed, left.differs(&expected)));
+            }
         }
         Ok(row)
     }

@@ -96,7 +96,7 @@ pub enum MisfitKind {
 }
 
 /// What the target holds under the key of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Existing {
     /// Content hash.
     pub hash: u128,
@@ -106,6 +106,26 @@ pub struct Existing {
     pub this_run: bool,
     /// Its row number, where a replay finds that it comes from the same source.
     pub row: Option<u64>,
+    /// Where it came from, for a target that remembers by that which of its rows were met again.
+    pub held: Option<Held>,
+}
+
+/// A row of the target by where it came from. That names it until it is rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// What had loaded it.
+    pub of: Arc<Loaded>,
+    /// Its row number there.
+    pub row: u64,
+}
+
+/// A run with one of its sources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Loaded {
+    /// Run id.
+    pub run: String,
+    /// Source, as the rows bear it.
+    pub source: String,
 }
 
 /// A closed account of consecutive source records.

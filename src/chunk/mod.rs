@@ -14,7 +14,7 @@ mod reject;
 mod tally;
 
 pub use blank::blank;
-pub use body::{Chunk, Earlier, Existing, LineGrammar, Misfit, MisfitKind, RawRows};
+pub use body::{Chunk, Earlier, Existing, Held, LineGrammar, Loaded, Misfit, MisfitKind, RawRows};
 pub use budget::{Budget, Permit};
 pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};
 pub use notes::{Example, Note, NoteKey, Notes};

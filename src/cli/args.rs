@@ -128,6 +128,9 @@ pub struct LoadArgs {
     /// Add columns that the table of a server lacks
     #[arg(long)]
     evolve: bool,
+    /// Set indexes on a server aside that only serve questions, until the run ends
+    #[arg(long)]
+    indexes_after: bool,
     /// Texts longer than their column on a server
     #[arg(long, value_name = "POLICY", value_parser = words::<TooLong>(TOO_LONG))]
     too_long: Option<TooLong>,
@@ -285,6 +288,9 @@ struct ErrorArgs {
     /// Folder of the failed-record files
     #[arg(long, value_name = "DIR")]
     failed: Option<PathBuf>,
+    /// Refused rows also as rows of etl.failed_rows in the target
+    #[arg(long)]
+    failed_rows: bool,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -297,7 +303,7 @@ struct MachineArgs {
     #[arg(short = 'j', long, value_name = "N")]
     threads: Option<usize>,
     /// Connections that write at the same time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", visible_alias = "connections")]
     writers: Option<usize>,
     /// Most rows of a chunk
     #[arg(long, value_name = "N")]
@@ -322,6 +328,7 @@ impl LoadArgs {
             mapping: self.mapping.clone(),
             create: self.create.then_some(true),
             evolve: self.evolve.then_some(true),
+            indexes_after: self.indexes_after.then_some(true),
             too_long: self.too_long,
             provenance: self.provenance,
             retry_attempts: self.retry_attempts,
@@ -361,6 +368,7 @@ impl LoadArgs {
             on_abort: errors.on_abort,
             rejects_ok: errors.rejects_ok.then_some(true),
             failed: errors.failed.clone(),
+            failed_rows: errors.failed_rows.then_some(true),
             memory_limit: machine.memory_limit,
             threads: machine.threads,
             writers: machine.writers,

@@ -3,12 +3,14 @@
 use super::args::{Format, TargetArgs};
 use super::context::Context;
 use super::error::CliError;
-use super::text::{Align, Paint, binary, plural, safe, table};
+use super::text::{Align, Paint, binary, count, plural, safe, table};
 use super::{exit, machine, output};
 use crate::config::{Partial, Settings};
+use crate::run::history::CountRow;
 use crate::run::{self, RunError, TargetState, TargetUrl};
 use clap::Args;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Free space below this is worth a warning: one checkpoint of a large roll needs as much.
@@ -217,8 +219,26 @@ fn existing_target(target: &TargetUrl, state: &TargetState) -> Vec<Finding> {
             "give the same command again: it goes on from the last commit; `etl runs show` tells more",
         ));
     }
+    findings.extend(rows(&state.counts));
     findings.extend(state.findings.iter().map(of_target));
     findings
+}
+
+/// One line a table; `etl runs counts` has each county.
+fn rows(counts: &[CountRow]) -> Vec<Finding> {
+    let mut tables: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for row in counts {
+        let (rows, scopes) = tables.entry(&row.table).or_default();
+        (*rows, *scopes) = (*rows + row.rows, *scopes + 1);
+    }
+    let told = |(table, (rows, scopes)): (&str, (u64, u64))| {
+        let scopes = match scopes {
+            0 | 1 => String::new(),
+            more => format!(" in {}", plural(more, "part")),
+        };
+        Finding::new("rows", State::Ok, format!("{table}: {}{scopes}", count(rows)))
+    };
+    tables.into_iter().map(told).collect()
 }
 
 fn of_target(found: &run::TargetFinding) -> Finding {
@@ -254,6 +274,7 @@ mod tests {
             bytes: 3 << 20,
             ledger: true,
             unfinished: vec!["01JD".into()],
+            counts: Vec::new(),
             findings: Vec::new(),
         };
         let target = TargetUrl::Duckdb("a.duckdb".into());

@@ -58,6 +58,20 @@ impl Ingest {
     }
 }
 
+/// Runs work under signals and with progress.
+pub fn watched<T>(
+    context: &Context,
+    settings: &Settings,
+    work: impl FnOnce(&dyn Observer, &Stop) -> Result<T, RunError>,
+) -> Result<T, RunError> {
+    let stop = Stop::default();
+    if let Err(error) = signals::watch(&stop) {
+        output::stderr(&format!("warning: signals end the program at once: {error}"));
+    }
+    let progress = Progress::start(context.progress(settings));
+    work(&progress, &stop)
+}
+
 /// Runs work that ends in a summary, under signals and with progress.
 pub fn perform(
     context: &Context,
@@ -65,13 +79,7 @@ pub fn perform(
     json: bool,
     work: impl FnOnce(&dyn Observer, &Stop) -> Result<Summary, RunError>,
 ) -> Result<u8, CliError> {
-    let stop = Stop::default();
-    if let Err(error) = signals::watch(&stop) {
-        output::stderr(&format!("warning: signals end the program at once: {error}"));
-    }
-    let progress = Progress::start(context.progress(settings));
-    let result = work(&progress, &stop);
-    drop(progress);
+    let result = watched(context, settings, work);
     match &result {
         Ok(summary) => alert::after(summary, settings, &context.env),
         Err(error) => alert::given_up(error, settings, &context.env),

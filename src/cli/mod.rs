@@ -33,6 +33,7 @@ mod sql;
 mod stdin;
 mod summary;
 mod text;
+mod verify;
 mod webhook;
 
 use args::GlobalArgs;
@@ -91,6 +92,8 @@ enum Command {
     Diff(Box<diff::Diff>),
     /// List or show the runs of a target
     Runs(runs::Runs),
+    /// Read the source of a run again and compare it with the target
+    Verify(Box<verify::Verify>),
     /// Look at memory, disk and target
     Doctor(doctor::Doctor),
     /// Ask the target a question, read-only
@@ -117,6 +120,7 @@ impl Command {
             Self::Gold(verb) => verb.json(),
             Self::Diff(verb) => verb.json(),
             Self::Runs(verb) => verb.json(),
+            Self::Verify(verb) => verb.json(),
             Self::Doctor(verb) => verb.json(),
             Self::Sql(verb) => verb.json(),
             Self::Config(verb) => verb.json(),
@@ -136,6 +140,7 @@ impl Command {
             Self::Gold(verb) => verb.run(context),
             Self::Diff(verb) => verb.run(context),
             Self::Runs(verb) => verb.run(context),
+            Self::Verify(verb) => verb.run(context),
             Self::Doctor(verb) => verb.run(context),
             Self::Sql(verb) => verb.run(context),
             Self::Config(verb) => verb.run(context),

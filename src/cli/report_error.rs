@@ -174,21 +174,48 @@ pub fn install_panic_hook() {
             let file = place.file().rsplit_once("src").map_or(place.file(), |(_, rest)| rest);
             format!(" (src{file}:{})", place.line())
         });
-        output::stderr(&format!(
-            "internal error: {}{place}\n\
-             This is a mistake in etl {}, not in your file. What was committed stays; the same \
-             command goes on from there.\n\
-             Please report it with these lines, the command, and what `etl doctor` prints.",
-            safe(&said),
-            env!("CARGO_PKG_VERSION"),
-        ));
+        output::stderr(&told_panic(&said, &place));
     }));
+}
+
+fn told_panic(said: &str, place: &str) -> String {
+    format!(
+        "internal error: {}{place}\n\
+         This is a mistake in etl {}, not in your file. What was committed stays; the same \
+         command goes on from there.\n\
+         Please report it with these lines, the command, and what `etl doctor` prints.",
+        safe(&without_passwords(said)),
+        env!("CARGO_PKG_VERSION"),
+    )
+}
+
+/// Our own types never show a password; what a library says of a text that it was given may.
+fn without_passwords(text: &str) -> String {
+    let hidden = [
+        (r#"(://[^:/@\s]*:)[^\s"']*@"#, "${1}***@"),
+        (r#"(?i)(password['"]?\s*[=:]\s*['"]?)[^&\s"']+"#, "${1}***"),
+    ];
+    hidden.iter().fold(text.to_owned(), |text, (pattern, instead)| {
+        match regex::Regex::new(pattern) {
+            Ok(pattern) => pattern.replace_all(&text, *instead).into_owned(),
+            Err(_) => text,
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::flow::StopCause;
+
+    #[test]
+    fn a_panic_tells_no_password() {
+        let said = "no such thing: postgres://ann:s3ntinel@Pa/55@db.example/rolls?password=s3ntinel&x=1 \
+                    Password: \"s3ntinel\"";
+        let told = told_panic(said, " (src/x.rs:1)");
+        assert!(!told.contains("s3ntinel") && !told.contains("Pa/55"), "{told}");
+        assert!(told.contains("postgres://ann:***@db.example/rolls?password=***&x=1"), "{told}");
+    }
 
     fn broken() -> RunError {
         let cause = std::io::Error::other("unexpected end of file");

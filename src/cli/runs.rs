@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::summary::{Style, render};
 use super::text::{Align, Paint, count, safe, table};
 use super::{exit, output};
-use crate::load::ledger::RunRow;
+use crate::load::ledger::{CountRow, RunRow};
 use crate::run::{TargetUrl, history};
 use clap::{Args, Subcommand};
 
@@ -23,6 +23,8 @@ enum Command {
     List(List),
     /// The summary of one run
     Show(Show),
+    /// How many rows the tables hold of each county and year, without scanning them
+    Counts(List),
 }
 
 #[derive(Debug, Args)]
@@ -50,7 +52,7 @@ impl Runs {
     /// Whether the result is for scripts.
     pub fn json(&self) -> bool {
         let format = match &self.command {
-            Command::List(list) => list.format,
+            Command::List(list) | Command::Counts(list) => list.format,
             Command::Show(show) => show.format,
         };
         format == Format::Json
@@ -59,7 +61,7 @@ impl Runs {
     /// Lists or shows.
     pub fn run(&self, context: &Context) -> Result<u8, CliError> {
         let target = match &self.command {
-            Command::List(list) => &list.target,
+            Command::List(list) | Command::Counts(list) => &list.target,
             Command::Show(show) => &show.target,
         };
         let settings = context.settings(target.partial(), None)?;
@@ -72,6 +74,14 @@ impl Runs {
                     output::json(&runs)?
                 } else {
                     output::stdout(&listed(&runs, paint))?
+                }
+            }
+            Command::Counts(_) => {
+                let counts = history::counts(&target)?;
+                if self.json() {
+                    output::json(&counts)?
+                } else {
+                    output::stdout(&counted(&counts, paint))?
                 }
             }
             Command::Show(show) => self.show(context, &target, &show.run, paint)?,
@@ -114,6 +124,26 @@ fn listed(runs: &[RunRow], paint: Paint) -> String {
     }));
     let (left, right) = (Align::Left, Align::Right);
     let mut lines = table(&rows, &[left, left, left, left, right, right, right], "");
+    lines[0] = paint.bold(&lines[0]);
+    lines.join("\n") + "\n"
+}
+
+fn counted(counts: &[CountRow], paint: Paint) -> String {
+    if counts.is_empty() {
+        return "nothing is loaded yet\n".to_owned();
+    }
+    let head = ["table", "of", "rows", "counted", "run"];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(counts.iter().map(|row| {
+        let scope: Vec<_> =
+            row.scope.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        let scope = if scope.is_empty() { "all".to_owned() } else { scope.join(", ") };
+        let texts = [&row.counted, &row.run].map(|text| safe(text));
+        let [counted, run] = texts;
+        vec![safe(&row.table), safe(&scope), count(row.rows), counted, run]
+    }));
+    let (left, right) = (Align::Left, Align::Right);
+    let mut lines = table(&rows, &[left, left, right, left, left], "");
     lines[0] = paint.bold(&lines[0]);
     lines.join("\n") + "\n"
 }

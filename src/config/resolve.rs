@@ -250,6 +250,7 @@ impl Settings {
             changes: Changes {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
+                indexes_after: value(&self.indexes_after).unwrap_or(false),
                 nulls_are_refused: false,
             },
             minimal: value(&self.provenance) == Some(Provenance::Minimal),
@@ -267,6 +268,7 @@ impl Settings {
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
+            failed_rows: value(&self.failed_rows).unwrap_or(false),
             failed_dir: value(&self.failed),
             fresh: call.fresh,
             limit: call.limit,

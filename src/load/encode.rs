@@ -64,7 +64,7 @@ impl Stage for Encoder {
                 .map_err(|error| StageError::new(NAME, error.to_string()))?;
         }
         if let Some(finder) = &mut self.finder {
-            chunk.existing = finder.find(&chunk.frame)?;
+            chunk.existing = finder.find(&chunk.frame, &chunk.keys)?;
         }
         Ok(chunk)
     }
@@ -85,7 +85,7 @@ pub fn content_hashes(frame: &DataFrame) -> Vec<u128> {
 /// The hash of a number in a column: both halves are all 64 bits of it, well mixed (the finisher of
 /// MurmurHash3, twice).
 #[inline]
-fn number_hash(number: u64, seed: u64) -> u128 {
+pub(super) fn number_hash(number: u64, seed: u64) -> u128 {
     let mix = |mut value: u64| {
         value ^= value >> 33;
         value = value.wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -246,7 +246,7 @@ fn for_valid(rows: usize, valid: Option<&Bitmap>, each: impl FnMut(usize)) {
 }
 
 /// One pattern for each number: zero has two signs, NaN many bits.
-fn canonical_bits(value: f64) -> u64 {
+pub(super) fn canonical_bits(value: f64) -> u64 {
     match value {
         _ if value == 0.0 => 0,
         _ if value.is_nan() => f64::NAN.to_bits(),

@@ -240,7 +240,7 @@ impl<'a> Gate<'a> {
             let found = match existing.first() {
                 Some((at, found)) if *at as usize == row => {
                     existing = &existing[1..];
-                    Some(*found)
+                    Some(found)
                 }
                 _ => None,
             };
@@ -266,7 +266,7 @@ impl<'a> Gate<'a> {
         &mut self,
         chunk: &Chunk,
         row: usize,
-        existing: Option<Existing>,
+        existing: Option<&Existing>,
     ) -> Result<Fate, LoadError> {
         if let Some(key) = chunk.keys.get(row) {
             let place = chunk.raw.place(chunk.index[row]);
@@ -304,7 +304,7 @@ impl<'a> Gate<'a> {
 
     /// The row that would have won over a replayed one, had that been sound from the beginning: it
     /// stands further up in the same source.
-    fn earlier_row(&self, chunk: &Chunk, row: usize, found: Existing) -> Option<u64> {
+    fn earlier_row(&self, chunk: &Chunk, row: usize, found: &Existing) -> Option<u64> {
         let place = chunk.raw.place(chunk.index[row]).row;
         found.row.filter(|first| found.rank == self.plan.rank && *first < place)
     }
@@ -358,7 +358,7 @@ impl<'a> Gate<'a> {
         chunk: &Chunk,
         row: usize,
         fate: Fate,
-        found: Option<Existing>,
+        found: Option<&Existing>,
         part: &mut Part,
     ) {
         match fate {
@@ -374,9 +374,11 @@ impl<'a> Gate<'a> {
             (Fate::Unchanged, Some(found)) if found.rank < self.plan.rank => Some(found.hash),
             _ => None,
         };
+        let as_it_is = matches!(fate, Fate::Unchanged | Fate::Superseded);
+        let held = found.filter(|_| as_it_is).and_then(|found| found.held.clone());
         if let Some(key) = chunk.keys.get(row) {
             let row = chunk.raw.place(chunk.index[row]).row;
-            part.settled.push(Settled { key: *key, row, raise });
+            part.settled.push(Settled { key: *key, row, raise, held });
         }
     }
 

@@ -12,8 +12,13 @@ pub trait Lookup: Send + Sync {
 
 /// Finds existing rows of a chunk's keys.
 pub trait Finder: Send {
-    /// (frame row, what the target holds), ordered by row; rows not listed are new.
-    fn find(&mut self, frame: &DataFrame) -> Result<Vec<(u32, Existing)>, StageError>;
+    /// (frame row, what the target holds), ordered by row; rows not listed are new. `keys` are the
+    /// hashes of the rows' keys.
+    fn find(
+        &mut self,
+        frame: &DataFrame,
+        keys: &[u128],
+    ) -> Result<Vec<(u32, Existing)>, StageError>;
 }
 
 /// SQL for the rank of a row's release: year, then P < S < F, then submission. A row without a

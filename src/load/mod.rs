@@ -20,6 +20,7 @@ pub mod keys;
 pub mod ledger;
 pub mod lookup;
 pub mod postgres;
+pub mod rehash;
 mod replayed;
 mod select;
 pub mod table;
@@ -36,7 +37,7 @@ pub use telling::Telling;
 pub use threaded::Threaded;
 pub use url::TargetUrl;
 
-use crate::chunk::{Mark, Notes, Permit, RawRows, Tally};
+use crate::chunk::{Held, Mark, Notes, Permit, RawRows, Tally};
 use dead_letter::Record;
 use polars::prelude::DataFrame;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ impl Rows {
 
 /// A settled row that is not inserted: remembered until the input is finished, so that a resumed
 /// run finds the same duplicates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// Key hash.
     pub key: u128,
@@ -90,6 +91,8 @@ pub struct Settled {
     /// Content hash, where the row is unchanged but comes from a higher release: the target's row
     /// is to be raised to it.
     pub raise: Option<u128>,
+    /// The row of the target that stays as it is, where the target names it by where it came from.
+    pub held: Option<Held>,
 }
 
 /// Part of a group, for one writer.

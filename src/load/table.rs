@@ -1,6 +1,7 @@
 //! What is to be loaded into a table, whatever the target.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
 /// that a resumed run goes on in the same way.
@@ -124,6 +125,16 @@ pub struct Provenance {
     pub release: Option<String>,
     /// Start of the run, microseconds UTC.
     pub loaded_at: i64,
+    /// Columns of the table that say the same as one of [`PROVENANCE`], by the names a user has given
+    /// them: (column, one of those).
+    pub named: BTreeMap<String, String>,
+}
+
+impl Provenance {
+    /// Which of [`PROVENANCE`] a column holds; else its own name.
+    pub fn meant<'n>(&'n self, column: &'n str) -> &'n str {
+        self.named.get(column).map_or(column, String::as_str)
+    }
 }
 
 /// Name of the side table of an input, in the ledger's schema.

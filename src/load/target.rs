@@ -11,6 +11,7 @@
 //! * [`Link`]: one connection of one thread; the ledger is read and written through it in SQL that
 //!   all targets understand.
 
+use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
 use super::table::{Provenance, Strategy, TableSpec};
 use super::{LoadError, Writer, dead_letter};
@@ -40,6 +41,9 @@ pub struct Changes {
     pub create: bool,
     /// Add columns.
     pub evolve: bool,
+    /// Set indexes aside that only serve questions, until the run is over.
+    #[serde(default)]
+    pub indexes_after: bool,
     /// Rows without a value where the table wants one are refused one by one; else the table is.
     #[serde(default)]
     pub nulls_are_refused: bool,
@@ -101,6 +105,8 @@ pub struct WritePlan {
     pub refused: Arc<AtomicU64>,
     /// Texts that are longer than their column are cut, and not refused.
     pub cut: bool,
+    /// Refused rows go into `etl.failed_rows`, too.
+    pub failed_rows: bool,
     /// Counters.
     pub meters: Arc<Meters>,
 }
@@ -115,6 +121,9 @@ impl WritePlan {
 
 /// Takes rows of an answer with their columns, at least once; may stop the query.
 pub type EachRows<'a> = &'a mut dyn FnMut(&[ResultColumn], Vec<Vec<Value>>) -> ControlFlow<()>;
+
+/// Takes the texts of a key and the row of the input that has it; may stop.
+pub type EachKey<'a> = &'a mut dyn FnMut(&[&str], u64) -> ControlFlow<()>;
 
 /// One connection of one thread. SQL is what all targets understand, with `?` for values; only a
 /// user's own questions are in the dialect of the target.
@@ -153,7 +162,7 @@ pub trait Link {
 
     /// Does what the target wants done when an input is in `table`, of which `changed` rows are new or
     /// others now, and (no table) when the whole run is over.
-    fn settle(&self, table: Option<&str>, changed: u64) -> Result<(), LoadError>;
+    fn settle(&self, table: Option<&TableSpec>, changed: u64) -> Result<(), LoadError>;
 
     /// A table of the user as SQL names it.
     fn table(&self, name: &str) -> String;
@@ -179,8 +188,53 @@ pub trait Link {
     /// and how many came.
     fn apply_changes(&self, spec: &TableSpec, side: &str) -> Result<(u64, u64), LoadError>;
 
+    /// Rows of the table that an input has found as they are, though it comes from a higher release,
+    /// rank as that from now on.
+    fn raise_releases(
+        &self,
+        spec: &TableSpec,
+        release: &str,
+        run: &str,
+        input: u32,
+    ) -> Result<(), LoadError> {
+        self.execute(
+            &format!(
+                "UPDATE {} SET _etl_release = ? WHERE _etl_hash IN (SELECT raise FROM etl.settled \
+                 WHERE run = ? AND input = ? AND raise IS NOT NULL)",
+                self.table(&spec.name)
+            ),
+            &[Value::from(release), Value::from(run), Value::from(input)],
+        )
+        .map(drop)
+    }
+
+    /// Keys of rows of the table that an unfinished input has found as they are, where the target
+    /// keeps them elsewhere than in `etl.settled`: `each` gets the key's texts and the input's row.
+    fn met_keys(&self, plan: &WritePlan, each: EachKey<'_>) -> Result<(), LoadError> {
+        let _ = (plan, each);
+        Ok(())
+    }
+
+    /// Forgets which rows an input has met, and that any have met its own rows.
+    fn forget_met(&self, row: &InputRow) -> Result<(), LoadError> {
+        let _ = row;
+        Ok(())
+    }
+
+    /// Whether what an unfinished input has met may be others now: it is then loaded anew.
+    fn is_overtaken(&self, row: &InputRow) -> Result<bool, LoadError> {
+        let _ = row;
+        Ok(false)
+    }
+
     /// Adds all rows of a side table to the table.
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError>;
+
+    /// Makes again what was set aside of a table.
+    fn restore(&self, table: &str) -> Result<(), LoadError> {
+        let _ = table;
+        Ok(())
+    }
 
     /// Whether nobody but this program can change the table while it is held.
     fn is_alone(&self) -> bool;
@@ -230,6 +284,8 @@ pub struct TargetState {
     pub ledger: bool,
     /// Unfinished runs.
     pub unfinished: Vec<String>,
+    /// Rows of each table and scope, as the ledger has them.
+    pub counts: Vec<CountRow>,
     /// What else is worth knowing.
     pub findings: Vec<Finding>,
 }

@@ -68,18 +68,20 @@ impl TargetUrl {
                 bytes: 0,
                 ledger: false,
                 unfinished,
+                counts: Vec::new(),
                 findings,
             });
         };
         let con = target.link()?;
         let ledger = ledger::has_ledger(&*con)?;
         let unfinished = if ledger { Ledger::new(&*con).unfinished_runs()? } else { Vec::new() };
+        let counts = if ledger { Ledger::new(&*con).counts()? } else { Vec::new() };
         let bytes = match self {
             Self::Duckdb(path) => path.metadata().map_or(0, |meta| meta.len()),
             Self::Postgres(_) => con.number("SELECT pg_database_size(current_database())", &[])?,
         };
         let findings = target.examine()?;
-        Ok(TargetState { exists: true, bytes, ledger, unfinished, findings })
+        Ok(TargetState { exists: true, bytes, ledger, unfinished, counts, findings })
     }
 
     /// Folder of what is kept beside the target.

@@ -6,7 +6,7 @@ use super::problems::read_problems;
 use super::request::Mode;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
-pub use crate::load::ledger::RunRow;
+pub use crate::load::ledger::{CountRow, RunRow};
 use crate::load::ledger::{Ledger, PastInput, has_ledger};
 pub use crate::load::target::EachRows;
 use crate::load::target::TargetState;
@@ -24,17 +24,31 @@ pub fn list(target: &TargetUrl) -> Result<Vec<RunRow>, RunError> {
     Ok(Ledger::new(&*con).runs()?)
 }
 
+/// Rows of each table and scope, as the last loads have left them.
+pub fn counts(target: &TargetUrl) -> Result<Vec<CountRow>, RunError> {
+    let con = target.look_there(MEMORY)?.link()?;
+    if !has_ledger(&*con)? {
+        return Ok(Vec::new());
+    }
+    Ok(Ledger::new(&*con).counts()?)
+}
+
+/// A run by its id; `latest` is the newest.
+pub fn find(target: &TargetUrl, run: &str) -> Result<RunRow, RunError> {
+    let mut runs = list(target)?.into_iter();
+    let found = match run {
+        "latest" => runs.next(),
+        run => runs.find(|row| row.run.eq_ignore_ascii_case(run)),
+    };
+    found.ok_or_else(|| {
+        RunError::new(RunErrorKind::Usage, format!("{target} has no run {run}"))
+            .with_hint("`etl runs list` shows the runs")
+    })
+}
+
 /// One run, as its ledger tells it; `latest` is the newest.
 pub fn show(target: &TargetUrl, run: &str) -> Result<Summary, RunError> {
-    let runs = list(target)?;
-    let found = match run {
-        "latest" => runs.first(),
-        run => runs.iter().find(|row| row.run.eq_ignore_ascii_case(run)),
-    };
-    let Some(row) = found else {
-        return Err(RunError::new(RunErrorKind::Usage, format!("{target} has no run {run}"))
-            .with_hint("`etl runs list` shows the runs"));
-    };
+    let row = &find(target, run)?;
     let con = target.look_there(MEMORY)?.link()?;
     // A finished run has left its summary; one that did not finish is told from the ledger.
     let stored = Ledger::new(&*con).summary(&row.run)?;
@@ -65,12 +79,8 @@ fn summary_of(con: &dyn Link, row: &RunRow, target: &TargetUrl) -> Result<Summar
 }
 
 fn input_summary(con: &dyn Link, run: &str, past: &PastInput) -> Result<InputSummary, RunError> {
-    let label = match &past.sheet {
-        Some(sheet) => format!("{}, sheet \"{sheet}\"", past.path),
-        None => past.path.clone(),
-    };
     Ok(InputSummary {
-        input: label,
+        input: past.label(),
         fingerprint: past.fingerprint.clone(),
         kind: past.kind.clone(),
         plain: String::new(),

@@ -87,6 +87,8 @@ pub struct Session<'a> {
     pub now: i64,
     /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
     touched: RefCell<BTreeSet<String>>,
+    /// Tables that were held.
+    pub tables: RefCell<BTreeSet<String>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
 }
@@ -118,6 +120,7 @@ impl<'a> Session<'a> {
             now: chrono::Utc::now().timestamp_micros(),
             command,
             touched: RefCell::default(),
+            tables: RefCell::default(),
         };
         session.close_stopped_replays()?;
         Ok(session)
@@ -240,6 +243,12 @@ impl<'a> Session<'a> {
         Ok(summaries)
     }
 
+    /// Makes again what was set aside of the tables that were held.
+    fn restore(&self) -> Result<(), RunError> {
+        let tables = self.tables.borrow();
+        tables.iter().try_for_each(|table| Ok(self.con().restore(table)?))
+    }
+
     /// Leaves word in the ledger that the run ended early. What is committed stays, and the same
     /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
     /// where the input is known.
@@ -252,6 +261,12 @@ impl<'a> Session<'a> {
         let note = |session: &Self| -> Result<(), RunError> {
             Ok(Ledger::new(session.con()).end_run(&session.run, status, &error.message)?)
         };
+        // Who stops by hand wants no index built first; the next load makes them.
+        if !matches!(error.kind, RunErrorKind::Interrupted(_))
+            && let Err(failed) = self.restore()
+        {
+            error.hints.push(format!("indexes that were set aside are not there yet: {failed}"));
+        }
         if note(self).is_err() {
             error.hints.push("the ledger could not be told that the run has ended".into());
         }
@@ -268,6 +283,7 @@ impl<'a> Session<'a> {
                 ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
             }
         }
+        self.restore()?;
         if summary.status == RunStatus::Done {
             self.con().settle(None, 0)?;
         }

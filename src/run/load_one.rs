@@ -16,8 +16,8 @@ use crate::load::dead_letter::{self, Letterhead};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::ledger::{
-    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, has_release, insert_findings,
-    known_keys, scope_rows, scope_text, table_rows,
+    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, has_release, holds_scope,
+    insert_findings, known_keys, scope_text, table_rows,
 };
 use crate::load::table::{Provenance, Strategy, side_table};
 use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
@@ -93,23 +93,14 @@ impl<'a> LoadOne<'a> {
     pub fn run(&self) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         self.session.target.hold(&self.input.spec.name)?;
+        self.session.tables.borrow_mut().insert(self.input.spec.name.clone());
         let ledger = Ledger::new(con);
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
         match ledger.state(&key)? {
             State::Finished(row) if !fresh => Ok(self.already(row)),
-            State::Unfinished(row)
-                if !fresh && agrees_with_ledger(con, &self.input.spec.name, &row)? =>
-            {
-                self.load(&row, true)
-            }
+            State::Unfinished(row) if !fresh && self.can_go_on(con, &row)? => self.load(&row, true),
             State::Unfinished(row) => {
-                if !fresh {
-                    self.session.observer.on(&Event::Warning(
-                        "the table does not hold what the ledger says of the unfinished load: its \
-                         rows are deleted and the file is loaded from the beginning",
-                    ));
-                }
                 self.forget(&row)?;
                 self.begin(&key)
             }
@@ -121,6 +112,21 @@ impl<'a> LoadOne<'a> {
                 self.begin(&key)
             }
         }
+    }
+
+    /// Whether an unfinished load can go on; says why not.
+    fn can_go_on(&self, con: &dyn Link, row: &InputRow) -> Result<bool, RunError> {
+        let why = if !agrees_with_ledger(con, &self.input.spec.name, row)? {
+            "the table does not hold what the ledger says of the unfinished load"
+        } else if con.is_overtaken(row)? {
+            "other files of the same rows were loaded since this load was left unfinished"
+        } else {
+            return Ok(true);
+        };
+        self.session.observer.on(&Event::Warning(&format!(
+            "{why}: its rows are deleted and the file is loaded from the beginning"
+        )));
+        Ok(false)
     }
 
     fn already(&self, row: InputRow) -> LoadedInput {
@@ -153,7 +159,7 @@ impl<'a> LoadOne<'a> {
             source: self.input.origin.label(),
             config: key.config.clone(),
             release: self.input.release(),
-            rows_before: table_rows(con, &spec.name)?,
+            rows_before: if con.is_alone() { table_rows(con, &spec.name)? } else { 0 },
             failed_file: Some(dead.path().display().to_string()),
             ranges: Vec::new(),
             tally: Tally::default(),
@@ -204,7 +210,7 @@ impl<'a> LoadOne<'a> {
         let spec = &self.input.spec;
         Ok(match self.input.mode {
             Mode::Append => Strategy::Insert,
-            Mode::Merge if scope_rows(con, spec)? == 0 => Strategy::Insert,
+            Mode::Merge if !holds_scope(con, spec)? => Strategy::Insert,
             Mode::Merge => Strategy::Merge,
             // A second file of the same scope adds to the first one of this run.
             Mode::Replace if self.session.has_loaded(con, spec)? => {
@@ -350,6 +356,7 @@ impl<'a> LoadOne<'a> {
     }
 
     fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
+        let mapping = self.input.mapping.as_ref();
         WritePlan {
             run: row.run.clone(),
             input: row.input,
@@ -361,11 +368,13 @@ impl<'a> LoadOne<'a> {
                 source: row.source.clone(),
                 release: self.input.release(),
                 loaded_at: self.session.now,
+                named: mapping.map(|mapping| mapping.repeated()).unwrap_or_default(),
             },
             dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
             head: Arc::new(self.letterhead(row)),
             refused: Arc::default(),
             cut: self.session.request.cut,
+            failed_rows: self.session.request.failed_rows,
             meters: Arc::clone(meters),
         }
     }

@@ -7,7 +7,7 @@
 use super::agents::parameters;
 use super::error::{RunError, RunErrorKind};
 use super::prepare::Prepared;
-use crate::load::table::TargetColumn;
+use crate::load::table::{PROVENANCE, TargetColumn};
 use crate::pack::{Pack, Settled};
 use crate::stage::{Engine, Expression, substitute};
 use crate::transform::Remap;
@@ -50,13 +50,37 @@ pub struct Mapping {
 #[serde(deny_unknown_fields)]
 struct MappedColumn {
     /// DuckDB expression.
-    sql: String,
+    sql: Option<String>,
+    /// Or what `_etl_run`, `_etl_source`, `_etl_row`, `_etl_release`, `_etl_hash`, `_etl_loaded_at`
+    /// hold, without that beginning.
+    provenance: Option<String>,
     /// Its type.
     #[serde(default = "text", rename = "type")]
     ty: String,
     /// Whether a row with another value here is another row.
     #[serde(default = "yes")]
     compared: bool,
+}
+
+impl MappedColumn {
+    /// The provenance column that it repeats, with its type.
+    fn repeated(&self) -> Option<(&'static str, &'static str)> {
+        let wanted = self.provenance.as_ref()?;
+        PROVENANCE.into_iter().find(|(name, _)| name.strip_prefix("_etl_") == Some(wanted))
+    }
+
+    fn check(self, name: &str) -> Result<Self, String> {
+        match (&self.sql, &self.provenance) {
+            (Some(_), None) => Ok(self),
+            (None, Some(_)) => match self.repeated() {
+                Some((_, ty)) => Ok(Self { ty: ty.into(), compared: false, ..self }),
+                None => Err(format!(
+                    "{name}: provenance is one of run, source, row, release, hash, loaded_at"
+                )),
+            },
+            _ => Err(format!("{name}: it needs either sql or provenance")),
+        }
+    }
 }
 
 fn text() -> String {
@@ -103,7 +127,8 @@ impl Mapping {
     fn columns(&self) -> Result<Vec<(String, MappedColumn)>, String> {
         let column = |(name, value): (&String, &toml::Value)| {
             let column = value.clone().try_into();
-            column.map(|column| (name.clone(), column)).map_err(|error| format!("{name}: {error}"))
+            let column: MappedColumn = column.map_err(|error| format!("{name}: {error}"))?;
+            Ok((name.clone(), column.check(name)?))
         };
         self.columns.iter().map(column).collect()
     }
@@ -153,13 +178,18 @@ impl Mapping {
         let county =
             county.map_or("CAST(NULL AS VARCHAR)".into(), |name| crate::stage::literal(&name));
         literals.insert("county_name", county);
-        let expression = |(name, column): (String, MappedColumn)| Expression {
-            name,
-            ty: Some(column.ty),
-            sql: substitute(&column.sql, &literals),
+        let expression = |(name, column): (String, MappedColumn)| {
+            let sql = substitute(&column.sql?, &literals);
+            Some(Expression { name, ty: Some(column.ty), sql })
         };
-        let expressions: Vec<_> = self.all().into_iter().map(expression).collect();
+        let expressions: Vec<_> = self.all().into_iter().filter_map(expression).collect();
         Remap::new(&expressions, &input.missing, engine.clone())
+    }
+
+    /// Columns that repeat where a row came from: (column, which of `table::PROVENANCE`).
+    pub fn repeated(&self) -> BTreeMap<String, String> {
+        let all = self.all().into_iter();
+        all.filter_map(|(name, column)| Some((name, column.repeated()?.0.to_owned()))).collect()
     }
 
     /// Columns in which equal rows may differ.
@@ -205,5 +235,8 @@ mod tests {
         assert!(told.contains("x stands in key or scope"), "{told}");
         let told = of("table = 't'\nkind = 'nal'\nkey = ['y']\n[columns]\ny = { sq = '1' }\n");
         assert!(told.contains("y: unknown field `sq`"), "{told}");
+        let told =
+            of("table = 't'\nkind = 'nal'\nkey = ['y']\n[columns]\ny = { provenance = 'x' }\n");
+        assert!(told.contains("one of run, source"), "{told}");
     }
 }

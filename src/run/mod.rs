@@ -36,6 +36,7 @@ mod retry;
 mod scratch;
 mod summary;
 mod user_rules;
+mod verify;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
@@ -50,3 +51,4 @@ pub use profile::{profile, proposed_rules};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
 pub use request::{ErrorBudget, Limits, Mode, OnAbort, Request};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};
+pub use verify::{Verified, VerifiedInput, verify};

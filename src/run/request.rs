@@ -152,6 +152,8 @@ pub struct Request {
     pub cut: bool,
     /// How often a load goes on by itself after a connection was lost.
     pub retry_attempts: u64,
+    /// Refused rows also become rows of `etl.failed_rows` in the target.
+    pub failed_rows: bool,
     /// Folder of the failed-record files; `None`: beside the target.
     pub failed_dir: Option<PathBuf>,
     /// Forget unfinished work on these inputs and load them as new.

@@ -105,7 +105,9 @@ impl LoadOne<'_> {
             Strategy::Replace => 0,
             Strategy::Insert | Strategy::Merge => row.tally.inserted,
         };
-        row.rows_before = table_rows(con, &spec.name)?.saturating_sub(own);
+        if con.is_alone() {
+            row.rows_before = table_rows(con, &spec.name)?.saturating_sub(own);
+        }
         let merge = row.strategy == Strategy::Insert
             && self.input.mode == Mode::Merge
             && scope_rows(con, spec)? > own;

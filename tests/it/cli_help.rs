@@ -19,6 +19,8 @@ const COMMANDS: &[&[&str]] = &[
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],
+    &["runs", "counts"],
+    &["verify"],
     &["doctor"],
     &["sql"],
     &["config"],

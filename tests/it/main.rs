@@ -26,12 +26,15 @@ mod loaded;
 mod masking;
 mod modes;
 mod pack_rules;
+mod pg_extras;
 mod pg_faults;
 mod pg_mapping;
+mod pg_merge;
 mod pg_proxy;
 mod pg_refused;
 mod pg_secrets;
 mod pg_server;
+mod pg_tls;
 mod postgres;
 mod profile;
 mod ranges;
@@ -42,6 +45,7 @@ mod roll;
 mod stdin;
 mod support;
 mod user_rules;
+mod verify;
 
 /// A file that is not a module of this binary would never run.
 #[test]

@@ -89,3 +89,20 @@ fn no_failing_run_lets_the_password_out() {
 fn command_line(pid: u32) -> Vec<u8> {
     std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
+
+/// What a panic could say of the things that hold a password: their own texts, and what an error of the
+/// program makes of them.
+#[test]
+fn no_panic_can_let_the_password_out() {
+    let text = format!("postgres://etl:{SENTINEL}@127.0.0.1:1/etl?sslmode=require");
+    let environment = [("PGPASSWORD".to_owned(), SENTINEL.to_owned())].into();
+    let target = etl::load::TargetUrl::parse(&text, &environment).expect("an address");
+    let denied = target.look(1 << 20).err().expect("nobody is there");
+    let stored = serde_json::to_string(&target).expect("JSON");
+    let panicked = std::panic::catch_unwind(|| {
+        panic!("{target:?} {denied:?} {target} {denied} {stored}");
+    });
+    let payload = panicked.expect_err("it panics");
+    let said = payload.downcast_ref::<String>().expect("a formatted text");
+    assert!(said.contains("127.0.0.1") && !said.contains(SENTINEL), "{said}");
+}

@@ -134,14 +134,15 @@ pub fn ask(place: &Place, to: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).expect("answers are UTF-8")
 }
 
-/// A whole table in the order of its rows' content, without what differs from run to run.
+/// A whole table in the order of its rows, without what differs from run to run, and without the release:
+/// a server keeps that of unchanged rows elsewhere.
 pub fn rows(place: &Place, to: &str, table: &str) -> String {
     let columns = ask(
         place,
         to,
         &format!(
             "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' \
-             AND column_name NOT IN ('_etl_run', '_etl_loaded_at') ORDER BY ordinal_position"
+             AND column_name NOT IN ('_etl_run', '_etl_loaded_at', '_etl_release') ORDER BY ordinal_position"
         ),
     );
     let mut list = String::new();

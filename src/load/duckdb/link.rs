@@ -42,7 +42,7 @@ impl Link for Connection {
     }
 
     /// Everything into the file, and the log empty.
-    fn settle(&self, _table: Option<&str>, _changed: u64) -> Result<(), LoadError> {
+    fn settle(&self, _table: Option<&TableSpec>, _changed: u64) -> Result<(), LoadError> {
         Ok(self.checkpoint()?)
     }
 

@@ -60,7 +60,11 @@ struct KeyFinder {
 }
 
 impl Finder for KeyFinder {
-    fn find(&mut self, frame: &DataFrame) -> Result<Vec<(u32, Existing)>, StageError> {
+    fn find(
+        &mut self,
+        frame: &DataFrame,
+        _keys: &[u128],
+    ) -> Result<Vec<(u32, Existing)>, StageError> {
         let keys = frame
             .select(self.key.iter().map(String::as_str))
             .map_err(|error| StageError::new(NAME, error.to_string()))?;
@@ -94,6 +98,7 @@ fn read(result: &Frame) -> Option<Vec<(u32, Existing)>> {
                 rank: ranks.value(at),
                 this_run: ours.value(at),
                 row: if places.is_valid(at) { u64::try_from(places.value(at)).ok() } else { None },
+                held: None,
             };
             (rows.value(at) as u32, existing)
         })

@@ -96,7 +96,7 @@ pub fn in_table_order(
     let len = rows.len();
     let mut frame = Frame::new();
     for (name, ty) in columns {
-        match name.as_str() {
+        match provenance.meant(name) {
             "_etl_run" => push(&mut frame, constant(name, Some(&provenance.run), len))?,
             "_etl_source" => push(&mut frame, constant(name, Some(&provenance.source), len))?,
             "_etl_release" => {

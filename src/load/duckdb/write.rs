@@ -132,6 +132,11 @@ impl Writer for DuckWriter {
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
             self.pending.rejects = true;
+            if self.plan.failed_rows {
+                for (sql, values) in ledger::failed_statements(&piece.rejects) {
+                    self.con.execute_with(&sql, &values)?;
+                }
+            }
         }
         self.pending.settled.extend(piece.settled);
         self.pending.replayed.extend(piece.replayed);

@@ -49,6 +49,14 @@ pub fn scope_rows(con: &dyn Link, spec: &TableSpec) -> Result<u64, LoadError> {
     con.number(&format!("SELECT count(*) FROM {table} WHERE {}", spec.scope_sql()), &[])
 }
 
+/// Whether there are any.
+pub fn holds_scope(con: &dyn Link, spec: &TableSpec) -> Result<bool, LoadError> {
+    let (table, scope) = (con.table(&spec.name), spec.scope_sql());
+    let sql =
+        format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {scope} LIMIT 1) AS found");
+    Ok(con.number(&sql, &[])? > 0)
+}
+
 /// Whether the scope holds rows of a known release.
 pub fn has_release(con: &dyn Link, spec: &TableSpec) -> Result<bool, LoadError> {
     let sql = format!(
@@ -106,6 +114,7 @@ pub fn known_keys(
             ControlFlow::Continue(())
         },
     )?;
+    con.met_keys(plan, &mut |texts, row| seen.add(key_hash_of_texts(texts.iter().copied()), row))?;
     match seen.failed {
         Some(error) => Err(error),
         None => Ok(seen.keys),

@@ -10,14 +10,20 @@ use std::collections::HashSet;
 use super::table::Strategy;
 use super::{Link, LoadError, Seal};
 
+mod counts;
+mod failed;
 mod finish;
 mod known;
 mod meet;
 mod past;
 pub mod replays;
 
+pub use counts::CountRow;
+pub use failed::failed_statements;
 pub use finish::Finish;
-pub use known::{agrees_with_ledger, has_ledger, has_release, known_keys, scope_rows, table_rows};
+pub use known::{
+    agrees_with_ledger, has_ledger, has_release, holds_scope, known_keys, scope_rows, table_rows,
+};
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
 
@@ -54,6 +60,13 @@ CREATE TABLE IF NOT EXISTS etl.rewritten (
 CREATE TABLE IF NOT EXISTS etl.reprocessed (
   record UUID NOT NULL, refused_by VARCHAR NOT NULL, run VARCHAR NOT NULL,
   input INTEGER NOT NULL, fate VARCHAR NOT NULL, content UUID);
+CREATE TABLE IF NOT EXISTS etl.counts (
+  \"table\" VARCHAR NOT NULL, scope VARCHAR NOT NULL, rows BIGINT NOT NULL, run VARCHAR NOT NULL,
+  counted TIMESTAMP WITH TIME ZONE NOT NULL);
+CREATE TABLE IF NOT EXISTS etl.failed_rows (
+  record UUID NOT NULL, run VARCHAR NOT NULL, range VARCHAR NOT NULL, \"table\" VARCHAR NOT NULL,
+  source VARCHAR NOT NULL, row BIGINT NOT NULL, code VARCHAR, \"column\" VARCHAR, message VARCHAR,
+  content VARCHAR NOT NULL);
 ";
 
 /// Columns of a finding.

@@ -54,6 +54,20 @@ pub struct PastInput {
     pub tally: Tally,
     /// Wall time in seconds.
     pub seconds: f64,
+    /// Hash of the configuration.
+    pub config: String,
+    /// `running`, `done`, `replaced`, `rolled back`.
+    pub status: String,
+}
+
+impl PastInput {
+    /// As its rows bear it.
+    pub fn label(&self) -> String {
+        match &self.sheet {
+            Some(sheet) => format!("{}, sheet \"{sheet}\"", self.path),
+            None => self.path.clone(),
+        }
+    }
 }
 
 /// A moment in milliseconds since 1970 UTC; the cast is the same in all targets.
@@ -62,7 +76,7 @@ fn millis(moment: &str) -> String {
 }
 
 /// As people read it, in UTC.
-fn moment(millis: &Value) -> Option<String> {
+pub(super) fn moment(millis: &Value) -> Option<String> {
     let moment = DateTime::from_timestamp_millis(millis.as_int()?)?;
     Some(moment.format("%Y-%m-%d %H:%M:%S").to_string())
 }
@@ -144,7 +158,7 @@ impl Ledger<'_> {
         let rows = self.con.query(
             &format!(
                 "SELECT i.input, i.path, i.sheet, i.fingerprint, i.\"table\", i.kind, i.release, \
-                   i.strategy, i.failed_file, t.*, {}, {} \
+                   i.strategy, i.failed_file, t.*, {}, {}, i.config, i.status \
                  FROM etl.inputs i LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
                    WHERE g.run = i.run AND g.input = i.input) t ON true \
                  WHERE i.run = ? ORDER BY i.input",
@@ -165,6 +179,8 @@ impl Ledger<'_> {
             failed_file: optional(&row[8]),
             tally: tally_from(row, 9),
             seconds: seconds(&row[17], &row[18]),
+            config: text(&row[19]),
+            status: text(&row[20]),
         };
         Ok(rows.rows.iter().map(input).collect())
     }

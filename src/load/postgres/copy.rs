@@ -19,8 +19,8 @@ pub const SAVEPOINT: &str = "SAVEPOINT etl";
 
 /// A table with the columns that we fill.
 pub struct CopyInto {
-    /// The statement.
-    pub sql: String,
+    /// Its name.
+    table: String,
     /// Columns in its order.
     pub columns: Vec<CopyColumn>,
     /// Puts the rows where they will end up, for rows of the source from `?` up to `?`.
@@ -51,16 +51,20 @@ impl CopyInto {
             })?;
             let limit = found.and_then(|column| types::limit(&column.ty));
             let key = plan.spec.key.iter().any(|key| key == name);
-            columns.push(CopyColumn { name: name.to_owned(), form, limit, key });
+            let fills_itself = found.is_some_and(|column| column.fills_itself);
+            columns.push(CopyColumn { name: name.to_owned(), form, limit, key, fills_itself });
         }
-        let names: Vec<_> = columns.iter().map(|column| quote(&column.name)).collect();
-        let sql = format!(
-            "RELEASE {SAVEPOINT}; {SAVEPOINT}; COPY {}.{} ({}) FROM STDIN (FORMAT binary)",
-            quote(schema),
-            quote(table),
+        let table = format!("{}.{}", quote(schema), quote(table));
+        Ok(Self { table, columns, trial: None })
+    }
+
+    fn statement(&self, encoder: &Encoder<'_>) -> String {
+        let names: Vec<_> = encoder.sent().map(|at| quote(&self.columns[at].name)).collect();
+        format!(
+            "RELEASE {SAVEPOINT}; {SAVEPOINT}; COPY {} ({}) FROM STDIN (FORMAT binary)",
+            self.table,
             names.join(", ")
-        );
-        Ok(Self { sql, columns, trial: None })
+        )
     }
 
     /// A side table, whose rows meet the table's own rules only at the end of the input.
@@ -120,7 +124,7 @@ impl CopyInto {
         encoder: &Encoder<'_>,
         rows: &[u32],
     ) -> Result<u64, LoadError> {
-        let mut copy = session.copy(&self.sql)?;
+        let mut copy = session.copy(&self.statement(encoder))?;
         copy.send(HEADER)?;
         encoder.encode(&self.columns, rows, |bytes| copy.send(bytes))?;
         copy.send(TRAILER)?;

@@ -1,6 +1,7 @@
 //! What `etl doctor` tells of a server: what it is, and what would stand in the way of a load.
 
 use super::address::Address;
+use super::indexes;
 use super::link::PgLink;
 use super::target::Server;
 use crate::duck::Value;
@@ -55,6 +56,8 @@ pub fn examine(server: &Arc<Server>) -> Result<Vec<Finding>, LoadError> {
              that takes longer, or ALTER ROLE … SET statement_timeout = 0",
         ));
     }
+    found.extend(indexes::finding(&link)?);
+    found.push(disk(&link)?);
     if server.address.pooled {
         found.push(Finding::good(
             "pooler",
@@ -62,6 +65,28 @@ pub fn examine(server: &Arc<Server>) -> Result<Vec<Finding>, LoadError> {
         ));
     }
     Ok(found)
+}
+
+/// SQL tells no server's free space. What can be known: how much is taken, and where.
+fn disk(link: &PgLink) -> Result<Finding, LoadError> {
+    let rows = (link as &dyn Link).query(
+        "SELECT pg_size_pretty(pg_database_size(current_database())), spcname, \
+           pg_size_pretty(pg_tablespace_size(t.oid)) FROM pg_tablespace t \
+         JOIN pg_database d ON d.dattablespace = t.oid WHERE d.datname = current_database()",
+        &[],
+    );
+    // The size of a tablespace is not everybody's to know.
+    let taken = match &rows {
+        Ok(rows) => rows.rows.first().map(|row| {
+            format!("the database takes {}, its tablespace {} {}", row[0], row[1], row[2])
+        }),
+        Err(_) => None,
+    };
+    let taken = taken.map_or_else(String::new, |taken| format!("{taken}; "));
+    let told = format!("{taken}what is free is not visible from here");
+    Ok(Finding::good("disk", told).with_hint(
+        "look at the server: a roll takes about 1.4 times its text, and as much again in write-ahead log",
+    ))
 }
 
 fn encryption(address: &Address, encrypted: bool) -> Finding {

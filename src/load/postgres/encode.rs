@@ -1,7 +1,10 @@
 //! Rows in the binary form of COPY, a block of rows at a time, blocks in parallel.
 //!
 //! Binary, because the server then parses no numbers and looks for no escapes, and because a value
-//! has one form only: nothing depends on settings of the session.
+//! has one form only: nothing depends on settings of the session. Of the server's time it takes no more than
+//! text: 300,000 parcels of 201 columns cost a backend 2.5 and 3.3 s in binary form, 3.0 and 3.2 s as text
+//! (417 and 306 MB); their 165 own columns 2.0 and 2.2 s in either form, 2.1 and 2.5 s as CSV. No type of a
+//! column stands out, so there is one form for all.
 
 use super::types::Form;
 use crate::load::table::Provenance;
@@ -35,11 +38,14 @@ pub struct CopyColumn {
     pub limit: Option<usize>,
     /// Part of the key: never cut.
     pub key: bool,
+    /// The server fills it where nothing is sent.
+    pub fills_itself: bool,
 }
 
 /// Rows ready to be encoded, all of them or some.
 pub struct Encoder<'r> {
-    cells: Vec<Cells<'r>>,
+    /// Which columns are sent, each with its values.
+    cells: Vec<(usize, Cells<'r>)>,
     rows: usize,
 }
 
@@ -47,26 +53,38 @@ pub struct Encoder<'r> {
 pub type Long = (u32, usize, usize);
 
 impl<'r> Encoder<'r> {
-    /// Binds rows to columns. Texts that are too long are cut where they are sent.
+    /// Binds rows to columns. Texts that are too long are cut where they are sent. What has no value in
+    /// any of the rows is not sent: a third of a roll's columns, and the server looks at each field.
     pub fn new(
         rows: &'r Rows,
         columns: &[CopyColumn],
         provenance: &Provenance,
     ) -> Result<Self, LoadError> {
-        let cells = columns.iter().map(|column| cells(rows, column, provenance));
-        Ok(Self { cells: cells.collect::<Result<_, _>>()?, rows: rows.len() })
+        let mut sent = Vec::with_capacity(columns.len());
+        for (at, column) in columns.iter().enumerate() {
+            let cells = cells(rows, column, provenance)?;
+            if column.fills_itself || column.key || !matches!(cells, Cells::Null) {
+                sent.push((at, cells));
+            }
+        }
+        Ok(Self { cells: sent, rows: rows.len() })
+    }
+
+    /// Which columns are sent.
+    pub fn sent(&self) -> impl Iterator<Item = usize> {
+        self.cells.iter().map(|(at, _)| *at)
     }
 
     /// Texts that are longer than their column takes, column by column.
     pub fn long(&self, columns: &[CopyColumn]) -> Vec<Long> {
         let mut long = Vec::new();
-        for (at, cells) in self.cells.iter().enumerate() {
-            let (Cells::Text(array), Some(limit)) = (cells, columns[at].limit) else { continue };
+        for (at, cells) in &self.cells {
+            let (Cells::Text(array), Some(limit)) = (cells, columns[*at].limit) else { continue };
             for row in (0..self.rows).filter(|row| array.is_valid(*row)) {
                 let text = array.value(row);
                 // Characters are counted only where there are more bytes than characters allowed.
                 if text.len() > limit && text.chars().count() > limit {
-                    long.push((row as u32, at, text.chars().count()));
+                    long.push((row as u32, *at, text.chars().count()));
                 }
             }
         }
@@ -94,8 +112,8 @@ impl<'r> Encoder<'r> {
         let count = (self.cells.len() as u16).to_be_bytes();
         for row in rows {
             out.extend_from_slice(&count);
-            for (cells, column) in self.cells.iter().zip(columns) {
-                match (cells, column.limit) {
+            for (at, cells) in &self.cells {
+                match (cells, columns[*at].limit) {
                     (Cells::Text(array), Some(limit)) => {
                         let row = *row as usize;
                         valid(array, row, &mut out, |out| {
@@ -142,7 +160,7 @@ fn cells<'r>(
     column: &CopyColumn,
     provenance: &Provenance,
 ) -> Result<Cells<'r>, LoadError> {
-    Ok(match column.name.as_str() {
+    Ok(match provenance.meant(&column.name) {
         "_etl_run" => constant(provenance.run.as_bytes()),
         "_etl_source" => constant(provenance.source.as_bytes()),
         "_etl_release" => match &provenance.release {

@@ -1,17 +1,21 @@
 //! A connection for the ledger and for questions. One that is lost is made anew for the next
 //! statement, unless a transaction was open on it.
 
+use super::confirmed;
 use super::hazards;
+use super::indexes;
 use super::preflight;
 use super::session::Session;
 use super::target::Server;
 use super::text::{bind, column, is_one_statement, value};
 use super::types;
 use crate::duck::{ResultColumn, Value, quote};
+use crate::load::ledger::InputRow;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, EachRows, SCHEMA};
+use crate::load::target::{Changes, EachKey, EachRows, SCHEMA, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind};
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -190,11 +194,17 @@ impl Link for PgLink {
     }
 
     /// Without statistics the questions that follow (rules over whole tables) take a plan that never
-    /// ends; the server itself looks only after a minute.
-    fn settle(&self, table: Option<&str>, changed: u64) -> Result<(), LoadError> {
+    /// ends; the server itself looks only after a minute. They go by the key: all 200 columns of a roll
+    /// would cost half as much as the load (measured), and the server comes to them by itself.
+    fn settle(&self, table: Option<&TableSpec>, changed: u64) -> Result<(), LoadError> {
         match table {
-            Some(table) if changed > 0 => {
-                self.execute(&format!("ANALYZE {}", self.table(table)), &[]).map(drop)
+            Some(spec) if changed > 0 => {
+                let asked = spec.key.iter().chain(spec.scope.iter().map(|(column, _)| column));
+                let names: BTreeSet<_> = asked.map(|name| quote(name)).collect();
+                let names = names.into_iter().collect::<Vec<_>>().join(", ");
+                let names = if names.is_empty() { "_etl_run".into() } else { names };
+                self.execute(&format!("ANALYZE {} ({names})", self.table(&spec.name)), &[])
+                    .map(drop)
             }
             _ => Ok(()),
         }
@@ -210,7 +220,15 @@ impl Link for PgLink {
     }
 
     fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError> {
-        preflight::ensure(self, &self.server.schema, spec, unique, changes)
+        preflight::ensure(self, &self.server.schema, spec, unique, changes)?;
+        if changes.indexes_after {
+            indexes::set_aside(self, &self.server.schema, &spec.name)?;
+        }
+        Ok(())
+    }
+
+    fn restore(&self, table: &str) -> Result<(), LoadError> {
+        indexes::restore(self, table)
     }
 
     fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
@@ -249,6 +267,30 @@ impl Link for PgLink {
              WHERE _etl_row >= ? AND _etl_row < ?"
         );
         self.in_slices(&sql, last)
+    }
+
+    /// They do by what `etl.confirmed` says of them once the input is done: to rewrite the rows of a
+    /// table of 200 columns for it would cost more than to load them.
+    fn raise_releases(
+        &self,
+        _spec: &TableSpec,
+        _release: &str,
+        run: &str,
+        input: u32,
+    ) -> Result<(), LoadError> {
+        confirmed::close(self, run, input)
+    }
+
+    fn met_keys(&self, plan: &WritePlan, each: EachKey<'_>) -> Result<(), LoadError> {
+        confirmed::met_keys(self, plan, each)
+    }
+
+    fn forget_met(&self, row: &InputRow) -> Result<(), LoadError> {
+        confirmed::forget(self, row)
+    }
+
+    fn is_overtaken(&self, row: &InputRow) -> Result<bool, LoadError> {
+        confirmed::is_overtaken(self, row)
     }
 
     /// Others may write to the tables of a server at any time.

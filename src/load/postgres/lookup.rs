@@ -1,127 +1,130 @@
-//! What the table holds under the keys of a chunk: one question by the unique index, on the worker's
-//! own connection.
+//! What the table holds under the keys of a chunk, on the worker's own connection: a walk along the
+//! index ([`span`]), and for keys that this may have missed a question by the keys themselves.
 //!
 //! It reads the state before the input (commits of this input are seen too, but their keys are in the
 //! gate's set, which speaks first).
 
+use super::confirmed::Ranks;
 use super::link::PgLink;
 use super::preflight;
 use super::session::{Row, Session};
+use super::span::{self, Way};
 use super::target::Server;
 use super::text::{text_literal, uuid};
-use crate::chunk::Existing;
+use crate::chunk::{Existing, Held, Loaded};
 use crate::duck::quote;
-use crate::load::encode::NAME;
+use crate::load::encode::{NAME, key_hash_of_texts};
 use crate::load::lookup::{Finder, Lookup, rank_of};
 use crate::load::target::KeyQuestion;
 use crate::load::{LoadError, LoadErrorKind};
 use crate::stage::StageError;
 use polars::prelude::{AnyValue, DataFrame};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Keys of one question: its text stays below a megabyte.
 const KEYS: usize = 16_384;
 /// Below so many a question is not made smaller.
 const FEWEST: usize = 64;
+/// Rows that a span may have beside those that are looked for.
+const OTHERS: usize = 4_096;
+/// So many spans in a row with more than that: the file is in no order.
+const MISSES: u32 = 4;
 /// Before a lost connection is made anew.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// By the index for certain: without statistics the server might read the whole table.
+const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
+                     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; ";
+
+/// What is asked of a row.
+const FACTS: &str = "t._etl_hash, t._etl_release, t._etl_run, t._etl_source, t._etl_row";
 
 /// Finds rows of one table by key.
 pub struct PgLookup {
     server: Arc<Server>,
-    of: KeyQuestion,
+    of: Arc<KeyQuestion>,
+    ranks: Mutex<Option<Arc<Ranks>>>,
 }
 
 impl PgLookup {
     /// A lookup on a server.
     pub fn new(server: Arc<Server>, of: KeyQuestion) -> Self {
-        Self { server, of }
+        Self { server, of: Arc::new(of), ranks: Mutex::default() }
     }
 
-    /// The types of the key's columns, in its order.
-    fn key_types(&self) -> Result<Vec<String>, LoadError> {
+    /// Read once for all workers.
+    fn ranks(&self, link: &PgLink) -> Result<Arc<Ranks>, LoadError> {
+        let mut ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ranks) = &*ranks {
+            return Ok(Arc::clone(ranks));
+        }
+        let read = Arc::new(Ranks::read(link, &self.of.spec)?);
+        Ok(Arc::clone(ranks.insert(read)))
+    }
+
+    fn open(&self) -> Result<PgFinder, LoadError> {
         let link = PgLink::new(Arc::clone(&self.server));
-        let columns = preflight::columns(&link, &self.server.schema, &self.of.spec.name)?;
+        let (schema, spec) = (&self.server.schema, &self.of.spec);
+        let there = preflight::columns(&link, schema, &spec.name)?;
         let ty = |name: &String| {
-            let found = columns.iter().find(|column| column.name == *name);
+            let found = there.iter().find(|column| column.name == *name);
             found.map_or_else(|| "text".to_owned(), |column| column.ty.clone())
         };
-        Ok(self.of.spec.key.iter().map(ty).collect())
+        Ok(PgFinder {
+            server: Arc::clone(&self.server),
+            session: self.server.open()?,
+            of: Arc::clone(&self.of),
+            way: Way::of(&link, schema, spec, &there)?,
+            types: spec.key.iter().map(ty).collect(),
+            reading: Reading {
+                of: Arc::clone(&self.of),
+                ranks: self.ranks(&link)?,
+                origins: Vec::new(),
+            },
+            misses: 0,
+            keys: KEYS,
+        })
     }
 }
 
 impl Lookup for PgLookup {
     fn finder(&self) -> Result<Box<dyn Finder>, StageError> {
-        let types = self.key_types().map_err(|error| failed(&error))?;
-        let session = self.server.open().map_err(|error| failed(&error))?;
-        let KeyQuestion { spec, run, source } = &self.of;
-        let row = source.as_deref().map_or("NULL::bigint".to_owned(), |source| {
-            format!("CASE WHEN t._etl_source = {} THEN t._etl_row END", text_literal(source))
-        });
-        let join: Vec<_> = spec
-            .key
-            .iter()
-            .enumerate()
-            .map(|(at, name)| format!("t.{} = k.k{at}", quote(name)))
-            .collect();
-        let names: Vec<_> = (0..spec.key.len()).map(|at| format!("k{at}")).collect();
-        let head = format!(
-            "SELECT k.i, t._etl_hash, t._etl_release, t._etl_run = {}, {row} FROM unnest(",
-            text_literal(run)
-        );
-        let tail = format!(
-            ") WITH ORDINALITY AS k({}, i) JOIN {}.{} AS t ON {} WHERE {}",
-            names.join(", "),
-            quote(&self.server.schema),
-            quote(&spec.name),
-            join.join(" AND "),
-            spec.scope_of("t"),
-        );
-        let server = Arc::clone(&self.server);
-        Ok(Box::new(PgFinder {
-            server,
-            session,
-            head,
-            tail,
-            types,
-            key: spec.key.clone(),
-            keys: KEYS,
-        }))
+        Ok(Box::new(self.open().map_err(|error| failed(&error))?))
     }
 }
 
 struct PgFinder {
     server: Arc<Server>,
     session: Session,
-    head: String,
-    tail: String,
+    of: Arc<KeyQuestion>,
+    way: Way,
     types: Vec<String>,
-    key: Vec<String>,
+    reading: Reading,
+    /// Spans in a row that had too many rows.
+    misses: u32,
     /// Keys of one question; fewer where the server has ended one for its time.
     keys: usize,
 }
 
 impl Finder for PgFinder {
-    fn find(&mut self, frame: &DataFrame) -> Result<Vec<(u32, Existing)>, StageError> {
-        let mut found = Vec::new();
-        let mut first = 0;
-        while first < frame.height() {
-            let end = (first + self.keys).min(frame.height());
-            let sql = self.question(frame, first..end)?;
-            let got = self.ask(&sql, first).or_else(|error| self.ask_again(error, &sql, first));
-            match got {
-                Err(error) if error.kind == LoadErrorKind::Slow && self.keys > FEWEST => {
-                    self.keys /= 2;
-                    // The question has begun a transaction.
-                    self.session.run("ROLLBACK").map_err(|error| failed(&error))?;
-                }
-                got => {
-                    found.extend(got.map_err(|error| failed(&error))?);
-                    first = end;
-                }
+    fn find(
+        &mut self,
+        frame: &DataFrame,
+        keys: &[u128],
+    ) -> Result<Vec<(u32, Existing)>, StageError> {
+        let met = if self.way.ordered { self.along(frame).map_err(|e| failed(&e))? } else { None };
+        let (mut found, mut left) = (Vec::new(), Vec::new());
+        for (row, key) in (0..frame.height() as u32).zip(keys) {
+            match met.as_ref().and_then(|met| met.get(key)) {
+                Some(existing) => found.push((row, existing.clone())),
+                None => left.push(row),
             }
+        }
+        if met.is_none() || !self.way.exact {
+            found.extend(self.each(frame, &left)?);
         }
         // Should the table hold a key twice (made by `append`), the highest release speaks.
         found.sort_by_key(|(row, existing): &(u32, Existing)| {
@@ -133,60 +136,138 @@ impl Finder for PgFinder {
 }
 
 impl PgFinder {
-    fn ask(&mut self, sql: &str, first: usize) -> Result<Vec<(u32, Existing)>, LoadError> {
-        let mut found = Vec::new();
-        self.session.ask(sql, |_, row| {
-            if let Some(row) = row {
-                found.extend(read(&row, first)?);
+    /// Rows by their key between the first and the last one; `None` where there are too many.
+    fn along(&mut self, frame: &DataFrame) -> Result<Option<HashMap<u128, Existing>>, LoadError> {
+        let spec = &self.of.spec;
+        let Some(between) = span::between(frame, &spec.key) else { return Ok(None) };
+        let most = frame.height() * 2 + OTHERS;
+        let names: Vec<_> = spec.key.iter().map(|name| format!("t.{}", quote(name))).collect();
+        let sql = format!(
+            "{BEGIN}SELECT {}, {FACTS} FROM {}.{} AS t WHERE {between} AND {} LIMIT {}; COMMIT",
+            names.join(", "),
+            quote(&self.server.schema),
+            quote(&spec.name),
+            spec.scope_of("t"),
+            most + 1,
+        );
+        let width = spec.key.len();
+        let asked = self.ask(&sql, |texts, reading, found: &mut HashMap<_, Existing>| {
+            let key = key_hash_of_texts(texts[..width].iter().map(|text| text.unwrap_or("")));
+            let existing = reading.existing(&texts[width..]);
+            match found.get_mut(&key) {
+                Some(known) if known.rank >= existing.rank => {}
+                _ => drop(found.insert(key, existing)),
             }
-            Ok(ControlFlow::Continue(()))
-        })?;
+        });
+        match asked {
+            Ok(found) if found.len() <= most => {
+                self.misses = 0;
+                Ok(Some(found))
+            }
+            Ok(_) => {
+                self.misses += 1;
+                self.way.ordered = self.misses < MISSES;
+                Ok(None)
+            }
+            Err(error) if error.kind == LoadErrorKind::Slow => {
+                self.way.ordered = false;
+                self.session.run("ROLLBACK")?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Some rows by their keys, in questions of a bounded size.
+    fn each(
+        &mut self,
+        frame: &DataFrame,
+        rows: &[u32],
+    ) -> Result<Vec<(u32, Existing)>, StageError> {
+        let mut found = Vec::new();
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let (some, more) = rest.split_at(self.keys.min(rest.len()));
+            let sql = self.question(frame, some)?;
+            let got = self.ask(&sql, |texts, reading, found: &mut Vec<_>| {
+                // Ordinality counts from one.
+                let place = texts[0].and_then(|text| text.parse::<usize>().ok());
+                if let Some(row) = place.and_then(|place| some.get(place - 1)) {
+                    found.push((*row, reading.existing(&texts[1..])));
+                }
+            });
+            match got {
+                Err(error) if error.kind == LoadErrorKind::Slow && self.keys > FEWEST => {
+                    self.keys /= 2;
+                    // The question has begun a transaction.
+                    self.session.run("ROLLBACK").map_err(|error| failed(&error))?;
+                }
+                got => {
+                    found.extend(got.map_err(|error| failed(&error))?);
+                    rest = more;
+                }
+            }
+        }
         Ok(found)
     }
 
-    /// A question changes nothing, so it may be asked again; where the server is gone, the writer
-    /// learns of it and ends the load.
-    fn ask_again(
+    /// Collects the rows of an answer. A question changes nothing, so it may be asked again; where the
+    /// server is gone, the writer learns of it and ends the load.
+    fn ask<C: Default>(
         &mut self,
-        error: LoadError,
         sql: &str,
-        first: usize,
-    ) -> Result<Vec<(u32, Existing)>, LoadError> {
-        if !matches!(error.kind, LoadErrorKind::Lost) {
-            return Err(error);
+        each: impl Fn(&[Option<&str>], &mut Reading, &mut C),
+    ) -> Result<C, LoadError> {
+        let collect = |session: &mut Session, reading: &mut Reading| {
+            let mut found = C::default();
+            session.ask(sql, |_, row: Option<Row<'_>>| {
+                if let Some(row) = row {
+                    each(&row.values()?, reading, &mut found);
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+            Ok(found)
+        };
+        match collect(&mut self.session, &mut self.reading) {
+            Err(LoadError { kind: LoadErrorKind::Lost, .. }) => {
+                std::thread::sleep(PAUSE);
+                self.session = self.server.open()?;
+                collect(&mut self.session, &mut self.reading)
+            }
+            done => done,
         }
-        std::thread::sleep(PAUSE);
-        self.session = self.server.open()?;
-        self.ask(sql, first)
     }
 
-    /// By the index for certain: without statistics the server might read the whole table.
-    fn question(
-        &self,
-        frame: &DataFrame,
-        rows: std::ops::Range<usize>,
-    ) -> Result<String, StageError> {
-        let mut sql = String::from(
-            "BEGIN READ ONLY; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-             SET LOCAL enable_seqscan = off; ",
-        );
-        sql.push_str(&self.head);
-        for (at, (name, ty)) in self.key.iter().zip(&self.types).enumerate() {
+    fn question(&self, frame: &DataFrame, rows: &[u32]) -> Result<String, StageError> {
+        let spec = &self.of.spec;
+        let places = 0..spec.key.len();
+        let join: Vec<_> =
+            places.clone().map(|at| format!("t.{} = k.k{at}", quote(&spec.key[at]))).collect();
+        let names: Vec<_> = places.map(|at| format!("k{at}")).collect();
+        let mut sql = format!("{BEGIN}SELECT k.i, {FACTS} FROM unnest(");
+        for (at, (name, ty)) in spec.key.iter().zip(&self.types).enumerate() {
             let column = frame.column(name).map_err(|e| StageError::new(NAME, e.to_string()))?;
-            let values = column.as_materialized_series().slice(rows.start as i64, rows.len());
+            let series = column.as_materialized_series().rechunk();
             let mut array = String::from("{");
-            for (at, value) in values.iter().enumerate() {
+            for (at, row) in rows.iter().enumerate() {
                 if at > 0 {
                     array.push(',');
                 }
-                element(&value, &mut array);
+                let value = series.get(*row as usize);
+                element(&value.map_err(|e| StageError::new(NAME, e.to_string()))?, &mut array);
             }
             array.push('}');
             let comma = if at > 0 { ", " } else { "" };
             sql.push_str(&format!("{comma}{}::{ty}[]", text_literal(&array)));
         }
-        sql.push_str(&self.tail);
-        sql.push_str("; COMMIT");
+        sql.push_str(&format!(
+            ") WITH ORDINALITY AS k({}, i) JOIN {}.{} AS t ON {} WHERE {}; COMMIT",
+            names.join(", "),
+            quote(&self.server.schema),
+            quote(&spec.name),
+            join.join(" AND "),
+            spec.scope_of("t"),
+        ));
         Ok(sql)
     }
 }
@@ -209,20 +290,46 @@ fn element(value: &AnyValue<'_>, out: &mut String) {
     }
 }
 
-fn read(row: &Row<'_>, first: usize) -> Result<Option<(u32, Existing)>, LoadError> {
-    let values = row.values()?;
-    let text = |at: usize| values.get(at).copied().flatten();
-    let place = text(0).and_then(|text| text.parse::<usize>().ok());
-    // Ordinality counts from one.
-    let Some(place) = place else { return Ok(None) };
-    let existing = Existing {
-        // A row that somebody else has put there has no hash of ours: it differs from every one.
-        hash: text(1).and_then(uuid).unwrap_or(0),
-        rank: text(2).map_or(0, rank_of),
-        this_run: text(3) == Some("t"),
-        row: text(4).and_then(|text| text.parse().ok()),
-    };
-    Ok(Some(((first + place - 1) as u32, existing)))
+/// What answers are read with.
+struct Reading {
+    of: Arc<KeyQuestion>,
+    ranks: Arc<Ranks>,
+    /// Where rows came from, each once; the last one met stands last.
+    origins: Vec<Arc<Loaded>>,
+}
+
+impl Reading {
+    /// From [`FACTS`].
+    fn existing(&mut self, texts: &[Option<&str>]) -> Existing {
+        let row = texts[4].and_then(|text| text.parse().ok());
+        let of = self.origin(texts[2].unwrap_or_default(), texts[3].unwrap_or_default());
+        let own = texts[1].map_or(0, rank_of);
+        let raised = row.and_then(|row| self.ranks.of(&of, row));
+        Existing {
+            // A row that somebody else has put there has no hash of ours: it differs from every one.
+            hash: texts[0].and_then(uuid).unwrap_or(0),
+            rank: raised.map_or(own, |raised| raised.max(own)),
+            this_run: of.run == self.of.run,
+            row: row.filter(|_| self.of.source.as_ref() == Some(&of.source)),
+            held: row.filter(|_| texts[2].is_some()).map(|row| Held { of, row }),
+        }
+    }
+
+    fn origin(&mut self, run: &str, source: &str) -> Arc<Loaded> {
+        let same = |of: &Arc<Loaded>| of.run == run && of.source == source;
+        match self.origins.iter().rposition(same) {
+            Some(at) => {
+                let last = self.origins.len() - 1;
+                self.origins.swap(at, last);
+                Arc::clone(&self.origins[last])
+            }
+            None => {
+                let of = Arc::new(Loaded { run: run.to_owned(), source: source.to_owned() });
+                self.origins.push(Arc::clone(&of));
+                of
+            }
+        }
+    }
 }
 
 fn failed(error: &LoadError) -> StageError {

@@ -16,15 +16,19 @@
 //!   temporary tables or session locks. So a pooler in transaction mode may stand in between.
 //! * New rows go straight into the table by COPY. Changed rows go beside it and are applied at the end
 //!   of the input, in slices, within one transaction.
+//! * A row that is met again as it is costs no write: `etl.confirmed` holds stretches of such rows, by
+//!   where they came from, with the release that they rank as from then on.
 //! * Rows of the table are found by its unique index over the key, which is made with the table and
 //!   asked for where the table is there already.
 
 mod address;
+mod confirmed;
 mod copy;
 mod doctor;
 mod encode;
 mod error;
 mod hazards;
+mod indexes;
 mod link;
 mod lookup;
 mod preflight;
@@ -32,6 +36,7 @@ mod refuse;
 mod secret;
 mod session;
 mod sources;
+mod span;
 mod target;
 mod text;
 mod tls;

@@ -1,6 +1,8 @@
 //! A server, opened: its ledger, who holds which table, and connections for those who work.
 
 use super::address::Address;
+use super::confirmed;
+use super::indexes;
 use super::link::PgLink;
 use super::lookup::PgLookup;
 use super::session::Session;
@@ -84,7 +86,7 @@ impl PgTarget {
     pub fn open(address: &Address) -> Result<Self, LoadError> {
         let target = Self::look(address)?;
         let link = target.connect();
-        if !ledger::has_ledger(&link)? {
+        if !ledger::has_ledger(&link)? || is_older(&link)? {
             target.make_ledger()?;
         }
         Ok(target)
@@ -117,7 +119,7 @@ impl PgTarget {
     /// The lock keeps two programs that begin at the same time from making it twice.
     fn make_ledger(&self) -> Result<(), LoadError> {
         let key = lock_key("", "ledger");
-        let ddl = ledger::DDL;
+        let ddl = [ledger::DDL, confirmed::DDL, indexes::DDL].concat();
         let sql = format!(
             "BEGIN; SELECT pg_advisory_xact_lock({key}); SET LOCAL client_min_messages = error; {ddl} \
              {INDEXES} COMMIT"
@@ -135,6 +137,13 @@ impl PgTarget {
     fn guard(&self) -> MutexGuard<'_, Guard> {
         self.guard.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Whether a ledger was made before it had all of its tables.
+fn is_older(link: &dyn Link) -> Result<bool, LoadError> {
+    let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'etl' \
+               AND tablename IN ('confirmed', 'counts', 'failed_rows', 'indexes')";
+    Ok(link.number(sql, &[])? < 4)
 }
 
 /// Version, encoding and schema that the server finds first.

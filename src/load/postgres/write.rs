@@ -1,5 +1,6 @@
 //! One writer: one connection, one transaction a group, rows by COPY.
 
+use super::confirmed::{self, Stretches};
 use super::copy::{CopyInto, SAVEPOINT};
 use super::encode::{CopyColumn, Encoder};
 use super::link::PgLink;
@@ -40,6 +41,8 @@ pub struct PgWriter {
 struct Pending {
     rejects: bool,
     settled: Vec<Settled>,
+    /// Rows of the table that stay as they are.
+    met: Stretches,
     replayed: Vec<Replayed>,
     /// Rows that the table did not take, of those that were to go into it and beside it.
     not_inserted: u64,
@@ -131,7 +134,7 @@ impl PgWriter {
                 self.pending.note(&reject);
                 if let Some(key) = behind.keys.get(at) {
                     let (key, row) = (*key, reject.place.row);
-                    self.pending.settled.push(Settled { key, row, raise: None });
+                    self.pending.settled.push(Settled { key, row, raise: None, held: None });
                 }
                 if let Some(earlier) = behind.raw.earlier(reject.record) {
                     self.pending.refuse_again(&earlier, record.content());
@@ -139,6 +142,7 @@ impl PgWriter {
                 records.push(record);
             }
             self.plan.dead.append(&records).map_err(dead)?;
+            self.put_beside(&records)?;
         }
         let count = refused.len() as u64;
         self.pending.rejects = true;
@@ -146,6 +150,17 @@ impl PgWriter {
             count;
         self.plan.refused.fetch_add(count, Ordering::Relaxed);
         self.plan.meters.rejected.fetch_add(count, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Failed records as rows, where that is wanted.
+    fn put_beside(&mut self, records: &[Record]) -> Result<(), LoadError> {
+        if !self.plan.failed_rows {
+            return Ok(());
+        }
+        for (sql, values) in ledger::failed_statements(records) {
+            self.session.run(&bind(&sql, &values)?)?;
+        }
         Ok(())
     }
 
@@ -166,6 +181,26 @@ impl PgWriter {
             lines.end();
         }
         self.copy_lines("etl.settled (run, input, key, row, raise)", lines)
+    }
+
+    /// Which rows of the table this range has met.
+    fn flush_met(&mut self) -> Result<(), LoadError> {
+        let met = std::mem::take(&mut self.pending.met);
+        let mut lines = Lines::default();
+        for stretch in met.stretches() {
+            let raise = self.plan.provenance.release.as_ref().filter(|_| stretch.raise);
+            lines.field(&self.plan.run);
+            lines.field(&self.plan.input.to_string());
+            lines.field(&self.plan.spec.name);
+            lines.field(&stretch.of.run);
+            lines.field(&stretch.of.source);
+            for row in [stretch.first, stretch.last, stretch.at] {
+                lines.field(&row.to_string());
+            }
+            lines.optional(raise.cloned());
+            lines.end();
+        }
+        if lines.is_empty() { Ok(()) } else { self.copy_lines(confirmed::COLUMNS, lines) }
     }
 
     fn flush_replayed(&mut self) -> Result<(), LoadError> {
@@ -209,9 +244,15 @@ impl Writer for PgWriter {
         }
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
+            self.put_beside(&piece.rejects)?;
             self.pending.rejects = true;
         }
-        self.pending.settled.extend(piece.settled);
+        for settled in piece.settled {
+            match &settled.held {
+                Some(held) => self.pending.met.add(held, settled.row, settled.raise.is_some()),
+                None => self.pending.settled.push(settled),
+            }
+        }
         if let Some(meter) = self.plan.meters.of("load") {
             meter.worked(written as u64, started.elapsed());
         }
@@ -223,6 +264,7 @@ impl Writer for PgWriter {
         let started = Instant::now();
         self.begin()?;
         self.flush_settled()?;
+        self.flush_met()?;
         self.flush_replayed()?;
         if self.pending.rejects {
             self.plan.dead.sync().map_err(dead)?;
@@ -364,5 +406,9 @@ impl Lines {
     fn end(&mut self) {
         self.text.push('\n');
         self.within = false;
+    }
+
+    fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 }

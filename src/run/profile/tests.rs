@@ -58,6 +58,7 @@ fn request(path: &std::path::Path, threads: usize) -> Request {
         cut: false,
         retry_attempts: 0,
         failed_dir: None,
+        failed_rows: false,
         fresh: false,
         limit: None,
         version: "test".into(),

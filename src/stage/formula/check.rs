@@ -329,22 +329,6 @@ impl Call<'_> {
             ("list_contains" | "list_has", [Tree::List(list), of]) => {
                 contained(check(of, self.scope)?, list)
             }
-            ("regexp_full_match", [of, Tree::Text(pattern)]) => {
-                whole(Node::Matches(self.text(of)?, Pattern::whole(pattern)?), Ty::Flag)
-            }
-            ("regexp_matches", [of, Tree::Text(pattern), flags @ ..]) => {
-                let folds = match flags {
-                    [] => false,
-                    [Tree::Text(flags)] if flags == "i" => true,
-                    _ => return None,
-                };
-                whole(Node::Matches(self.text(of)?, Pattern::anywhere(pattern, folds)?), Ty::Flag)
-            }
-            ("regexp_extract", [of, Tree::Text(pattern), Tree::Whole(group)]) => {
-                let pattern = Pattern::anywhere(pattern, false)?;
-                let group = usize::try_from(*group).ok().filter(|it| *it <= pattern.groups())?;
-                whole(Node::Group(self.text(of)?, pattern, group), Ty::Text)
-            }
             ("make_date", [year, month, day]) => {
                 let whole_number = |tree| {
                     let node = check(tree, self.scope)?;
@@ -364,6 +348,29 @@ impl Call<'_> {
             ("||", parts) => {
                 let parts = parts.iter().map(|part| Some(*self.text(part)?));
                 whole(Node::Concat(parts.collect::<Option<_>>()?), Ty::Text)
+            }
+            _ => self.of_patterns(name),
+        }
+    }
+
+    fn of_patterns(&self, name: &str) -> Option<Typed> {
+        let whole = |node, ty| Some(Typed { node, ty });
+        match (name, self.arguments) {
+            ("regexp_full_match", [of, Tree::Text(pattern)]) => {
+                whole(Node::Matches(self.text(of)?, Pattern::whole(pattern)?), Ty::Flag)
+            }
+            ("regexp_matches", [of, Tree::Text(pattern), flags @ ..]) => {
+                let folds = match flags {
+                    [] => false,
+                    [Tree::Text(flags)] if flags == "i" => true,
+                    _ => return None,
+                };
+                whole(Node::Matches(self.text(of)?, Pattern::anywhere(pattern, folds)?), Ty::Flag)
+            }
+            ("regexp_extract", [of, Tree::Text(pattern), Tree::Whole(group)]) => {
+                let pattern = Pattern::anywhere(pattern, false)?;
+                let group = usize::try_from(*group).ok().filter(|it| *it <= pattern.groups())?;
+                whole(Node::Group(self.text(of)?, pattern, group), Ty::Text)
             }
             _ => None,
         }

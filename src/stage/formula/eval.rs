@@ -3,6 +3,7 @@
 use super::check::{Arith, Compare, Node, Ty, Typed};
 use super::columns::vector_of;
 use super::lookup::Lookups;
+use super::pattern::Pattern;
 use super::values::{FALSE, Flags, TRUE, Texts, UNKNOWN, Values};
 use chrono::{Datelike, NaiveDate};
 use hashbrown::HashMap;
@@ -87,17 +88,7 @@ impl<'a> Cells<'a> {
             }
             Node::InTexts(of, set) => self.texts(of)?.map(|text| set.contains(text)).flags(),
             Node::InWholes(of, set) => self.wholes(of)?.map(|value| set.contains(&value)).flags(),
-            Node::Matches(of, pattern) => {
-                let mut unfit = None;
-                let matches = |text: &str| {
-                    pattern.matches(text).unwrap_or_else(|error| {
-                        unfit = Some(error);
-                        false
-                    })
-                };
-                let flags = self.texts(of)?.map(matches).flags();
-                unfit.map_or(Ok(flags), Err)?
-            }
+            Node::Matches(of, pattern) => matching(&self.texts(of)?, pattern)?,
             Node::StartsWith(of, with) => {
                 let with = self.texts(with)?;
                 self.texts(of)?.zip(&with, rows, |text, with| text.starts_with(with)).flags()
@@ -223,17 +214,8 @@ impl<'a> Cells<'a> {
                 values
             }
             Node::Narrow(one) => {
-                let wholes = self.wholes(one)?;
-                let mut odd = false;
-                let narrow = wholes.map(|value| {
-                    odd |= i32::try_from(value).is_err();
-                    value
-                });
-                // What stands behind a null may be anything; such a chunk is DuckDB's, no more.
-                if odd {
-                    return Err(Unfit);
-                }
-                narrow
+                let values = self.wholes(one)?;
+                sound(true, |_| values)?
             }
             Node::Best(greatest, parts) => {
                 let pick = |a: i64, b: i64| if *greatest { a.max(b) } else { a.min(b) };
@@ -452,6 +434,18 @@ fn case<T: Copy + Default>(
 
 fn characters(text: &str) -> i64 {
     if text.is_ascii() { text.len() as i64 } else { text.chars().count() as i64 }
+}
+
+fn matching(texts: &Texts, pattern: &Pattern) -> Result<Flags, Unfit> {
+    let mut unfit = None;
+    let matches = |text: &str| {
+        pattern.matches(text).unwrap_or_else(|error| {
+            unfit = Some(error);
+            false
+        })
+    };
+    let flags = texts.map(matches).flags();
+    unfit.map_or(Ok(flags), Err)
 }
 
 /// A number that every reading of a text agrees on.

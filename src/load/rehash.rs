@@ -1,0 +1,158 @@
+//! The content hash of rows as they stand in a table: whether somebody has changed a cell and left the
+//! hash.
+//!
+//! The same sum as that of a chunk (`encode::content_hashes`), from values that any target gives.
+
+use super::encode::{canonical_bits, number_hash};
+use super::table::TableSpec;
+use super::{Link, LoadError};
+use crate::duck::{Value, quote};
+use std::ops::ControlFlow;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+
+/// How a column's values are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Whole numbers; days and microseconds of dates and times among them.
+    Number,
+    Double,
+    Bool,
+    /// Digits as a whole number, so many of them behind the point.
+    Decimal(u8),
+    Text,
+}
+
+struct Hashed {
+    sql: String,
+    seed: u64,
+    form: Form,
+}
+
+impl Hashed {
+    /// `None`: the values of this type are hashed by their own text, which a target does not give.
+    fn of(name: &str, ty: &str) -> Option<Self> {
+        let column = quote(name);
+        let (sql, form) = match ty {
+            "VARCHAR" => (column, Form::Text),
+            "BOOLEAN" => (column, Form::Bool),
+            "DOUBLE" => (column, Form::Double),
+            "BIGINT" | "INTEGER" => (column, Form::Number),
+            "DATE" => {
+                let days = format!("CAST({column} AS DATE) - DATE '1970-01-01'");
+                (format!("CAST({days} AS BIGINT)"), Form::Number)
+            }
+            "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" => {
+                let micros = format!("extract(epoch FROM {column}) * 1000000");
+                (format!("CAST({micros} AS BIGINT)"), Form::Number)
+            }
+            other => {
+                let size = other.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
+                let scale = size.split_once(',')?.1.trim().parse().ok()?;
+                (column, Form::Decimal(scale))
+            }
+        };
+        Some(Self { sql, seed: xxh3_64(name.as_bytes()), form })
+    }
+
+    /// `None`: the value is of another kind than its column says.
+    fn hash(&self, value: &Value) -> Option<u128> {
+        Some(match (self.form, value) {
+            (_, Value::Null) => 0,
+            (Form::Text, Value::Text(text)) => xxh3_128_with_seed(text.as_bytes(), self.seed),
+            (Form::Number, value) => number_hash(value.as_int()? as u64, self.seed),
+            (Form::Double, Value::Double(value)) => number_hash(canonical_bits(*value), self.seed),
+            (Form::Bool, Value::Bool(value)) => number_hash(u64::from(*value), self.seed),
+            (Form::Decimal(wanted), Value::Decimal { value, scale }) => {
+                let digits = match wanted.checked_sub(*scale) {
+                    Some(more) => value.checked_mul(10i128.checked_pow(u32::from(more))?)?,
+                    None => value / 10i128.checked_pow(u32::from(scale - wanted))?,
+                };
+                xxh3_128_with_seed(&digits.to_le_bytes(), self.seed)
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Row numbers of an input's rows whose content is not what their hash says: how many, and the first
+/// few. `None`: the table has columns of other types. `not_compared`: columns that are in no hash.
+pub fn altered(
+    con: &dyn Link,
+    spec: &TableSpec,
+    not_compared: &[String],
+    own: &[Value],
+    few: usize,
+) -> Result<Option<(u64, Vec<u64>)>, LoadError> {
+    let columns = spec.columns.iter().map(|column| (column.name.as_str(), column.ty.as_str()));
+    let hashed = columns
+        .chain([("_extra", "VARCHAR")])
+        .filter(|(name, _)| !not_compared.iter().any(|left_out| left_out == name))
+        .map(|(name, ty)| Hashed::of(name, ty))
+        .collect::<Option<Vec<_>>>();
+    let Some(hashed) = hashed else { return Ok(None) };
+    let names: Vec<_> = hashed.iter().map(|column| column.sql.as_str()).collect();
+    let sql = format!(
+        "SELECT _etl_row, _etl_hash, {} FROM {} WHERE _etl_run = ? AND _etl_source = ?",
+        names.join(", "),
+        con.table(&spec.name)
+    );
+    let (mut count, mut rows) = (0, Vec::new());
+    con.query_each(&sql, own, &mut |_, found| {
+        for row in &found {
+            let sum = hashed.iter().zip(&row[2..]).try_fold(0u128, |sum, (column, value)| {
+                column.hash(value).map(|hash| sum.wrapping_add(hash))
+            });
+            if sum.map(Value::Uuid).as_ref() != Some(&row[1]) {
+                count += 1;
+                let place = row[0].as_int().and_then(|row| u64::try_from(row).ok());
+                rows.extend(place.filter(|_| rows.len() < few));
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    rows.sort_unstable();
+    Ok(Some((count, rows)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::encode::content_hashes;
+    use polars::prelude::*;
+
+    #[test]
+    fn values_of_a_target_hash_as_those_of_a_chunk() {
+        let day = DateChunked::from_naive_date(
+            "d".into(),
+            [chrono::NaiveDate::from_ymd_opt(2024, 2, 29).expect("a date")],
+        );
+        let mut frame =
+            df!("t" => ["x"], "n" => [-5i32], "b" => [7i64], "f" => [-0.0], "o" => [true])
+                .expect("a frame");
+        frame.with_column(day.into_column()).expect("as long");
+        let values = [
+            ("t", "VARCHAR", Value::from("x")),
+            ("n", "INTEGER", Value::Decimal { value: -5, scale: 0 }),
+            ("b", "BIGINT", Value::Int(7)),
+            ("f", "DOUBLE", Value::Double(0.0)),
+            ("o", "BOOLEAN", Value::Bool(true)),
+            ("d", "DATE", Value::Int(19_782)),
+            ("e", "VARCHAR", Value::Null),
+        ];
+        let sum = values.iter().fold(0u128, |sum, (name, ty, value)| {
+            let column = Hashed::of(name, ty).expect("a known type");
+            sum.wrapping_add(column.hash(value).expect("of its type"))
+        });
+        assert_eq!(content_hashes(&frame), [sum]);
+    }
+
+    #[test]
+    fn a_decimal_hashes_alike_whatever_a_column_adds_behind_the_point() {
+        let column = Hashed::of("p", "DECIMAL(18,2)").expect("a known type");
+        let of = |value, scale| column.hash(&Value::Decimal { value, scale });
+        assert_eq!(of(150, 2), of(15_000, 4));
+        assert_eq!(of(150, 2), of(15, 1));
+        assert_ne!(of(150, 2), of(151, 2));
+        assert!(Hashed::of("x", "TIME").is_none());
+    }
+}

@@ -1,0 +1,81 @@
+//! Refused rows as rows of the target, and indexes that are set aside.
+
+use super::pg_server::{Server, ask, loads, started};
+use super::roll;
+use super::support::Place;
+
+const SALES: &str = "SDF16P202501.csv";
+const FINAL: &str = "SDF16F202501.csv";
+const SMALL: [&str; 4] = ["--commit-rows", "500", "--chunk-rows", "200"];
+
+#[test]
+fn refused_rows_are_rows_too_until_a_replay_takes_them() {
+    let server = Server::start();
+    let url = server.url();
+    for to in ["duckdb:rolls.duckdb", url.as_str()] {
+        let place = Place::new().file(SALES, &roll::sales(2_000));
+        let left = || {
+            let sql = "SELECT count(*) AS n, count(DISTINCT record) AS d FROM etl.failed_rows";
+            ask(&place, to, sql).lines().nth(1).expect("an answer").to_owned()
+        };
+        let summary = loads(&place, to, &[SALES], &[&SMALL[..], &["--failed-rows"]].concat());
+        let refused = summary["tally"]["rejected"].as_u64().expect("a number");
+        assert!(refused > 20, "{summary}");
+        assert_eq!(left(), format!("{refused},{refused}"), "{to}");
+        let sql = "SELECT code, \"column\", source, row FROM etl.failed_rows ORDER BY row LIMIT 1";
+        assert_eq!(ask(&place, to, sql).lines().nth(1), Some(&*format!("E304,QUAL_CD,{SALES},2")));
+        let replay = [
+            "reprocess-failures",
+            "--to",
+            to,
+            "--rule",
+            "SDF-08=warning",
+            "--failed-rows",
+            "--quiet",
+        ];
+        place.output(&replay);
+        // The prices that are none are refused again.
+        let again = ask(
+            &place,
+            to,
+            "SELECT count(*) AS n FROM etl.failed_rows WHERE \"column\" <> 'SALE_PRC'",
+        );
+        let still = left();
+        assert_eq!(again, "n\n0\n", "{to}");
+        assert_ne!(still, "0,0", "{to}");
+        assert_ne!(still, format!("{refused},{refused}"), "{to}");
+    }
+}
+
+#[test]
+fn indexes_that_are_set_aside_come_back_whatever_happens() {
+    let server = Server::start();
+    let to = server.url();
+    let place = Place::new()
+        .file(SALES, &roll::sales(6_000))
+        .file(FINAL, &roll::sales(6_000).replace("01", "02"));
+    loads(&place, &to, &[SALES], &[]);
+    server.psql(
+        "CREATE INDEX mine ON sales (sale_prc DESC) WHERE sale_prc > 5; CREATE INDEX \"Other\" ON sales \
+         (lower(parcel_id)); CREATE UNIQUE INDEX kept ON sales (sale_id_cd, parcel_id, co_no)",
+    );
+    let indexes = "SELECT string_agg(indexdef, '; ' ORDER BY indexname) FROM pg_indexes \
+                   WHERE tablename = 'sales'";
+    let before = server.psql(indexes);
+    let more = [&SMALL[..], &["--indexes-after"]].concat();
+    let mut child = started(&place, &to, FINAL, &more, 1);
+    child.kill().expect("it can be killed");
+    child.wait().expect("it has ended");
+    let aside = server.psql("SELECT count(*) FROM etl.indexes");
+    // Where it was quicker than the kill, all is done already.
+    if aside == "2" {
+        assert_eq!(server.psql(indexes).matches("CREATE").count(), 2);
+        let doctor = place.output(&["doctor", "--to", &to]);
+        let told = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        assert!(told.contains("set aside by --indexes-after: sales.Other, sales.mine"), "{told}");
+    }
+    // Without being told again.
+    loads(&place, &to, &[FINAL], &SMALL);
+    assert_eq!(server.psql(indexes), before);
+    assert_eq!(server.psql("SELECT count(*) FROM etl.indexes"), "0");
+}
