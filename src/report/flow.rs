@@ -31,7 +31,7 @@ pub fn fates(tally: &Tally) -> [Fate; 7] {
 }
 
 const WIDTH: f64 = 1040.0;
-const TOP: f64 = 10.0;
+const TOP: f64 = 24.0;
 /// Height of all rows together.
 const FULL: f64 = 250.0;
 const THIN: f64 = 3.0;
@@ -132,7 +132,7 @@ pub fn flow(report: &Report) -> String {
         shown.iter().map(|fate| format!("{} {}", count(fate.rows), fate.name)).collect();
     let words = format!("{} read: {}", plural(tally.read, "row"), words.join(", "));
     // Room for the word above the middle bar.
-    let shift = 12.0;
+    let shift = 14.0;
     let body = format!("<g transform=\"translate(0 {shift})\">{body}</g>");
     picture("flow", (WIDTH, height + shift), "What became of the rows", &words, &body)
 }

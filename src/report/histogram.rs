@@ -115,7 +115,7 @@ fn columns(name: &str, bins: &[Bin], median: f64, unit: &str, words: &str) -> St
 
 /// Some ends of bins below the line, so far apart that they do not meet.
 fn axis(bins: &[Bin], step: f64, floor: f64, say: &dyn Fn(f64) -> String) -> String {
-    let every = ((64.0 / step).ceil() as usize).max(1);
+    let every = ((76.0 / step).ceil() as usize).max(1);
     let mut body =
         format!("<line class=\"axis\" x1=\"0\" x2=\"{WIDTH}\" y1=\"{floor}\" y2=\"{floor}\"/>");
     for (place, bin) in bins.iter().enumerate().step_by(every) {
