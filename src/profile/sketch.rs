@@ -9,6 +9,7 @@ use super::digest::Digest;
 use super::odd::{Oddities, Oddity};
 use super::shape::{digits, shape};
 use crate::chunk::Place;
+use crate::source::columns::trim;
 use crate::source::infer::{Fit, TypeFinder, fit};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::xxh3_64;
@@ -278,16 +279,6 @@ fn shape_of(text: &str) -> String {
 #[inline]
 fn characters(text: &str) -> u64 {
     if text.is_ascii() { text.len() as u64 } else { text.chars().count() as u64 }
-}
-
-/// ASCII blanks and the no-break space, as a load trims them.
-#[inline]
-fn trim(text: &str) -> &str {
-    let bytes = text.as_bytes();
-    match (bytes.first(), bytes.last()) {
-        (Some(first), Some(last)) if *first > b' ' && *last > b' ' && *last < 0x80 => text,
-        _ => text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{a0}'),
-    }
 }
 
 #[cfg(test)]

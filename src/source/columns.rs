@@ -485,9 +485,9 @@ pub fn polars_type(kind: ColumnKind) -> DataType {
     }
 }
 
-/// ASCII blanks and the no-break space, at both ends.
+/// A text without the blanks of ASCII and the no-break spaces at both ends.
 #[inline]
-fn trim(text: &str) -> &str {
+pub fn trim(text: &str) -> &str {
     let bytes = text.as_bytes();
     match (bytes.first(), bytes.last()) {
         (Some(first), Some(last)) if *first > b' ' && *last > b' ' && *last < 0x80 => text,
