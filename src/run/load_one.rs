@@ -19,7 +19,7 @@ use crate::load::ledger::{
     Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, has_release, holds_scope,
     insert_findings, known_keys, scope_text, table_rows,
 };
-use crate::load::table::{Provenance, Strategy, side_table};
+use crate::load::table::{Provenance, Strategy, TableSpec, side_table};
 use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ const LEAST_PART: u64 = 100;
 pub struct LoadOne<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) input: &'a Prepared,
+    /// Its table, with all columns that are to be written.
+    spec: TableSpec,
     index: usize,
     of: usize,
     halvings: u32,
@@ -73,8 +75,14 @@ impl LoadedInput {
 
 impl<'a> LoadOne<'a> {
     /// Prepares to load the input at `index` of `of`.
-    pub fn new(session: &'a Session<'a>, input: &'a Prepared, index: usize, of: usize) -> Self {
-        Self { session, input, index, of, halvings: 0, started: Instant::now() }
+    pub fn new(
+        session: &'a Session<'a>,
+        input: &'a Prepared,
+        index: usize,
+        of: usize,
+    ) -> Result<Self, RunError> {
+        let spec = with_unmade(input, session.con())?;
+        Ok(Self { session, input, spec, index, of, halvings: 0, started: Instant::now() })
     }
 
     /// Sends less at a time: half as much, half of that, …
@@ -92,8 +100,8 @@ impl<'a> LoadOne<'a> {
     /// Loads it, or finds that it is loaded.
     pub fn run(&self) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
-        self.session.target.hold(&self.input.spec.name)?;
-        self.session.tables.borrow_mut().insert(self.input.spec.name.clone());
+        self.session.target.hold(&self.spec.name)?;
+        self.session.tables.borrow_mut().insert(self.spec.name.clone());
         let ledger = Ledger::new(con);
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
@@ -116,7 +124,7 @@ impl<'a> LoadOne<'a> {
 
     /// Whether an unfinished load can go on; says why not.
     fn can_go_on(&self, con: &dyn Link, row: &InputRow) -> Result<bool, RunError> {
-        let why = if !agrees_with_ledger(con, &self.input.spec.name, row)? {
+        let why = if !agrees_with_ledger(con, &self.spec.name, row)? {
             "the table does not hold what the ledger says of the unfinished load"
         } else if con.is_overtaken(row)? {
             "other files of the same rows were loaded since this load was left unfinished"
@@ -141,7 +149,7 @@ impl<'a> LoadOne<'a> {
 
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
-        let spec = &self.input.spec;
+        let spec = &self.spec;
         let mapped = self.input.mapping.is_some();
         let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
         con.ensure(spec, self.input.mode != Mode::Append, changes)?;
@@ -192,7 +200,7 @@ impl<'a> LoadOne<'a> {
         if known || self.input.kind.is_none() || self.input.mode != Mode::Merge {
             return Ok(());
         }
-        if !has_release(con, &self.input.spec)? {
+        if !has_release(con, &self.spec)? {
             return Ok(());
         }
         Err(RunError::new(
@@ -207,7 +215,7 @@ impl<'a> LoadOne<'a> {
     }
 
     fn strategy(&self, con: &dyn Link) -> Result<Strategy, RunError> {
-        let spec = &self.input.spec;
+        let spec = &self.spec;
         Ok(match self.input.mode {
             Mode::Append => Strategy::Insert,
             Mode::Merge if !holds_scope(con, spec)? => Strategy::Insert,
@@ -227,7 +235,7 @@ impl<'a> LoadOne<'a> {
     fn key_columns(&self) -> Vec<String> {
         match self.input.mode {
             Mode::Append => Vec::new(),
-            Mode::Merge | Mode::Replace => self.input.spec.key.clone(),
+            Mode::Merge | Mode::Replace => self.spec.key.clone(),
         }
     }
 
@@ -264,7 +272,7 @@ impl<'a> LoadOne<'a> {
             input: self.index,
             of: self.of,
             origin: &self.input.origin,
-            table: &self.input.spec.name,
+            table: &self.spec.name,
             bytes: self.input.table.extent().bytes,
             resumed_from: resumed.map(|mark| mark.row),
             meters: Arc::clone(meters),
@@ -344,7 +352,7 @@ impl<'a> LoadOne<'a> {
     fn encoder(&self, row: &InputRow) -> Arc<Encode> {
         let lookup = (row.strategy == Strategy::Merge).then(|| {
             self.session.target.lookup(KeyQuestion {
-                spec: self.input.spec.clone(),
+                spec: self.spec.clone(),
                 run: row.run.clone(),
                 source: self.input.replay.then(|| self.input.origin.label()),
             })
@@ -360,7 +368,7 @@ impl<'a> LoadOne<'a> {
         WritePlan {
             run: row.run.clone(),
             input: row.input,
-            spec: self.input.spec.clone(),
+            spec: self.spec.clone(),
             strategy: row.strategy,
             provenance: Provenance {
                 run: row.run.clone(),
@@ -424,7 +432,7 @@ impl<'a> LoadOne<'a> {
             run: row.run.clone(),
             origin: Arc::clone(&self.input.origin),
             kind: self.input.kind_id(self.session.pack),
-            table: self.input.spec.name.clone(),
+            table: self.spec.name.clone(),
             facts: self.facts(),
             headers: self.input.schema.headers.clone(),
             config: self.session.key_of(self.input).config,
@@ -449,7 +457,7 @@ impl<'a> LoadOne<'a> {
     }
 
     pub(super) fn finish<'b>(&'b self, con: &'b dyn Link, row: &'b InputRow) -> Finish<'b> {
-        Finish { con, spec: &self.input.spec, input: row, release: self.input.release() }
+        Finish { con, spec: &self.spec, input: row, release: self.input.release() }
     }
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {
@@ -459,4 +467,18 @@ impl<'a> LoadOne<'a> {
         summary.seconds = self.started.elapsed().as_secs_f64();
         summary
     }
+}
+
+/// The table of an input with those columns that no agent of this run makes and that it has from other
+/// runs: a row that is written anew must not keep what was derived from its old values.
+fn with_unmade(input: &Prepared, con: &dyn Link) -> Result<TableSpec, RunError> {
+    let mut spec = input.spec.clone();
+    if input.unmade.is_empty() {
+        return Ok(spec);
+    }
+    let there = con.columns(&spec.name)?;
+    let is_there = |name: &str| there.iter().any(|(have, _)| have.eq_ignore_ascii_case(name));
+    let unmade = input.unmade.iter().filter(|column| is_there(&column.name));
+    spec.columns.extend(unmade.cloned());
+    Ok(spec)
 }
