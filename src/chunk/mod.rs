@@ -17,7 +17,7 @@ pub use blank::blank;
 pub use body::{Chunk, Earlier, Existing, Held, LineGrammar, Loaded, Misfit, MisfitKind, RawRows};
 pub use budget::{Budget, Permit};
 pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};
-pub use notes::{Example, Note, NoteKey, Notes};
+pub use notes::{Example, Note, NoteKey, Notes, advised, parted};
 pub use origin::{Fingerprint, Mark, Origin, Part, Place};
 pub use reject::{Code, Problem, Reject, Severity, quotable};
 pub use tally::{Fate, Tally};

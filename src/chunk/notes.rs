@@ -22,6 +22,19 @@ pub struct Example {
     pub value: Option<String>,
 }
 
+/// A sentence with what to do. Values that a sentence quotes hold no line break, so that the two can be
+/// told apart again.
+pub fn advised(message: &str, hint: &str) -> String {
+    if hint.is_empty() { message.to_owned() } else { format!("{message}\n{hint}") }
+}
+
+/// The sentence, and what to do. What was stored before there was a line break is parted at its first
+/// full stop.
+pub fn parted(message: &str) -> (&str, Option<&str>) {
+    let parts = message.split_once('\n').or_else(|| message.split_once(". "));
+    parts.map_or((message, None), |(message, hint)| (message, Some(hint)))
+}
+
 /// What makes two findings the same kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NoteKey {
@@ -38,7 +51,7 @@ pub struct NoteKey {
 pub struct Note {
     /// How bad.
     pub severity: Severity,
-    /// One sentence for people.
+    /// One sentence for people; behind a line break what to do ([`advised`], [`parted`]).
     pub message: String,
     /// Rows concerned.
     pub count: u64,
@@ -209,6 +222,14 @@ mod tests {
         let notes = note(7);
         let count = |notes: &Notes| notes.iter().map(|(_, note)| note.count).sum::<u64>();
         assert_eq!((count(&notes.part(&(0..4))), count(&notes.part(&(4..10)))), (1, 0));
+    }
+
+    #[test]
+    fn a_quoted_full_stop_is_no_end_of_a_sentence() {
+        let told = advised("\"P. O. BOX\" is not a whole number", "correct it");
+        assert_eq!(parted(&told), ("\"P. O. BOX\" is not a whole number", Some("correct it")));
+        assert_eq!(parted(&advised("it is blank", "")), ("it is blank", None));
+        assert_eq!(parted("it is blank. fill it in"), ("it is blank", Some("fill it in")));
     }
 
     #[test]

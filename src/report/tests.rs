@@ -35,6 +35,7 @@ fn input(tally: Tally) -> InputReport {
             waiting_ms: 100,
             longest_queue: 3,
         }],
+        facts: vec![(HOSTILE.into(), 3)],
     }
 }
 
@@ -60,7 +61,8 @@ fn finding() -> FindingReport {
         code: "E301".into(),
         rule: HOSTILE.into(),
         column: HOSTILE.into(),
-        message: format!("{HOSTILE}. {HOSTILE}"),
+        message: HOSTILE.into(),
+        hint: HOSTILE.into(),
         count: 3,
         examples: vec![example(HOSTILE)],
     }
@@ -110,12 +112,25 @@ fn hostile() -> Report {
         gap: 0,
         inputs: vec![input(tally), input(tally)],
         findings: vec![finding()],
+        changes: vec![finding()],
         tables: vec![TableReport {
             name: "parcels".into(),
             rows: 9,
             all_rows: 20,
             columns: vec![column(HOSTILE, 4, 2), column("co_no", 9, 0), column("blank", 0, 0)],
             charts: charts(),
+            lookups: vec![LookupReport {
+                table: HOSTILE.into(),
+                column: HOSTILE.into(),
+                asked: 9,
+                found: 4,
+                unknown: vec![TopValue { value: HOSTILE.into(), rows: 5 }],
+            }],
+            places: vec![PlaceCount {
+                match_status: Some(HOSTILE.into()),
+                precision: None,
+                rows: 9,
+            }],
         }],
         maps: vec![CountyMap {
             table: "parcels".into(),
@@ -194,6 +209,7 @@ fn an_empty_report_is_a_page_too() {
     let mut report = hostile();
     report.inputs.clear();
     report.findings.clear();
+    report.changes.clear();
     report.tables.clear();
     report.maps.clear();
     report.trend.clear();

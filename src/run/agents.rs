@@ -170,7 +170,8 @@ fn validator(
                 constants.extend(constant(rule, column, severity, input, kind));
             }
             Check::Sequence(column) => {
-                sequences.push(FileSequence::new(&rule.id, severity, column, &rule.message));
+                let Rule { id, message, hint, .. } = rule;
+                sequences.push(FileSequence::new(id, severity, column, message, hint));
             }
             _ => facts.extend(file_facts::of_pack(rule, severity, input, pack, request)),
         }

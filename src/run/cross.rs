@@ -10,7 +10,7 @@ use super::ingest::Session;
 use super::prepare::Prepared;
 use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
-use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity};
+use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity, advised};
 use crate::duck::{Value, quote};
 use crate::flow::Event;
 use crate::load::ledger::insert_findings;
@@ -100,7 +100,7 @@ fn ask(
     }
     let key = || NoteKey { code: Code::E304, rule: rule.id.clone(), column: String::new() };
     let examples = examples(con, input, &sql)?;
-    let message = format!("{}. {}", rule.message, rule.hint);
+    let message = advised(&rule.message, &rule.hint);
     let shown = examples.len() as u64;
     for example in examples {
         notes.add(key(), severity, || message.clone(), || example);

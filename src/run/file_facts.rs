@@ -23,6 +23,7 @@ pub(super) fn of_pack(
         severity,
         columns: columns.to_vec(),
         message: rule.message.clone(),
+        hint: rule.hint.clone(),
     };
     match &rule.check {
         // Rows that repeat the key of their kind are found by the load itself.

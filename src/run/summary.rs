@@ -32,6 +32,9 @@ pub struct ProblemSummary {
     pub severity: Severity,
     /// One sentence.
     pub message: String,
+    /// What to do about it; may be empty.
+    #[serde(default)]
+    pub hint: String,
     /// Rows.
     pub count: u64,
     /// The first few.

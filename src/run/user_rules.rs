@@ -125,8 +125,8 @@ impl Bound<'_> {
             Check::FreshDays(_) => format!("{columns} is not fresh"),
             _ => format!("{columns} is far from the other values"),
         });
-        let (id, columns) = (rule.id.clone(), rule.columns.clone());
-        let told = FactRule { id, severity: self.severity, columns, message };
+        let (id, columns, hint) = (rule.id.clone(), rule.columns.clone(), rule.hint.clone());
+        let told = FactRule { id, severity: self.severity, columns, message, hint };
         match rule.check {
             Check::FreshDays(days) => {
                 self.must_be("a column of days", |kind| {

@@ -2,6 +2,7 @@
 
 use crate::chunk::{
     Chunk, Code, Misfit, MisfitKind, NoteKey, Problem, ReadColumn, ReadSchema, Role, Severity,
+    advised,
 };
 use std::sync::Arc;
 
@@ -126,7 +127,11 @@ fn note_padded(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
         Severity::Info,
         || {
             let width = column.width.unwrap_or_default();
-            format!("{} had lost its leading zeros and was padded to {width} digits", column.header)
+            let header = &column.header;
+            advised(
+                &format!("{header} had lost its leading zeros and was padded to {width} digits"),
+                "a spreadsheet drops leading zeros; format the column as text before opening it",
+            )
         },
         |raw, record| raw.field(record, field),
     );
@@ -140,7 +145,10 @@ fn note_too_long(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
         Severity::Warning,
         || {
             let max = column.max_len.unwrap_or_default();
-            format!("{} is longer than {max} characters; loaded as it is", column.header)
+            advised(
+                &format!("{} is longer than {max} characters; loaded as it is", column.header),
+                "look for two values in one cell, or for cells that have moved to the side",
+            )
         },
         |raw, record| raw.field(record, field),
     );

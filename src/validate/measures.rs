@@ -64,7 +64,8 @@ impl FileOutliers {
             if (number - median).abs() > far {
                 let place = Place { row, byte: None };
                 let value = Some(number.to_string());
-                let message = || format!("{} (median {median:.0})", self.rule.message);
+                let told = format!("{} (median {median:.0})", self.rule.message);
+                let message = || self.rule.advised(&told);
                 let example = || Example { place, cell: None, value };
                 notes.add(self.rule.key(schema), self.rule.severity(), message, example);
             }

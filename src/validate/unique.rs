@@ -54,7 +54,7 @@ impl FileUnique {
                 let value = format!("{} (first in row {first})", quotable(&values.join(", ")));
                 Example { place: part.raw.place(record), cell: None, value: Some(value) }
             };
-            let message = || self.rule.message.clone();
+            let message = || self.rule.advised(&self.rule.message);
             notes.add(self.rule.key(schema), self.rule.severity(), message, example);
         }
         Ok(())

@@ -6,7 +6,7 @@
 //! loaded count. No row can be refused for such a fact any more, so none is critical.
 
 use super::NAME;
-use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadColumn, ReadSchema, Severity};
+use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadColumn, ReadSchema, Severity, advised};
 use crate::stage::StageError;
 
 /// A fact about a file.
@@ -28,6 +28,8 @@ pub struct FactRule {
     pub columns: Vec<String>,
     /// What a finding says.
     pub message: String,
+    /// What to do.
+    pub hint: String,
 }
 
 impl FactRule {
@@ -49,8 +51,13 @@ impl FactRule {
     /// One finding about the file, and nothing about a row.
     pub(super) fn told(&self, schema: &ReadSchema, message: &str) -> Notes {
         let mut notes = Notes::default();
-        notes.add_count(self.key(schema), self.severity(), message, 1);
+        notes.add_count(self.key(schema), self.severity(), &self.advised(message), 1);
         notes
+    }
+
+    /// A sentence with what to do.
+    pub(super) fn advised(&self, message: &str) -> String {
+        advised(message, &self.hint)
     }
 
     pub(super) fn error(&self, what: impl std::fmt::Display) -> StageError {

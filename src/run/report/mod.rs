@@ -5,6 +5,7 @@
 
 mod charts;
 mod counties;
+mod enriched;
 mod tables;
 
 use super::error::RunError;
@@ -14,6 +15,7 @@ use super::memory;
 use super::request::Request;
 use super::scratch::Scratch;
 use super::summary::{InputSummary, RunStatus, Summary};
+use crate::chunk::Severity;
 use crate::flow::{Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
@@ -23,6 +25,8 @@ use std::collections::BTreeMap;
 
 /// Runs of the trend.
 const TREND: usize = 20;
+/// The code of notes about changed cells.
+const CHANGED: &str = "E301";
 /// Examples of a finding over all inputs.
 const EXAMPLES: usize = 5;
 
@@ -76,6 +80,7 @@ fn gather(
         .and_then(|tables| Ok((tables, counties::maps(con, summary, pack)?)));
     con.rollback()?;
     let (tables, maps) = measured?;
+    let (changes, findings) = findings(summary).into_iter().partition(is_change);
     let row = runs.iter().find(|row| row.run == summary.run);
     Ok(Report {
         title: title(summary),
@@ -93,7 +98,8 @@ fn gather(
         tally: summary.tally,
         gap: summary.tally.gap(),
         inputs: summary.inputs.iter().map(input).collect(),
-        findings: findings(summary),
+        findings,
+        changes,
         tables,
         maps,
         trend: trend(&runs, summary),
@@ -146,6 +152,7 @@ fn input(input: &InputSummary) -> InputReport {
         resumed_from: input.resumed_from,
         already_loaded_by: input.already_loaded_by.clone(),
         agents: agents.collect(),
+        facts: input.facts.clone(),
     }
 }
 
@@ -161,6 +168,7 @@ fn findings(summary: &Summary) -> Vec<FindingReport> {
                 rule: problem.rule.clone(),
                 column: problem.column.clone(),
                 message: problem.message.clone(),
+                hint: problem.hint.clone(),
                 count: 0,
                 examples: Vec::new(),
             });
@@ -173,6 +181,11 @@ fn findings(summary: &Summary) -> Vec<FindingReport> {
     let mut all: Vec<_> = kinds.into_values().collect();
     all.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.count)));
     all
+}
+
+/// Whether it tells of cells that were brought into another form, and of no doubt.
+fn is_change(finding: &FindingReport) -> bool {
+    finding.severity == Severity::Info && finding.code == CHANGED
 }
 
 /// This run and those before it that wrote to one of its tables, oldest first.
