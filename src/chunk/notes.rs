@@ -4,7 +4,7 @@
 //! counter and at most [`Note::EXAMPLES`] examples per kind. While they travel with a chunk they also
 //! know the records they are about (four bytes each), because a commit may end inside a chunk.
 
-use super::{Code, Place, Severity};
+use super::{Code, Marks, Place, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -60,6 +60,9 @@ pub struct Note {
     /// Records of the chunk, one a finding, in order; the first ones are those of the examples.
     #[serde(skip)]
     records: Vec<u32>,
+    /// The same as marks, where they are many.
+    #[serde(skip)]
+    marks: Marks,
 }
 
 impl Note {
@@ -67,7 +70,8 @@ impl Note {
     pub const EXAMPLES: usize = 3;
 
     fn new(severity: Severity, message: String) -> Self {
-        Self { severity, message, count: 0, examples: Vec::new(), records: Vec::new() }
+        let (examples, records) = (Vec::new(), Vec::new());
+        Self { severity, message, count: 0, examples, records, marks: Marks::default() }
     }
 
     fn add(&mut self, example: impl FnOnce() -> Example) {
@@ -80,11 +84,14 @@ impl Note {
     /// What of it concerns some records. Findings about no record go with the first one, so that
     /// they are counted once.
     fn part(&self, records: &Range<u32>) -> Self {
-        if self.records.is_empty() {
+        if self.records.is_empty() && self.marks.is_empty() {
             let none = Self::new(self.severity, self.message.clone());
             return if records.start == 0 { self.clone() } else { none };
         }
-        let at = |record: u32| self.records.partition_point(|known| *known < record);
+        let at = |record: u32| match self.marks.is_empty() {
+            true => self.records.partition_point(|known| *known < record),
+            false => self.marks.below(record),
+        };
         let (from, to) = (at(records.start), at(records.end));
         let shown = |at: usize| at.min(self.examples.len());
         Self {
@@ -127,6 +134,20 @@ impl Notes {
         note.records.push(record);
     }
 
+    /// Counts one finding about each marked record of a chunk. `examples` are of the first of them.
+    pub fn add_marked(
+        &mut self,
+        key: NoteKey,
+        severity: Severity,
+        message: &str,
+        records: Marks,
+        examples: Vec<Example>,
+    ) {
+        let count = records.iter().count() as u64;
+        let note = Note { count, examples, marks: records, ..Note::new(severity, message.into()) };
+        self.kinds.insert(key, note);
+    }
+
     /// Counts findings known only by number.
     pub fn add_count(&mut self, key: NoteKey, severity: Severity, message: &str, count: u64) {
         let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message.to_owned()));
@@ -147,7 +168,7 @@ impl Notes {
     /// the result does not depend on the order of chunks.
     pub fn merge(&mut self, other: Self) {
         for (key, mut note) in other.kinds {
-            note.records = Vec::new();
+            (note.records, note.marks) = (Vec::new(), Marks::default());
             match self.kinds.get_mut(&key) {
                 None => {
                     self.kinds.insert(key, note);
@@ -212,6 +233,30 @@ mod tests {
         assert_eq!((count(&sum), count(&rest)), (2, 3));
         assert!(notes.part(&(2..4)).is_empty());
         sum.merge(rest);
+        let mut whole = Notes::default();
+        whole.merge(notes);
+        assert_eq!(sum, whole);
+    }
+
+    #[test]
+    fn parts_of_marked_records_add_up_too() {
+        let example = |row| Example { place: Place { row, byte: None }, cell: None, value: None };
+        let key = NoteKey { code: Code::E301, rule: "R".into(), column: "jv".into() };
+        let marks = [1, 4, 6, 70].into_iter().collect();
+        let examples = [3, 6, 8].map(example).to_vec();
+        let mut notes = Notes::default();
+        notes.add_marked(key, Severity::Info, "m", marks, examples);
+        let parts = [0..4, 4..6, 6..90].map(|records| notes.part(&records));
+        let rows = |notes: &Notes| -> Vec<(u64, Vec<u64>)> {
+            let rows = |note: &Note| note.examples.iter().map(|e| e.place.row).collect();
+            notes.iter().map(|(_, note)| (note.count, rows(note))).collect()
+        };
+        assert_eq!(
+            parts.each_ref().map(rows),
+            [vec![(1, vec![3])], vec![(1, vec![6])], vec![(2, vec![8])]]
+        );
+        let mut sum = Notes::default();
+        parts.into_iter().for_each(|part| sum.merge(part));
         let mut whole = Notes::default();
         whole.merge(notes);
         assert_eq!(sum, whole);

@@ -3,7 +3,7 @@
 use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
-use super::gold::number;
+use super::gold::{named, number};
 use super::progress::Progress;
 use super::text::{Align, Paint, clip, count, duration, plural, safe, table};
 use super::{exit, output, signals};
@@ -44,6 +44,9 @@ pub struct Diff {
     /// A number of the pack's question, such as alert_percent=25 (may be repeated)
     #[arg(long, value_name = "NAME=N", value_parser = number)]
     set: Vec<(String, i64)>,
+    /// Table that holds the rolls of a kind, where there are several
+    #[arg(long, value_name = "KIND=TABLE", value_parser = named)]
+    rolls: Vec<(String, String)>,
     /// Schema of the table with the changes
     #[arg(long, value_name = "NAME", default_value = "gold")]
     schema: String,
@@ -85,6 +88,7 @@ impl Diff {
             request,
             county,
             params: self.set.clone(),
+            rolls: self.rolls.clone(),
             table: name.map(|name| (self.schema.clone(), name)),
         };
         let progress = Progress::start(context.progress(&settings));

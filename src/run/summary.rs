@@ -85,6 +85,13 @@ pub struct InputSummary {
     pub seconds: f64,
 }
 
+impl InputSummary {
+    /// Whether a run has loaded it, now or before it was interrupted.
+    pub fn is_of(&self, run: &str) -> bool {
+        self.already_loaded_by.as_deref().is_none_or(|by| by == run)
+    }
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {

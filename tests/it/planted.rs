@@ -151,6 +151,14 @@ fn explains(finding: &Value, planted: &[&Planted]) {
     }
 }
 
+/// A row that stands twice repeats its master id and its number, too.
+fn is_of_repeats(finding: &Value, planted: &[Planted]) -> bool {
+    let mut repeated = planted.iter().filter(|one| one.end == "duplicate").map(|one| one.row);
+    let mut examples = finding["examples"].as_array().expect("examples").iter();
+    matches!(text(finding, "rule"), "NAL-08" | "FILE-08")
+        && examples.all(|pair| repeated.any(|row| pair[1]["place"]["row"] == row))
+}
+
 /// Damages a roll, looks at its report, and gives the lines of the table.
 fn judged(kind: &str, kinds_of_damage: usize) -> String {
     let place = Place::new();
@@ -187,7 +195,8 @@ fn judged(kind: &str, kinds_of_damage: usize) -> String {
     }
     let clean_ones: BTreeSet<_> = all(&sound).iter().map(key).collect();
     for finding in findings.iter().filter(|finding| !told.contains(&key(finding))) {
-        assert!(clean_ones.contains(&key(finding)), "nothing like this was planted: {finding}");
+        let expected = clean_ones.contains(&key(finding)) || is_of_repeats(finding, &planted);
+        assert!(expected, "nothing like this was planted: {finding}");
     }
     let bytes = planted.iter().filter(|one| one.code == "E201").count();
     let warnings = found["inputs"][0]["warnings"].as_array().expect("warnings");
@@ -255,7 +264,7 @@ fn every_planted_problem_is_found_and_explained_and_nothing_sound_is_refused() {
          finding with what was planted.\n",
     );
     for (kind, plain, number) in
-        [("nal", "Parcels (NAL)", 16), ("sdf", "Sales (SDF)", 14), ("nap", "Accounts (NAP)", 11)]
+        [("nal", "Parcels (NAL)", 16), ("sdf", "Sales (SDF)", 15), ("nap", "Accounts (NAP)", 11)]
     {
         write!(
             table,

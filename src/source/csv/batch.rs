@@ -2,7 +2,7 @@
 
 use super::grammar::{CsvPolicy, Dialect};
 use super::split::{self, Span};
-use crate::chunk::{Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
+use crate::chunk::{Altered, Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
 use crate::source::columns::ColumnBuilder;
 use crate::source::extra::ExtraBuilder;
 use encoding_rs::UTF_8;
@@ -219,10 +219,10 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The columns, and the cells that did not fit.
-    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>) {
-        let mut columns: Vec<_> = self.builders.into_iter().map(ColumnBuilder::finish).collect();
+    /// The columns, the cells that did not fit, and those that were changed.
+    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>, Vec<Altered>) {
+        let (mut columns, altered) = ColumnBuilder::finish_all(self.builders);
         columns.extend(self.extra.map(ExtraBuilder::finish));
-        (columns, self.misfits)
+        (columns, self.misfits, altered)
     }
 }
