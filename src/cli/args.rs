@@ -220,7 +220,7 @@ struct InputArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Agents and rules")]
 struct AgentArgs {
-    /// Agents in order, such as validate,transform
+    /// Agents in order, such as validate,transform; none: types and keys are checked, no more
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     agents: Option<Vec<String>>,
     /// How columns are cleaned, beside what the pack says: a TOML file

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 /// Smallest memory limit that a run can work with.
 pub const LEAST_MEMORY: u64 = 64 << 20;
 
+/// Stands for an empty list of agents where a list cannot be empty: a flag, a variable.
+const NO_AGENT: &str = "none";
 /// Memory of this process while another one parses an old workbook: both share the limit.
 const OWN_MEMORY: u64 = 96 << 20;
 /// The parser of old workbooks does not start with less.
@@ -224,7 +226,7 @@ impl Settings {
     pub fn request(&self, call: Call, env: &Env) -> Result<Request, ConfigError> {
         let disabled = |name: &String| self.agent.get(name).is_some_and(|enabled| !enabled.value);
         let mut agents = value(&self.agents).unwrap_or_default();
-        agents.retain(|name| !disabled(name));
+        agents.retain(|name| name != NO_AGENT && !disabled(name));
         Ok(Request {
             inputs: call.inputs,
             target: self.target(env)?,

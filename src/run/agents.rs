@@ -72,6 +72,9 @@ pub fn agents(
             }
         });
     }
+    if !has(request, validate::NAME) {
+        specs.insert(0, Arc::new(Arc::new(types(pack, input, engine))));
+    }
     if let Some(cleaner) = cleaning::agent(input) {
         specs.insert(0, cleaner);
     }
@@ -81,6 +84,11 @@ pub fn agents(
         specs.push(Arc::new(mapping.agent(input, pack, engine)));
     }
     Ok(specs)
+}
+
+/// Whether an agent was asked for.
+pub fn has(request: &Request, agent: &str) -> bool {
+    request.agents.iter().any(|name| name == agent)
 }
 
 /// Tries all expressions on a frame without rows, so that a mistake in a pack is found before a row
@@ -153,6 +161,7 @@ fn validator(
     let mut facts = Vec::new();
     let kind = input.kind(pack);
     let parameters = parameters(input);
+    let plain = types(pack, input, engine);
     for rule in kind.into_iter().flat_map(|kind| pack.rules_for(&kind.id)) {
         let Some(severity) = severity(rule, request)? else { continue };
         let in_file = |name: &str| input.schema.position(name).is_some();
@@ -182,12 +191,21 @@ fn validator(
     facts.extend(user_rules::bind(request, pack, input, engine, whole, &mut rows)?);
     let begun = whole.current(input);
     facts.iter().try_for_each(|fact| fact.begin(&begun, &input.schema)).map_err(RunError::from)?;
+    let rules = RuleChecks::new(rows, &input.missing);
+    Ok(Arc::new(Validate { name: validate::NAME, rules, constants, sequences, facts, ..plain }))
+}
+
+/// Checks of types and keys, without a rule.
+fn types(pack: &Pack, input: &Prepared, engine: &Engine) -> Validate {
+    let kind = input.kind(pack);
     let cells = CellChecks {
         schema: Arc::clone(&input.schema),
         ids: kind.map(|kind| id_formats(pack, kind, input)).unwrap_or_default(),
     };
-    let rules = RuleChecks::new(rows, &input.missing);
-    Ok(Arc::new(Validate { cells, rules, constants, sequences, facts, engine: engine.clone() }))
+    let (constants, sequences, facts) = (Vec::new(), Vec::new(), Vec::new());
+    let rules = RuleChecks::new(Vec::new(), &input.missing);
+    let engine = engine.clone();
+    Validate { name: validate::TYPES, cells, rules, constants, sequences, facts, engine }
 }
 
 /// The level of a rule, as the user or the pack has it; `None`: off.

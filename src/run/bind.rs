@@ -1,5 +1,6 @@
 //! From the header of a roll to what is read from it and the table it goes to.
 
+use super::agents;
 use super::cleaning::Cleaned;
 use super::error::{RunError, RunErrorKind};
 use super::mapping::Mapping;
@@ -7,7 +8,7 @@ use super::prepare::{Prepared, changes_of_values};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::load::table::{TableSpec, TargetColumn};
-use crate::pack::{Binding, Column, ColumnType, Kind, Pack, Settled};
+use crate::pack::{Agent, Binding, Column, ColumnType, Derived, Kind, Pack, Settled};
 use crate::source::Table;
 use crate::transform::mask::Masks;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(super) fn bind_roll(
     }
     warn_columns(&binding, table.headers(), &mut warnings);
     let schema = roll_schema(kind, &binding, table.headers(), request);
-    let columns = roll_columns(kind);
+    let (columns, unmade) = roll_columns(kind, request);
     let missing = kind
         .columns
         .iter()
@@ -57,6 +58,7 @@ pub(super) fn bind_roll(
         schema: Arc::new(schema),
         binding: Some(binding),
         spec,
+        unmade,
         missing,
         mode: request.mode.unwrap_or(Mode::Merge),
         column_notes: Vec::new(),
@@ -176,17 +178,22 @@ fn roll_schema(
     ReadSchema { columns, extra, headers: headers.to_vec() }
 }
 
-/// All columns of the table: the kind's own, then the derived ones.
-fn roll_columns(kind: &Kind) -> Vec<TargetColumn> {
+/// The columns of the table: the kind's own, then those that an agent of this run derives; and the
+/// derived ones that none does.
+fn roll_columns(kind: &Kind, request: &Request) -> (Vec<TargetColumn>, Vec<TargetColumn>) {
+    let agent_of = |derived: &Derived| match derived.agent {
+        Agent::Transform => crate::transform::NAME,
+        Agent::Enrich => crate::enrich::NAME,
+    };
+    let column =
+        |derived: &Derived| TargetColumn { name: derived.name.clone(), ty: derived.ty.clone() };
+    let (made, unmade): (Vec<_>, Vec<_>) =
+        kind.derived.iter().partition(|derived| agents::has(request, agent_of(derived)));
     let own = kind
         .columns
         .iter()
         .map(|column| TargetColumn { name: column.name.clone(), ty: kind_of(column).duckdb() });
-    let derived = kind
-        .derived
-        .iter()
-        .map(|derived| TargetColumn { name: derived.name.clone(), ty: derived.ty.clone() });
-    own.chain(derived).collect()
+    (own.chain(made.into_iter().map(column)).collect(), unmade.into_iter().map(column).collect())
 }
 
 fn scope_of(kind: &Kind, settled: &Settled) -> Vec<(String, String)> {

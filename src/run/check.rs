@@ -91,6 +91,9 @@ pub fn agent_names(request: &Request, input: &Prepared) -> Vec<&'static str> {
     let mut names = vec!["read"];
     names.extend((!input.masks.columns.is_empty()).then_some(crate::transform::mask::NAME));
     names.extend((!input.cleaning.recipes.is_empty()).then_some(crate::transform::clean::NAME));
+    if !agents::has(request, crate::validate::NAME) {
+        names.push(crate::validate::TYPES);
+    }
     names.extend(chosen.filter_map(|name| known.iter().find(|known| *known == name).copied()));
     names.extend(input.locate.as_ref().map(|_| "locate"));
     names.push("load");

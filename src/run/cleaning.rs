@@ -3,6 +3,7 @@
 //! A column that is cleaned is read as text: its type comes after cleaning. So the reader gets a schema
 //! of its own ([`Cleaned::reads`]), and everybody else the one with the types that columns have then.
 
+use super::agents;
 use super::error::{RunError, RunErrorKind};
 use super::prepare::Prepared;
 use super::request::Request;
@@ -16,6 +17,9 @@ use crate::transform::clean::{
 };
 use std::path::Path;
 use std::sync::Arc;
+
+/// Type of a column that cleaning adds.
+const ADDED: &str = "VARCHAR";
 
 /// How an input is cleaned.
 #[derive(Debug, Clone, Default)]
@@ -66,7 +70,11 @@ pub(super) fn bind(
     pack: &Pack,
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
-    if !request.agents.iter().any(|agent| agent == crate::transform::NAME) {
+    if !agents::has(request, crate::transform::NAME) {
+        let added =
+            kind.iter().flat_map(|kind| &kind.cleaning).filter_map(|clean| clean.into.clone());
+        let unmade = added.map(|name| TargetColumn { name, ty: ADDED.into() });
+        input.unmade.extend(unmade);
         return Ok(());
     }
     let mut all: Vec<Clean> = kind.map(|kind| kind.cleaning.clone()).unwrap_or_default();
@@ -296,7 +304,7 @@ fn add_column(
         return Err(usage(format!("clean {}: the name {into} is taken", recipe.column)));
     }
     if input.mapping.is_none() {
-        input.spec.columns.push(TargetColumn { name: into.to_owned(), ty: "VARCHAR".into() });
+        input.spec.columns.push(TargetColumn { name: into.to_owned(), ty: ADDED.into() });
     }
     Ok(())
 }

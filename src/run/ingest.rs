@@ -227,7 +227,7 @@ impl<'a> Session<'a> {
             }
             let attempts = self.request.retry_attempts;
             let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
-                let one = LoadOne::new(self, inputs, index);
+                let one = LoadOne::new(self, inputs, index)?;
                 let loaded = one.in_parts(this.halvings).run()?;
                 // The answer to the last COMMIT never came, but it was done.
                 Ok(if this.again { loaded.of_run(&self.run) } else { loaded })

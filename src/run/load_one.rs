@@ -2,7 +2,7 @@
 
 use super::agents;
 use super::check::{agent_names, describe};
-use super::error::{RunError, RunErrorKind};
+use super::error::RunError;
 use super::ingest::Session;
 use super::prepare::Prepared;
 use super::problems::read_problems;
@@ -17,10 +17,10 @@ use crate::load::dead_letter::{self, Letterhead};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::ledger::{
-    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, has_release, holds_scope,
-    known_keys, replace_findings, scope_text, table_rows,
+    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, holds_scope, known_keys,
+    replace_findings, scope_text, table_rows,
 };
-use crate::load::table::{Provenance, Strategy, side_table};
+use crate::load::table::{Provenance, Strategy, TableSpec, side_table};
 use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
 use crate::stage::StageSpec;
@@ -40,6 +40,8 @@ pub struct LoadOne<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) input: &'a Prepared,
     inputs: &'a [Prepared],
+    /// Its table, with all columns that are to be written.
+    pub(super) spec: TableSpec,
     index: usize,
     halvings: u32,
     started: Instant,
@@ -75,9 +77,14 @@ impl LoadedInput {
 
 impl<'a> LoadOne<'a> {
     /// Prepares to load the input at `index` of `inputs`.
-    pub fn new(session: &'a Session<'a>, inputs: &'a [Prepared], index: usize) -> Self {
+    pub fn new(
+        session: &'a Session<'a>,
+        inputs: &'a [Prepared],
+        index: usize,
+    ) -> Result<Self, RunError> {
         let (input, started) = (&inputs[index], Instant::now());
-        Self { session, input, inputs, index, halvings: 0, started }
+        let spec = with_unmade(input, session.con())?;
+        Ok(Self { session, input, inputs, spec, index, halvings: 0, started })
     }
 
     /// Sends less at a time: half as much, half of that, …
@@ -95,8 +102,8 @@ impl<'a> LoadOne<'a> {
     /// Loads it, or finds that it is loaded.
     pub fn run(&self) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
-        self.session.target.hold(&self.input.spec.name)?;
-        self.session.tables.borrow_mut().insert(self.input.spec.name.clone());
+        self.session.target.hold(&self.spec.name)?;
+        self.session.tables.borrow_mut().insert(self.spec.name.clone());
         let ledger = Ledger::new(con);
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
@@ -119,7 +126,7 @@ impl<'a> LoadOne<'a> {
 
     /// Whether an unfinished load can go on; says why not.
     fn can_go_on(&self, con: &dyn Link, row: &InputRow) -> Result<bool, RunError> {
-        let why = if !agrees_with_ledger(con, &self.input.spec.name, row)? {
+        let why = if !agrees_with_ledger(con, &self.spec.name, row)? {
             "the table does not hold what the ledger says of the unfinished load"
         } else if con.is_overtaken(row)? {
             "other files of the same rows were loaded since this load was left unfinished"
@@ -149,7 +156,7 @@ impl<'a> LoadOne<'a> {
 
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
-        let spec = &self.input.spec;
+        let spec = &self.spec;
         let mapped = self.input.mapping.is_some();
         let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
         con.ensure(spec, self.input.mode != Mode::Append, changes)?;
@@ -193,29 +200,8 @@ impl<'a> LoadOne<'a> {
         path.rsplit(['/', '\\']).next().unwrap_or(path)
     }
 
-    /// An input without a release must not meet rows that have one: it would rank below them all
-    /// without the user knowing.
-    fn refuse_unknown_release(&self, con: &dyn Link) -> Result<(), RunError> {
-        let known = self.input.settled.release.is_some();
-        if known || self.input.kind.is_none() || self.input.mode != Mode::Merge {
-            return Ok(());
-        }
-        if !has_release(con, &self.input.spec)? {
-            return Ok(());
-        }
-        Err(RunError::new(
-            RunErrorKind::Usage,
-            format!(
-                "{}: the release (preliminary or final) stands neither in the file nor in its \
-                 name, and the target holds rows of a known release",
-                self.input.origin.label()
-            ),
-        )
-        .with_hint("say which it is: --release P, --release S or --release F"))
-    }
-
     fn strategy(&self, con: &dyn Link) -> Result<Strategy, RunError> {
-        let spec = &self.input.spec;
+        let spec = &self.spec;
         Ok(match self.input.mode {
             Mode::Append => Strategy::Insert,
             Mode::Merge if !holds_scope(con, spec)? => Strategy::Insert,
@@ -235,7 +221,7 @@ impl<'a> LoadOne<'a> {
     fn key_columns(&self) -> Vec<String> {
         match self.input.mode {
             Mode::Append => Vec::new(),
-            Mode::Merge | Mode::Replace => self.input.spec.key.clone(),
+            Mode::Merge | Mode::Replace => self.spec.key.clone(),
         }
     }
 
@@ -272,7 +258,7 @@ impl<'a> LoadOne<'a> {
             input: self.index,
             of: self.inputs.len(),
             origin: &self.input.origin,
-            table: &self.input.spec.name,
+            table: &self.spec.name,
             bytes: self.input.table.extent().bytes,
             resumed_from: resumed.map(|mark| mark.row),
             meters: Arc::clone(meters),
@@ -373,7 +359,7 @@ impl<'a> LoadOne<'a> {
     fn encoder(&self, row: &InputRow) -> Arc<Encode> {
         let lookup = (row.strategy == Strategy::Merge).then(|| {
             self.session.target.lookup(KeyQuestion {
-                spec: self.input.spec.clone(),
+                spec: self.spec.clone(),
                 run: row.run.clone(),
                 source: self.input.replay.then(|| self.input.origin.label()),
             })
@@ -389,7 +375,7 @@ impl<'a> LoadOne<'a> {
         WritePlan {
             run: row.run.clone(),
             input: row.input,
-            spec: self.input.spec.clone(),
+            spec: self.spec.clone(),
             strategy: row.strategy,
             provenance: Provenance {
                 run: row.run.clone(),
@@ -453,7 +439,7 @@ impl<'a> LoadOne<'a> {
             run: row.run.clone(),
             origin: Arc::clone(&self.input.origin),
             kind: self.input.kind_id(self.session.pack),
-            table: self.input.spec.name.clone(),
+            table: self.spec.name.clone(),
             facts: self.facts(),
             headers: self.input.schema.headers.clone(),
             config: self.session.key_of(self.input).config,
@@ -478,7 +464,7 @@ impl<'a> LoadOne<'a> {
     }
 
     pub(super) fn finish<'b>(&'b self, con: &'b dyn Link, row: &'b InputRow) -> Finish<'b> {
-        Finish { con, spec: &self.input.spec, input: row, release: self.input.release() }
+        Finish { con, spec: &self.spec, input: row, release: self.input.release() }
     }
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {
@@ -488,4 +474,18 @@ impl<'a> LoadOne<'a> {
         summary.seconds = self.started.elapsed().as_secs_f64();
         summary
     }
+}
+
+/// The table of an input with those columns that no agent of this run makes and that it has from other
+/// runs: a row that is written anew must not keep what was derived from its old values.
+fn with_unmade(input: &Prepared, con: &dyn Link) -> Result<TableSpec, RunError> {
+    let mut spec = input.spec.clone();
+    if input.unmade.is_empty() {
+        return Ok(spec);
+    }
+    let there = con.columns(&spec.name)?;
+    let is_there = |name: &str| there.iter().any(|(have, _)| have.eq_ignore_ascii_case(name));
+    let unmade = input.unmade.iter().filter(|column| is_there(&column.name));
+    spec.columns.extend(unmade.cloned());
+    Ok(spec)
 }

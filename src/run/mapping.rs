@@ -165,6 +165,7 @@ impl Mapping {
         input.spec.name = table.unwrap_or(&self.table).to_owned();
         let column = |(name, column): (String, MappedColumn)| TargetColumn { name, ty: column.ty };
         input.spec.columns = self.all().into_iter().map(column).collect();
+        input.unmade.clear();
         input.spec.key = self.key.clone();
         input.spec.scope = scope;
         input.mapping = Some(Arc::new(self));

@@ -44,6 +44,9 @@ pub struct Prepared {
     pub binding: Option<Binding>,
     /// Target table.
     pub spec: TableSpec,
+    /// Columns that agents derive which do not take part: a new table does not get them; in one that
+    /// has them, rows of this input have none of their values.
+    pub unmade: Vec<TargetColumn>,
     /// Pack columns (with DuckDB types) that the file does not have.
     pub missing: Vec<(String, String)>,
     /// Mode.
@@ -470,6 +473,7 @@ pub(super) fn generic(
         schema: Arc::new(ReadSchema { columns, extra: Vec::new(), headers }),
         binding: None,
         spec,
+        unmade: Vec::new(),
         missing: Vec::new(),
         mode,
         column_notes: Vec::new(),

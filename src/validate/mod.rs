@@ -32,9 +32,14 @@ use std::sync::Arc;
 
 /// Name of the agent.
 pub const NAME: &str = "validate";
+/// Its name where no rules are asked for: types and keys are checked all the same, for a cell that does
+/// not fit must not become an empty one in silence.
+pub const TYPES: &str = "types";
 
 /// What to validate in one input.
 pub struct Validate {
+    /// [`NAME`] or [`TYPES`].
+    pub name: &'static str,
     /// Cells and keys.
     pub cells: CellChecks,
     /// Rules on rows.
@@ -51,7 +56,7 @@ pub struct Validate {
 
 impl StageSpec for Arc<Validate> {
     fn name(&self) -> &'static str {
-        NAME
+        self.name
     }
 
     fn describe(&self) -> String {

@@ -83,16 +83,44 @@ fn unknown_columns_are_kept() {
 
 /// Without `transform` a code that has lost its zeros is not mended, and `validate` refuses it.
 #[test]
-fn without_an_agent_its_columns_are_empty_and_codes_stay_as_written() {
+fn without_an_agent_there_are_none_of_its_columns_and_codes_stay_as_written() {
+    let derived = "count(COLUMNS(c -> c IN ('building_value', 'use_label', 'owner_names')))";
     let place = ended("validate", 3);
-    assert_eq!(
-        lines(&place, "dor_uc, use_label, building_value, jv"),
-        ["004,,,200000", "089,,,50000"]
-    );
+    assert_eq!(lines(&place, "dor_uc, jv"), ["004,200000", "089,50000"]);
+    assert!(!place.output(&["sql", &format!("SELECT {derived} FROM parcels")]).status.success());
     let place = loaded("enrich");
     assert_eq!(
-        lines(&place, "dor_uc, use_label, building_value, jv"),
-        ["1,,,400000", "004,Condominium,,200000", "089,\"Municipal government, other\",,50000"]
+        lines(&place, "dor_uc, use_label, jv"),
+        ["1,,400000", "004,Condominium,200000", "089,\"Municipal government, other\",50000"]
+    );
+    assert!(!place.output(&["sql", "SELECT building_value FROM parcels"]).status.success());
+}
+
+/// What does not fit is refused by whoever reads it; only rules are the affair of `validate`.
+#[test]
+fn types_and_keys_are_checked_without_any_agent() {
+    let [home, flat, land] = ROWS;
+    let (odd, nameless) = (flat.replace("200000", "2OOOOO"), land.replacen("474119030030", "", 1));
+    let text = format!("{HEADER}\r\n{home}\r\n{odd}\r\n{nameless}\r\n");
+    let place = Place::new().file("NAL16P202501.csv", &text);
+    let done = place.output(&["ingest", "NAL16P202501.csv", "--agents", "none"]);
+    let told = String::from_utf8_lossy(&done.stdout);
+    assert_eq!(done.status.code(), Some(3), "{told}");
+    assert!(told.contains("E301") && told.contains("E305"), "{told}");
+    assert_eq!(lines(&place, "parcel_id, dor_uc, jv"), ["474119030010,1,400000"]);
+}
+
+/// A row that is written anew without an agent keeps nothing of what was derived from its old values.
+#[test]
+fn a_later_load_without_agents_leaves_no_stale_columns() {
+    let place = loaded("validate,transform,enrich");
+    let text = format!("{HEADER}\r\n{}\r\n", ROWS.join("\r\n").replace("400000", "410000"));
+    let place = place.file("NAL16P202502.csv", &text).env("ETL_AGENTS", "none");
+    let done = place.output(&["ingest", "NAL16P202502.csv"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(
+        lines(&place, "jv, building_value, use_label, owner_names"),
+        ["410000,,,", "200000,,,", "50000,,,"]
     );
 }
 

@@ -188,10 +188,8 @@ fn changed_cells_are_marked_one_by_one_and_many_at_once() {
         let told = |one: &Altered| (one.what, one.rows.iter().collect::<Vec<_>>());
         (columns[0].null_count(), altered.iter().map(told).collect::<Vec<_>>())
     };
-    let expected = vec![
-        (Alteration::Trimmed, vec![2, 6, 11, 15]),
-        (Alteration::NoValue, vec![4, 7, 13, 16]),
-    ];
+    let expected =
+        vec![(Alteration::Trimmed, vec![2, 6, 11, 15]), (Alteration::NoValue, vec![4, 7, 13, 16])];
     assert_eq!(marked(single), (10, expected.clone()));
     assert_eq!(marked(many), (10, expected));
 }
