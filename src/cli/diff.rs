@@ -10,7 +10,7 @@ use super::{exit, output, signals};
 use crate::flow::Stop;
 use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side};
 use clap::Args;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
 use std::path::PathBuf;
 
@@ -120,15 +120,36 @@ impl Diff {
         let Some(path) = &self.out else {
             return Ok(diff::diff(asked, &mut |_| Ok(()), progress, stop)?);
         };
-        let file = File::create(path).map_err(|error| {
+        // What is there stays until there is something to write in its place.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| {
             let told = format!("{}: the change log cannot be written: {error}", path.display());
             usage(told, "name another place by --out")
         })?;
-        let mut log = ChangeLog::new(path, BufWriter::new(file))?;
-        let summary = diff::diff(asked, &mut |change| log.add(&change), progress, stop)?;
+        let is_file = file.metadata()?.is_file();
+        let mut log = None;
+        let mut add = |change: Change| {
+            if log.is_none() {
+                log = Some(emptied(&file, is_file).and_then(|out| ChangeLog::new(path, out))?);
+            }
+            log.as_mut().map_or(Ok(()), |log| log.add(&change))
+        };
+        let summary = diff::diff(asked, &mut add, progress, stop)?;
+        let log = match log {
+            Some(log) => log,
+            None => ChangeLog::new(path, emptied(&file, is_file)?)?,
+        };
         log.finish(&summary)?;
         Ok(summary)
     }
+}
+
+/// The log, of which nothing is kept. What is no file has no length.
+fn emptied(file: &File, is_file: bool) -> std::io::Result<BufWriter<&File>> {
+    if is_file {
+        file.set_len(0)?;
+    }
+    Ok(BufWriter::new(file))
 }
 
 fn told(summary: &DiffSummary, paint: Paint, width: usize) -> String {

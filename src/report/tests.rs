@@ -68,9 +68,7 @@ fn finding() -> FindingReport {
     }
 }
 
-/// A report in which every text that comes from outside tries to be markup.
-fn hostile() -> Report {
-    let tally = Tally { read: 12, inserted: 8, duplicate: 1, rejected: 3, ..Tally::default() };
+fn table() -> TableReport {
     let column = |name: &str, filled, refused| ColumnReport {
         name: name.into(),
         label: HOSTILE.into(),
@@ -79,6 +77,27 @@ fn hostile() -> Report {
         refused,
         doubtful: 0,
     };
+    let lookup = LookupReport {
+        table: HOSTILE.into(),
+        column: HOSTILE.into(),
+        asked: 9,
+        found: 4,
+        unknown: vec![TopValue { value: HOSTILE.into(), rows: 5 }],
+    };
+    TableReport {
+        name: "parcels".into(),
+        rows: 9,
+        all_rows: 20,
+        columns: vec![column(HOSTILE, 4, 2), column("co_no", 9, 0), column("blank", 0, 0)],
+        charts: charts(),
+        lookups: vec![lookup],
+        places: vec![PlaceCount { match_status: Some(HOSTILE.into()), precision: None, rows: 9 }],
+    }
+}
+
+/// A report in which every text that comes from outside tries to be markup.
+fn hostile() -> Report {
+    let tally = Tally { read: 12, inserted: 8, duplicate: 1, rejected: 3, ..Tally::default() };
     let county = |number, rows, value| CountyReport {
         number,
         name: HOSTILE.into(),
@@ -113,25 +132,7 @@ fn hostile() -> Report {
         inputs: vec![input(tally), input(tally)],
         findings: vec![finding()],
         changes: vec![finding()],
-        tables: vec![TableReport {
-            name: "parcels".into(),
-            rows: 9,
-            all_rows: 20,
-            columns: vec![column(HOSTILE, 4, 2), column("co_no", 9, 0), column("blank", 0, 0)],
-            charts: charts(),
-            lookups: vec![LookupReport {
-                table: HOSTILE.into(),
-                column: HOSTILE.into(),
-                asked: 9,
-                found: 4,
-                unknown: vec![TopValue { value: HOSTILE.into(), rows: 5 }],
-            }],
-            places: vec![PlaceCount {
-                match_status: Some(HOSTILE.into()),
-                precision: None,
-                rows: 9,
-            }],
-        }],
+        tables: vec![table()],
         maps: vec![CountyMap {
             table: "parcels".into(),
             measure: HOSTILE.into(),

@@ -185,6 +185,24 @@ fn a_table_of_no_known_kind_has_charts_that_say_something() {
     assert!(report["maps"].as_array().is_some_and(Vec::is_empty));
 }
 
+/// A Parquet file may hold numbers that have no place on an axis.
+#[test]
+fn numbers_without_an_end_are_counted_and_do_not_stretch_the_axis() {
+    let place = Place::new();
+    let path = place.path("sizes.parquet");
+    let con = etl::duck::Database::memory(&etl::duck::Settings::default()).expect("memory");
+    let rows = "SELECT CASE WHEN n % 10 = 3 THEN 'inf'::DOUBLE WHEN n % 10 = 5 THEN 'nan'::DOUBLE \
+                WHEN n % 10 = 7 THEN '-inf'::DOUBLE ELSE n % 13 END AS size, n % 2 AS colour FROM range(200) t(n)";
+    let copy = format!("COPY ({rows}) TO '{}' (FORMAT parquet)", path.display());
+    con.connect().expect("a connection").execute(&copy).expect("a file");
+    let report = json(&place, &["sizes.parquet"]);
+    let charts = report["tables"][0]["charts"].as_array().expect("charts");
+    let chart = charts.iter().find(|chart| chart["column"] == "size").expect("drawn");
+    assert_eq!((number(&chart["filled"]), &chart["shape"]["max"]), (200, &Value::from(12.0)));
+    let bins = chart["shape"]["bins"].as_array().expect("bins");
+    assert_eq!(bins.iter().map(|bin| number(&bin["rows"])).sum::<u64>(), 200);
+}
+
 #[test]
 fn a_run_that_is_not_there_is_an_error_with_a_way_out() {
     let place = place();

@@ -21,6 +21,7 @@ use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
 use crate::pack::Pack;
 use crate::report::{AgentReport, FindingReport, InputReport, PastRun, Report};
+use crate::rules::{Level, UserRule};
 use std::collections::BTreeMap;
 
 /// Runs of the trend.
@@ -50,6 +51,7 @@ pub fn of_files(
     // A report is wanted of all of it, the bad rows first.
     own.errors.max_errors = None;
     own.errors.max_rate = None;
+    own.rules.iter_mut().for_each(|rule| only_tell(rule, &mut own.rule_levels));
     let mut summary = ingest(&own, observer, stop)?;
     summary.status = RunStatus::Checked;
     for input in &mut summary.inputs {
@@ -62,6 +64,19 @@ pub fn of_files(
     report.command = "report".into();
     report.trend.clear();
     Ok(report)
+}
+
+/// A critical rule about all rows would end the load before there is anything to look at.
+fn only_tell(rule: &mut UserRule, levels: &mut BTreeMap<String, String>) {
+    if !rule.check.is_of_file() {
+        return;
+    }
+    if rule.level == Level::Critical {
+        rule.level = Level::Warning;
+    }
+    if let Some(level) = levels.get_mut(&rule.id).filter(|level| *level == "critical") {
+        *level = "warning".into();
+    }
 }
 
 fn gather(
