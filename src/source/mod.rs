@@ -24,7 +24,7 @@ pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
 pub use input::{InputFile, SNIFF, resolve};
 
-use crate::chunk::{Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
+use crate::chunk::{Altered, Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
 use polars::prelude::DataFrame;
 use std::sync::Arc;
 
@@ -178,6 +178,8 @@ pub struct Decoded {
     pub raw: Arc<dyn RawRows>,
     /// Cells that did not fit.
     pub misfits: Vec<Misfit>,
+    /// Cells that were changed.
+    pub altered: Vec<Altered>,
     /// Records that could not be split into fields.
     pub rejects: Vec<Reject>,
     /// Findings that refuse nothing.

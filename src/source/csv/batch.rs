@@ -2,7 +2,7 @@
 
 use super::grammar::{CsvPolicy, Dialect};
 use super::split::{self, Span};
-use crate::chunk::{Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
+use crate::chunk::{Altered, Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
 use crate::source::columns::{ColumnBuilder, Pushed};
 use crate::source::extra::ExtraBuilder;
 use encoding_rs::UTF_8;
@@ -249,10 +249,10 @@ impl<'a, T: Taker> Batch<'a, T> {
 }
 
 impl Batch<'_, ColumnBuilder> {
-    /// The columns, and the cells that did not fit.
-    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>) {
-        let mut columns: Vec<_> = self.takers.into_iter().map(ColumnBuilder::finish).collect();
+    /// The columns, the cells that did not fit, and those that were changed.
+    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>, Vec<Altered>) {
+        let (mut columns, altered) = ColumnBuilder::finish_all(self.takers);
         columns.extend(self.extra.map(ExtraBuilder::finish));
-        (columns, self.misfits)
+        (columns, self.misfits, altered)
     }
 }

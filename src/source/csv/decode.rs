@@ -43,7 +43,7 @@ impl Undecoded for CsvBlock {
         decoder.run();
         let notes = decoder.notes();
         let Decoder { batch, starts, rows, index, broken, .. } = decoder;
-        let (columns, misfits) = batch.finish();
+        let (columns, misfits, altered) = batch.finish();
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
             SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
                 .with_hint("two columns have one name")
@@ -66,7 +66,8 @@ impl Undecoded for CsvBlock {
             problems: vec![problem],
         };
         let rejects = broken.into_iter().map(reject).collect();
-        Ok(Decoded { records: raw.starts.len() as u32, frame, index, raw, misfits, rejects, notes })
+        let records = raw.starts.len() as u32;
+        Ok(Decoded { records, frame, index, raw, misfits, altered, rejects, notes })
     }
 
     fn find_types(self: Box<Self>, finders: &mut [TypeFinder]) -> Result<(), SourceError> {
