@@ -157,6 +157,12 @@ pub struct Block {
 pub trait Undecoded: Send {
     /// Parses into typed columns. `Err` only for trouble that ends the run.
     fn decode(self: Box<Self>) -> Result<Decoded, SourceError>;
+
+    /// Tells the cells to finders of their types, one a column; all columns are read as text.
+    fn find_types(self: Box<Self>, finders: &mut [infer::TypeFinder]) -> Result<(), SourceError> {
+        infer::add(finders, &self.decode()?);
+        Ok(())
+    }
 }
 
 /// A decoded block: what a chunk is made of.
