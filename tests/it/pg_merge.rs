@@ -87,6 +87,38 @@ fn what_is_unchanged_is_not_written_and_ranks_all_the_same() {
 }
 
 #[test]
+fn rows_that_moved_are_met_without_being_told_one_by_one() {
+    let server = Server::start();
+    let to = server.url();
+    let row = |n: u32| match n {
+        3_500 => sale(n, "700"),
+        n => sale(n, &(100_000 + n).to_string()),
+    };
+    // One is put in, one is taken out, one is another one.
+    let moved = (0..10).chain([9_000]).chain(10..2_000).chain(2_001..6_000);
+    let place = Place::new()
+        .file(
+            FIRST,
+            &roll::file(
+                "sdf",
+                &(0..6_000).map(|n| sale(n, &(100_000 + n).to_string())).collect::<Vec<_>>(),
+            ),
+        )
+        .file(FINAL, &roll::file("sdf", &moved.map(row).collect::<Vec<_>>()));
+    loads(&place, &to, &[FIRST], &[]);
+    server.listen();
+    let summary = loads(&place, &to, &[FINAL], &[]);
+    for file in [FIRST, FINAL] {
+        loads(&place, DUCK, &[file], &[]);
+    }
+    assert_eq!(summary["tally"]["unchanged"], 5_998);
+    same(&place, &server, "moved");
+    assert_ne!(server.heard("uuid_hash_extended"), 0);
+    // A walk along the index begins with the key.
+    assert_eq!(server.heard("SELECT t.\"co_no\""), 0);
+}
+
+#[test]
 fn a_merge_that_is_killed_ends_as_if_undisturbed() {
     let server = Server::start();
     let (to, whole) = (server.url(), place(6_000));
