@@ -66,7 +66,7 @@ PY
 
 names="agents bare unknown check profile book read_book"
 agents() { timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
-bare() { ETL_AGENTS=transform timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
+bare() { ETL_AGENTS=none timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 unknown() { timed "$built/etl" ingest "$roll" --type generic --to duckdb:ours.duckdb --progress none; }
 check() { timed "$built/etl" check "$roll" --progress none; }
 profile() { timed "$built/etl" profile "$roll" --memory-limit 256MiB --progress none; }
@@ -101,7 +101,7 @@ middle() { sort -n -k "$2" "$1.figures" | awk -v column="$2" '{ v[NR] = $column 
 title() {
     case $1 in
     agents) echo "etl ingest, all agents" ;;
-    bare) echo "etl ingest, agents = transform (types checked)" ;;
+    bare) echo "etl ingest, no agents (source columns, types and keys checked)" ;;
     unknown) echo "etl ingest as an unknown table, types found over the whole file" ;;
     whole) echo "DuckDB read_csv, CREATE TABLE AS, best settings, sample_size=-1" ;;
     check) echo "etl check (everything but the load)" ;;

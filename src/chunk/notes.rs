@@ -114,6 +114,26 @@ impl Notes {
         note.records.push(record);
     }
 
+    /// Counts a finding of one kind about each of some records, in their order.
+    pub fn add_each(
+        &mut self,
+        records: impl IntoIterator<Item = u32>,
+        key: NoteKey,
+        severity: Severity,
+        message: impl FnOnce() -> String,
+        mut example: impl FnMut(u32) -> Example,
+    ) {
+        let mut records = records.into_iter().peekable();
+        if records.peek().is_none() {
+            return;
+        }
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message()));
+        for record in records {
+            note.add(|| example(record));
+            note.records.push(record);
+        }
+    }
+
     /// Counts findings known only by number.
     pub fn add_count(&mut self, key: NoteKey, severity: Severity, message: &str, count: u64) {
         let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message.to_owned()));

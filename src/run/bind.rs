@@ -185,10 +185,8 @@ fn roll_columns(kind: &Kind, request: &Request) -> (Vec<TargetColumn>, Vec<Targe
         Agent::Transform => crate::transform::NAME,
         Agent::Enrich => crate::enrich::NAME,
     };
-    let column = |derived: &Derived| TargetColumn {
-        name: derived.name.clone(),
-        ty: derived.ty.clone(),
-    };
+    let column =
+        |derived: &Derived| TargetColumn { name: derived.name.clone(), ty: derived.ty.clone() };
     let (made, unmade): (Vec<_>, Vec<_>) =
         kind.derived.iter().partition(|derived| agents::has(request, agent_of(derived)));
     let own = kind

@@ -71,7 +71,8 @@ pub(super) fn bind(
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
     if !agents::has(request, crate::transform::NAME) {
-        let added = kind.iter().flat_map(|kind| &kind.cleaning).filter_map(|clean| clean.into.clone());
+        let added =
+            kind.iter().flat_map(|kind| &kind.cleaning).filter_map(|clean| clean.into.clone());
         let unmade = added.map(|name| TargetColumn { name, ty: ADDED.into() });
         input.unmade.extend(unmade);
         return Ok(());

@@ -104,7 +104,7 @@ fn types_and_keys_are_checked_without_any_agent() {
     let text = format!("{HEADER}\r\n{home}\r\n{odd}\r\n{nameless}\r\n");
     let place = Place::new().file("NAL16P202501.csv", &text);
     let done = place.output(&["ingest", "NAL16P202501.csv", "--agents", "none"]);
-    let told = String::from_utf8_lossy(&done.stderr);
+    let told = String::from_utf8_lossy(&done.stdout);
     assert_eq!(done.status.code(), Some(3), "{told}");
     assert!(told.contains("E301") && told.contains("E305"), "{told}");
     assert_eq!(lines(&place, "parcel_id, dor_uc, jv"), ["474119030010,1,400000"]);

@@ -2,13 +2,15 @@
 
 use super::check::Ty;
 use super::eval::{Unfit, Vector};
-use super::values::{Flags, TRUE, Texts, UNKNOWN, Values, mask_of};
+use super::values::{FALSE, Flags, TRUE, Texts, UNKNOWN, Values, mask_of};
 use polars::prelude::{
     BooleanChunked, Column, DataType, Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn,
     IntoSeries, StringChunked,
 };
 use polars_arrow::array::{ArrayCollectIterExt, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
+use polars_arrow::datatypes::ArrowDataType;
+use polars_arrow::types::NativeType;
 
 /// The values of a column.
 pub(super) fn vector_of(column: &Column) -> Result<Vector, Unfit> {
@@ -39,7 +41,7 @@ pub(super) fn vector_of(column: &Column) -> Result<Vector, Unfit> {
         }
         DataType::String => {
             let array = series.str().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            Vector::Texts(Texts::Each(array.clone()))
+            Vector::Texts(Texts::of(array.clone()))
         }
         _ => return Err(Unfit),
     })
@@ -49,38 +51,66 @@ pub(super) fn vector_of(column: &Column) -> Result<Vector, Unfit> {
 pub(super) fn column(name: &str, rows: usize, vector: Vector, ty: Ty) -> Option<Column> {
     Some(match (vector, ty) {
         (Vector::Flags(flags), Ty::Flag) => {
-            let values = (0..rows).map(|row| flags.get(row) == TRUE).collect::<Bitmap>();
-            let valid = (0..rows).map(|row| flags.get(row) != UNKNOWN).collect::<Bitmap>();
-            let valid = (valid.unset_bits() > 0).then_some(valid);
-            let array =
-                BooleanArray::new(polars_arrow::datatypes::ArrowDataType::Boolean, values, valid);
-            BooleanChunked::with_chunk(name.into(), array).into_column()
+            BooleanChunked::with_chunk(name.into(), truths(&flags, rows)).into_column()
         }
         (Vector::Wholes(values), Ty::Big) => {
-            let array: PrimitiveArray<i64> = (0..rows).map(|row| values.get(row)).collect();
+            let array = fixed(values, rows);
             Int64Chunked::with_chunk(name.into(), array).into_column()
         }
         (Vector::Wholes(values), Ty::Int) => {
-            let array: PrimitiveArray<i32> =
-                (0..rows).map(|row| values.get(row).map(|value| value as i32)).collect();
+            let array = fixed(values.map(|value| value as i32), rows);
             Int32Chunked::with_chunk(name.into(), array).into_column()
         }
         (Vector::Reals(values), Ty::Double) => {
-            let array: PrimitiveArray<f64> = (0..rows).map(|row| values.get(row)).collect();
+            let array = fixed(values, rows);
             Float64Chunked::with_chunk(name.into(), array).into_column()
         }
         (Vector::Texts(texts), Ty::Text) => {
             let array: Utf8ViewArray = match texts {
-                Texts::Each(array) => array,
+                Texts::Each(array, _) => array,
                 all => (0..rows).map(|row| all.get(row)).collect_arr(),
             };
             StringChunked::with_chunk(name.into(), array).into_column()
         }
         (Vector::Days(days), Ty::Date) => {
-            let array: PrimitiveArray<i32> = (0..rows).map(|row| days.get(row)).collect();
+            let array = fixed(days, rows);
             let days = Int32Chunked::with_chunk(name.into(), array);
             days.into_date().into_series().into_column()
         }
         _ => return None,
     })
+}
+
+/// Values of a fixed width, those of many rows without a copy.
+fn fixed<T: NativeType>(values: Values<T>, rows: usize) -> PrimitiveArray<T> {
+    match values {
+        Values::All(None) => PrimitiveArray::new_null(T::PRIMITIVE.into(), rows),
+        Values::All(Some(value)) => PrimitiveArray::from_vec(vec![value; rows]),
+        Values::Each(values, mask) => {
+            let valid = mask.map(|mask| bits(&mask, |valid| valid == 1));
+            PrimitiveArray::new(T::PRIMITIVE.into(), values, valid)
+        }
+    }
+}
+
+/// Truth values; most often all are the same.
+fn truths(flags: &Flags, rows: usize) -> BooleanArray {
+    let all = |value| Bitmap::new_with_value(value, rows);
+    let (values, valid) = match flags {
+        Flags::All(flag) => (all(*flag == TRUE), (*flag == UNKNOWN).then(|| all(false))),
+        Flags::Each(flags) => {
+            let some = |flag| memchr::memchr(flag, flags).is_some();
+            let unknown = some(UNKNOWN);
+            let values = match unknown || some(FALSE) {
+                true => bits(flags, |flag| flag == TRUE),
+                false => all(true),
+            };
+            (values, unknown.then(|| bits(flags, |flag| flag != UNKNOWN)))
+        }
+    };
+    BooleanArray::new(ArrowDataType::Boolean, values, valid)
+}
+
+fn bits(bytes: &[u8], is: impl Fn(u8) -> bool) -> Bitmap {
+    bytes.iter().map(|byte| is(*byte)).collect()
 }

@@ -4,7 +4,7 @@ use super::check::{Arith, Compare, Node, Ty, Typed};
 use super::columns::vector_of;
 use super::lookup::Lookups;
 use super::pattern::Pattern;
-use super::values::{FALSE, Flags, TRUE, Texts, UNKNOWN, Values};
+use super::values::{FALSE, Flags, Mask, TRUE, Texts, UNKNOWN, Values};
 use chrono::{Datelike, NaiveDate};
 use hashbrown::HashMap;
 use polars::prelude::{DataFrame, IdxCa};
@@ -32,12 +32,14 @@ pub(super) struct Cells<'a> {
     ready: HashMap<String, Vector>,
     /// Rows of joined tables, by lookup.
     pub(super) found: HashMap<usize, IdxCa>,
+    /// The rows whose values count ([`super::live`]); `None`: all.
+    pub(super) live: Option<Mask>,
 }
 
 impl<'a> Cells<'a> {
     pub fn new(frame: &'a DataFrame, lookups: &'a Lookups) -> Self {
         let rows = frame.height();
-        Self { frame, lookups, rows, ready: HashMap::new(), found: HashMap::new() }
+        Self { frame, lookups, rows, ready: HashMap::new(), found: HashMap::new(), live: None }
     }
 
     /// The values of a node.
@@ -62,7 +64,7 @@ impl<'a> Cells<'a> {
         Ok(vector)
     }
 
-    fn flags(&mut self, of: &Typed) -> Result<Flags, Unfit> {
+    pub(super) fn flags(&mut self, of: &Typed) -> Result<Flags, Unfit> {
         let rows = self.rows;
         Ok(match &of.node {
             Node::Null => Flags::All(UNKNOWN),
@@ -86,9 +88,15 @@ impl<'a> Cells<'a> {
                     },
                 )
             }
-            Node::InTexts(of, set) => self.texts(of)?.map(|text| set.contains(text)).flags(),
+            Node::InTexts(of, set) => {
+                let texts = self.texts(of)?;
+                texts.map_live(self.live.as_ref(), |text| set.contains(text)).flags()
+            }
             Node::InWholes(of, set) => self.wholes(of)?.map(|value| set.contains(&value)).flags(),
-            Node::Matches(of, pattern) => matching(&self.texts(of)?, pattern)?,
+            Node::Matches(of, pattern) => {
+                let texts = self.texts(of)?;
+                matching(&texts, self.live.as_ref(), pattern)?
+            }
             Node::StartsWith(of, with) => {
                 let with = self.texts(with)?;
                 self.texts(of)?.zip(&with, rows, |text, with| text.starts_with(with)).flags()
@@ -104,35 +112,13 @@ impl<'a> Cells<'a> {
                 found
             }
             Node::Case(arms, other) => {
-                let mut result = self.flags(other)?;
-                for (condition, arm) in arms.iter().rev() {
-                    let condition = self.flags(condition)?;
-                    if !never(&condition) {
-                        let arm = self.flags(arm)?;
-                        result = Flags::pick(&condition, &arm, &result, rows);
-                    }
-                }
-                result
+                let (arms, other) = self.arms(arms, other, Self::flags)?;
+                arms.iter()
+                    .rev()
+                    .fold(other, |no, (condition, yes)| Flags::pick(condition, yes, &no, rows))
             }
             _ => return Err(Unfit),
         })
-    }
-
-    /// AND or OR; one value that decides the whole spares the rest.
-    fn fold(
-        &mut self,
-        parts: &[Typed],
-        decides: u8,
-        f: impl Fn(u8, u8) -> u8 + Copy,
-    ) -> Result<Flags, Unfit> {
-        let mut result = Flags::All(TRUE - decides);
-        for part in parts {
-            if matches!(&result, Flags::All(flag) if *flag == decides) {
-                break;
-            }
-            result = result.zip(&self.flags(part)?, f);
-        }
-        Ok(result)
     }
 
     fn is_null(&mut self, of: &Typed) -> Result<Flags, Unfit> {
@@ -227,8 +213,8 @@ impl<'a> Cells<'a> {
                 coalesce(rows, parts, |part| self.wholes(part))?
             }
             Node::Case(arms, other) => {
-                let arms = self.arms(arms, |cells, arm| cells.wholes(arm))?;
-                case(self.rows, &arms, self.wholes(other)?)
+                let (arms, other) = self.arms(arms, other, Self::wholes)?;
+                case(self.rows, &arms, other)
             }
             _ => return Err(Unfit),
         })
@@ -267,8 +253,8 @@ impl<'a> Cells<'a> {
                 coalesce(rows, parts, |part| self.reals(part))?
             }
             Node::Case(arms, other) => {
-                let arms = self.arms(arms, |cells, arm| cells.reals(arm))?;
-                case(self.rows, &arms, self.reals(other)?)
+                let (arms, other) = self.arms(arms, other, Self::reals)?;
+                case(self.rows, &arms, other)
             }
             _ => return Err(Unfit),
         })
@@ -310,29 +296,6 @@ impl<'a> Cells<'a> {
         let days = Values::from_rows((0..self.rows).map(day));
         if odd { Err(Unfit) } else { Ok(days) }
     }
-
-    /// The rows' texts of a lookup's column.
-    /// The conditions of a CASE with the values of their arms.
-    pub(super) fn arms<V>(
-        &mut self,
-        arms: &[(Typed, Typed)],
-        mut value: impl FnMut(&mut Self, &Typed) -> Result<V, Unfit>,
-    ) -> Result<Vec<(Flags, V)>, Unfit> {
-        let mut found = Vec::new();
-        for (condition, arm) in arms {
-            let condition = self.flags(condition)?;
-            if !never(&condition) {
-                let arm = value(self, arm)?;
-                found.push((condition, arm));
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// True where no row fulfils the condition.
-fn never(condition: &Flags) -> bool {
-    matches!(condition, Flags::All(FALSE | UNKNOWN))
 }
 
 fn holds<T: PartialOrd>(how: Compare, a: &T, b: &T) -> bool {
@@ -415,10 +378,7 @@ fn best<T: Copy + Default>(
             | (Values::All(Some(_)) | Values::Each(_, None), Values::Each(_, None)) => {
                 found.zip(&part, pick)
             }
-            _ => Values::from_rows((0..rows).map(|row| match (found.get(row), part.get(row)) {
-                (Some(a), Some(b)) => Some(pick(a, b)),
-                (a, b) => a.or(b),
-            })),
+            _ => found.better(&part, rows, pick),
         };
     }
     found
@@ -436,7 +396,7 @@ fn characters(text: &str) -> i64 {
     if text.is_ascii() { text.len() as i64 } else { text.chars().count() as i64 }
 }
 
-fn matching(texts: &Texts, pattern: &Pattern) -> Result<Flags, Unfit> {
+fn matching(texts: &Texts, live: Option<&Mask>, pattern: &Pattern) -> Result<Flags, Unfit> {
     let mut unfit = None;
     let matches = |text: &str| {
         pattern.matches(text).unwrap_or_else(|error| {
@@ -444,7 +404,7 @@ fn matching(texts: &Texts, pattern: &Pattern) -> Result<Flags, Unfit> {
             false
         })
     };
-    let flags = texts.map(matches).flags();
+    let flags = texts.map_live(live, matches).flags();
     unfit.map_or(Ok(flags), Err)
 }
 

@@ -14,6 +14,7 @@ mod check;
 mod columns;
 mod constant;
 mod eval;
+mod live;
 mod lookup;
 mod parse;
 mod pattern;

@@ -2,9 +2,10 @@
 
 use super::check::{Node, Typed};
 use super::eval::{Cells, Unfit, Vector};
-use super::values::{TRUE, Texts, Values};
+use super::values::{Flags, TRUE, Texts, Values};
 use polars::prelude::ChunkTake;
 use polars_arrow::array::MutablePlString;
+use std::sync::Arc;
 
 impl Cells<'_> {
     pub(super) fn texts(&mut self, of: &Typed) -> Result<Texts, Unfit> {
@@ -18,28 +19,35 @@ impl Cells<'_> {
             },
             Node::Field(lookup, column) => self.field(*lookup, *column),
             Node::ToText(one) => Ok(written(rows, &self.wholes(one)?)),
-            Node::Upper(one) => upper(rows, &self.texts(one)?),
+            Node::Upper(one) => {
+                let texts = self.texts(one)?;
+                self.upper(&texts)
+            }
             Node::Trim(one, set) => {
                 let texts = self.texts(one)?;
-                let trimmed = |row| texts.get(row).map(|text| text.trim_matches(&set[..]));
-                Ok(Texts::from_rows((0..rows).map(trimmed)))
+                self.pieces(&texts, |text| text.trim_matches(&set[..]))
             }
             Node::Group(one, pattern, group) => {
                 let texts = self.texts(one)?;
-                let mut made = MutablePlString::new();
+                let mut made = MutablePlString::with_capacity(rows);
                 for row in 0..rows {
-                    let found = texts.get(row).map(|text| pattern.group(text, *group));
-                    made.push(found.transpose()?);
+                    let text = texts.get(row).filter(|_| self.is_live(row));
+                    made.push(text.map(|text| pattern.group(text, *group)).transpose()?);
                 }
-                Ok(Texts::Each(made.into()))
+                Ok(Texts::of(made.into()))
             }
             Node::Part(one, from, count) => {
                 let texts = self.texts(one)?;
-                let part = |row| texts.get(row).map(|text| characters(text, *from, *count));
-                Ok(Texts::from_rows((0..rows).map(part)))
+                self.pieces(&texts, |text| characters(text, *from, *count))
             }
-            Node::Translate(one, table) => translated(rows, &self.texts(one)?, table),
-            Node::Concat(parts) => Ok(concat(rows, &self.each(parts)?)),
+            Node::Translate(one, table) => {
+                let texts = self.texts(one)?;
+                self.translated(&texts, table)
+            }
+            Node::Concat(parts) => {
+                let parts = self.each(parts)?;
+                Ok(self.concat(&parts))
+            }
             Node::Joined(between, parts) => Ok(joined(rows, between, &self.each(parts)?)),
             Node::NullIf(one, text) => {
                 let texts = self.texts(one)?;
@@ -52,8 +60,12 @@ impl Cells<'_> {
                 Ok(Texts::from_rows((0..rows).map(first)))
             }
             Node::Case(arms, other) => {
-                let arms = self.arms(arms, |cells, arm| cells.texts(arm))?;
-                let other = self.texts(other)?;
+                let (arms, other) = self.arms(arms, other, Self::texts)?;
+                if let ([(Flags::Each(flags), Texts::All(Some(text)))], Texts::All(None)) =
+                    (arms.as_slice(), &other)
+                {
+                    return Ok(Texts::Where(Arc::clone(flags), Arc::clone(text)));
+                }
                 let pick = |row| {
                     let arm = arms.iter().find(|(condition, _)| condition.get(row) == TRUE);
                     arm.map_or(&other, |(_, arm)| arm).get(row)
@@ -73,14 +85,74 @@ impl Cells<'_> {
         let lookups = self.lookups;
         let table = lookups.get(lookup);
         if !self.found.contains_key(&lookup) {
-            let keys = self.texts(&table.key)?;
+            // Found for all rows: who asks next may look at others.
+            let keys = self.within(None, |cells| cells.texts(&table.key))?;
             let found = table.find((0..self.rows).map(|row| keys.get(row)));
             self.found.insert(lookup, found);
         }
         let found = self.found.get(&lookup).ok_or(Unfit)?;
         let taken = table.column(column).take(found).map_err(|_| Unfit)?;
         let array = taken.rechunk().downcast_iter().next().cloned().ok_or(Unfit)?;
-        Ok(Texts::Each(array))
+        Ok(Texts::of(array))
+    }
+
+    /// A piece of each text.
+    fn pieces(&self, texts: &Texts, piece: impl Fn(&str) -> &str) -> Result<Texts, Unfit> {
+        let piece = |row| texts.get(row).filter(|_| self.is_live(row)).map(&piece);
+        Ok(Texts::from_rows((0..self.rows).map(piece)))
+    }
+
+    /// Capital letters of ASCII; the tables for others are DuckDB's.
+    fn upper(&self, texts: &Texts) -> Result<Texts, Unfit> {
+        let mut made = MutablePlString::with_capacity(self.rows);
+        let mut upper = String::new();
+        for row in 0..self.rows {
+            let Some(text) = texts.get(row).filter(|_| self.is_live(row)) else {
+                made.push_null();
+                continue;
+            };
+            if !text.is_ascii() {
+                return Err(Unfit);
+            }
+            upper.clear();
+            upper.push_str(text);
+            upper.make_ascii_uppercase();
+            made.push_value(&upper);
+        }
+        Ok(Texts::of(made.into()))
+    }
+
+    /// Texts one after another; unknown where one of them is.
+    fn concat(&self, parts: &[Texts]) -> Texts {
+        let mut made = MutablePlString::with_capacity(self.rows);
+        let mut text = String::new();
+        for row in 0..self.rows {
+            text.clear();
+            let whole = self.is_live(row)
+                && parts
+                    .iter()
+                    .all(|part| part.get(row).map(|piece| text.push_str(piece)).is_some());
+            made.push(whole.then_some(text.as_str()));
+        }
+        Texts::of(made.into())
+    }
+
+    /// Characters of ASCII by others.
+    fn translated(&self, texts: &Texts, table: &[Option<u8>]) -> Result<Texts, Unfit> {
+        let mut made = MutablePlString::with_capacity(self.rows);
+        let mut bytes = Vec::new();
+        for row in 0..self.rows {
+            let Some(text) = texts.get(row).filter(|_| self.is_live(row)) else {
+                made.push_null();
+                continue;
+            };
+            bytes.clear();
+            // Bytes beyond ASCII stay as they are, and with them their characters.
+            let by = |byte: u8| table.get(usize::from(byte)).map_or(Some(byte), |other| *other);
+            bytes.extend(text.bytes().filter_map(by));
+            made.push(Some(std::str::from_utf8(&bytes).map_err(|_| Unfit)?));
+        }
+        Ok(Texts::of(made.into()))
     }
 }
 
@@ -94,32 +166,7 @@ fn written(rows: usize, values: &Values<i64>) -> Texts {
     for row in 0..rows {
         texts.push(values.get(row).map(|value| number.format(value)));
     }
-    Texts::Each(texts.into())
-}
-
-/// Capital letters of ASCII; the tables for others are DuckDB's.
-fn upper(rows: usize, texts: &Texts) -> Result<Texts, Unfit> {
-    if (0..rows).any(|row| texts.get(row).is_some_and(|text| !text.is_ascii())) {
-        return Err(Unfit);
-    }
-    let mut made = MutablePlString::new();
-    for row in 0..rows {
-        made.push(texts.get(row).map(str::to_ascii_uppercase));
-    }
-    Ok(Texts::Each(made.into()))
-}
-
-/// Texts one after another; unknown where one of them is.
-fn concat(rows: usize, parts: &[Texts]) -> Texts {
-    let mut made = MutablePlString::new();
-    let mut text = String::new();
-    for row in 0..rows {
-        text.clear();
-        let whole =
-            parts.iter().all(|part| part.get(row).map(|piece| text.push_str(piece)).is_some());
-        made.push(whole.then_some(text.as_str()));
-    }
-    Texts::Each(made.into())
+    Texts::of(texts.into())
 }
 
 /// Some characters of a text.
@@ -133,39 +180,49 @@ fn characters(text: &str, from: usize, count: usize) -> &str {
     &text[start..end]
 }
 
-fn translated(rows: usize, texts: &Texts, table: &[Option<u8>]) -> Result<Texts, Unfit> {
-    let mut made = MutablePlString::new();
-    let mut bytes = Vec::new();
-    for row in 0..rows {
-        let Some(text) = texts.get(row) else {
-            made.push_null();
-            continue;
-        };
-        bytes.clear();
-        // Bytes beyond ASCII stay as they are, and with them their characters.
-        let by = |byte: u8| table.get(usize::from(byte)).map_or(Some(byte), |other| *other);
-        bytes.extend(text.bytes().filter_map(by));
-        made.push(Some(std::str::from_utf8(&bytes).map_err(|_| Unfit)?));
-    }
-    Ok(Texts::Each(made.into()))
-}
-
 /// Texts one after another with a text between them; those that are NULL are left out, and of none
-/// there is an empty text.
+/// there is an empty text. Most often few of many parts are there: each row has a bit for each part.
 fn joined(rows: usize, between: &str, parts: &[Texts]) -> Texts {
     let some: Vec<_> = parts.iter().filter(|part| !matches!(part, Texts::All(None))).collect();
     let mut made = MutablePlString::with_capacity(rows);
     let mut text = String::new();
+    let bits: Vec<_> = some.chunks(64).map(|parts| present(rows, parts)).collect();
     for row in 0..rows {
         text.clear();
         let mut first = true;
-        for part in some.iter().filter_map(|part| part.get(row)) {
-            if !std::mem::take(&mut first) {
-                text.push_str(between);
+        for (parts, bits) in some.chunks(64).zip(&bits) {
+            let mut left = bits[row];
+            while left != 0 {
+                if !std::mem::take(&mut first) {
+                    text.push_str(between);
+                }
+                let part = parts[left.trailing_zeros() as usize];
+                text.push_str(part.get(row).unwrap_or_default());
+                left &= left - 1;
             }
-            text.push_str(part);
         }
         made.push_value(&text);
     }
-    Texts::Each(made.into())
+    Texts::of(made.into())
+}
+
+/// For each row a bit for each of at most 64 parts that has a text there.
+fn present(rows: usize, parts: &[&Texts]) -> Vec<u64> {
+    let mut bits = vec![0; rows];
+    for (at, part) in parts.iter().enumerate() {
+        match part {
+            Texts::All(_) | Texts::Each(_, None) => {
+                bits.iter_mut().for_each(|bits| *bits |= 1 << at)
+            }
+            Texts::Each(_, Some(mask)) => set(&mut bits, mask, at, 1),
+            Texts::Where(flags, _) => set(&mut bits, flags, at, TRUE),
+        }
+    }
+    bits
+}
+
+fn set(bits: &mut [u64], bytes: &[u8], at: usize, wanted: u8) {
+    for (bits, byte) in bits.iter_mut().zip(bytes) {
+        *bits |= u64::from(*byte == wanted) << at;
+    }
 }

@@ -34,8 +34,12 @@ pub(super) enum Flags {
 /// Texts.
 #[derive(Debug, Clone)]
 pub(super) enum Texts {
+    /// The same in every row; `None` is NULL.
     All(Option<Arc<str>>),
-    Each(Utf8ViewArray),
+    /// One in each row, and where there is one.
+    Each(Utf8ViewArray, Option<Mask>),
+    /// The same where the flag is [`TRUE`], NULL elsewhere.
+    Where(Arc<Vec<u8>>, Arc<str>),
 }
 
 /// The validity of a column as a mask.
@@ -111,10 +115,38 @@ impl<T: Copy + Default> Values<T> {
         match condition {
             Flags::All(TRUE) => yes.clone(),
             Flags::All(_) => no.clone(),
-            Flags::Each(flags) => Self::from_rows(
-                (0..rows).map(|row| if flags[row] == TRUE { yes.get(row) } else { no.get(row) }),
-            ),
+            Flags::Each(flags) => {
+                if let (Self::All(Some(yes)), Self::All(Some(no))) = (yes, no) {
+                    let pick = |flag: &u8| if *flag == TRUE { *yes } else { *no };
+                    return Self::Each(flags.iter().map(pick).collect(), None);
+                }
+                Self::from_rows((0..rows).map(|row| match flags[row] {
+                    TRUE => yes.get(row),
+                    _ => no.get(row),
+                }))
+            }
         }
+    }
+
+    /// The better of the values of two columns; NULLs lose.
+    pub fn better(&self, other: &Self, rows: usize, pick: impl Fn(T, T) -> T) -> Self {
+        let (Self::Each(a, first), Self::Each(b, second)) = (self, other) else {
+            return Self::from_rows((0..rows).map(|row| match (self.get(row), other.get(row)) {
+                (Some(a), Some(b)) => Some(pick(a, b)),
+                (a, b) => a.or(b),
+            }));
+        };
+        let all = || Arc::new(vec![1; rows]);
+        let (first, second) =
+            (first.clone().unwrap_or_else(all), second.clone().unwrap_or_else(all));
+        let values = a.iter().zip(b.iter()).zip(first.iter().zip(second.iter()));
+        let values = values.map(|((a, b), valid)| match valid {
+            (1, 1) => pick(*a, *b),
+            (1, _) => *a,
+            _ => *b,
+        });
+        let mask = first.iter().zip(second.iter()).map(|(a, b)| a | b).collect();
+        Self::Each(values.collect(), Some(Arc::new(mask)))
     }
 
     /// From one value a row.
@@ -215,12 +247,20 @@ impl Flags {
 }
 
 impl Texts {
+    /// Those of an array.
+    pub fn of(array: Utf8ViewArray) -> Self {
+        let mask = mask_of(array.validity());
+        Self::Each(array, mask)
+    }
+
     /// The text of a row.
     #[inline]
     pub fn get(&self, row: usize) -> Option<&str> {
         match self {
             Self::All(text) => text.as_deref(),
-            Self::Each(array) => array.is_valid(row).then(|| array.value(row)),
+            Self::Each(array, None) => Some(array.value(row)),
+            Self::Each(array, Some(mask)) => (mask[row] == 1).then(|| array.value(row)),
+            Self::Where(flags, text) => (flags[row] == TRUE).then_some(text),
         }
     }
 
@@ -228,7 +268,10 @@ impl Texts {
     fn mask(&self) -> Option<Mask> {
         match self {
             Self::All(_) => None,
-            Self::Each(array) => mask_of(array.validity()),
+            Self::Each(_, mask) => mask.clone(),
+            Self::Where(flags, _) => {
+                Some(Arc::new(flags.iter().map(|flag| u8::from(*flag == TRUE)).collect()))
+            }
         }
     }
 
@@ -236,15 +279,37 @@ impl Texts {
     pub fn map<C: Default + Copy>(&self, mut f: impl FnMut(&str) -> C) -> Values<C> {
         match self {
             Self::All(text) => Values::All(text.as_deref().map(f)),
-            Self::Each(array) => {
-                let mask = self.mask();
-                let value = |row: usize| match &mask {
-                    Some(mask) if mask[row] == 0 => C::default(),
-                    _ => f(array.value(row)),
+            Self::Each(array, None) => {
+                Values::Each((0..array.len()).map(|row| f(array.value(row))).collect(), None)
+            }
+            Self::Each(array, Some(mask)) => {
+                let value = |(row, valid): (usize, &u8)| match valid {
+                    1 => f(array.value(row)),
+                    _ => C::default(),
                 };
-                Values::Each((0..array.len()).map(value).collect(), mask.clone())
+                let values = mask.iter().enumerate().map(value).collect();
+                Values::Each(values, Some(Arc::clone(mask)))
+            }
+            Self::Where(flags, text) => {
+                Values::Each(vec![f(text); flags.len()].into(), self.mask())
             }
         }
+    }
+
+    /// A value of each text in the rows that count; in the others there is none.
+    pub fn map_live<C: Default + Copy>(
+        &self,
+        live: Option<&Mask>,
+        mut f: impl FnMut(&str) -> C,
+    ) -> Values<C> {
+        let Some(live) = live.filter(|_| !matches!(self, Self::All(_))) else {
+            return self.map(f);
+        };
+        let value = |(row, live): (usize, &u8)| match live {
+            1 => self.get(row).map(&mut f),
+            _ => None,
+        };
+        Values::from_rows(live.iter().enumerate().map(value))
     }
 
     /// A value of each pair of texts.
@@ -263,19 +328,17 @@ impl Texts {
     }
 
     pub fn is_null(&self) -> Flags {
-        match self {
-            Self::All(text) => Flags::known(text.is_none()),
-            Self::Each(_) => match self.mask() {
-                None => Flags::All(FALSE),
-                Some(mask) => {
-                    Flags::each(mask.iter().map(|valid| if *valid == 1 { FALSE } else { TRUE }))
-                }
-            },
+        match (self, self.mask()) {
+            (Self::All(text), _) => Flags::known(text.is_none()),
+            (_, None) => Flags::All(FALSE),
+            (_, Some(mask)) => {
+                Flags::each(mask.iter().map(|valid| if *valid == 1 { FALSE } else { TRUE }))
+            }
         }
     }
 
     /// From one text a row.
     pub fn from_rows<'t>(rows: impl Iterator<Item = Option<&'t str>>) -> Self {
-        Self::Each(rows.collect_arr())
+        Self::of(rows.collect_arr())
     }
 }

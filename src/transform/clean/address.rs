@@ -8,7 +8,9 @@
 //! are written anew.
 
 use super::Done;
-use hashbrown::HashMap;
+use super::words::Filter;
+use hashbrown::{HashMap, HashSet};
+use std::borrow::Cow;
 
 /// The part that a word can have in an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +24,10 @@ enum Part {
 #[derive(Debug, Clone, Default)]
 pub struct AddressWords {
     words: HashMap<String, Vec<(Part, String)>>,
-    longest: usize,
+    known: Filter,
+    /// Those that may be written shorter.
+    long: HashSet<String>,
+    may_be_long: Filter,
 }
 
 /// Other ways to write the two words before the number of a box.
@@ -41,51 +46,60 @@ impl AddressWords {
                 "unit" => Part::Unit,
                 _ => Part::Suffix,
             };
-            known.longest = known.longest.max(written.len());
-            known.words.entry(written.to_uppercase()).or_default().push((part, standard.into()));
+            let written = written.to_uppercase();
+            known.known.add(&written);
+            if standard != written {
+                known.may_be_long.add(&written);
+                known.long.insert(written.clone());
+            }
+            known.words.entry(written).or_default().push((part, standard.into()));
         }
         known
     }
 
     /// The standard form of a word in this part.
     fn standard(&self, word: &str, part: Part) -> Option<&str> {
-        if word.len() > self.longest {
-            return None;
-        }
-        let forms = self.words.get(word)?;
+        let forms = self.known.may_hold(word).then(|| self.words.get(word))??;
         forms.iter().find(|(known, _)| *known == part).map(|(_, standard)| standard.as_str())
     }
 
     /// Whether nothing in the text could be written otherwise: no small letter, no mark that goes, no
     /// run of blanks, and no word that has a shorter form.
     fn is_settled(&self, text: &str) -> bool {
-        let plain = |byte: u8| {
-            byte.is_ascii_uppercase()
-                || byte.is_ascii_digit()
-                || matches!(byte, b' ' | b'-' | b'/' | b'#')
-        };
-        if !text.bytes().all(plain) {
-            return false;
+        let mut from = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            match byte {
+                b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'/' | b'#' => {}
+                b' ' if self.is_short(&text[from..at]) => from = at + 1,
+                _ => return false,
+            }
         }
-        text.split(' ').all(|word| {
-            let longer = |(_, standard): &(Part, String)| standard != word;
-            let forms = self.words.get(word);
-            !word.is_empty() && !forms.is_some_and(|forms| forms.iter().any(longer))
-        }) && !text.contains("BOX")
+        self.is_short(&text[from..]) && !text.contains("BOX")
+    }
+
+    /// Whether a word stays as it is.
+    fn is_short(&self, word: &str) -> bool {
+        !word.is_empty() && !(self.may_be_long.may_hold(word) && self.long.contains(word))
     }
 
     pub(super) fn apply(&self, text: &str, out: &mut String) -> Done {
         if self.is_settled(text) {
             return Done::Same;
         }
-        let upper = text.to_uppercase();
+        let capitals = text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_lowercase());
+        let upper = if capitals { Cow::Borrowed(text) } else { Cow::Owned(text.to_uppercase()) };
         let marks = |c: char| c.is_whitespace() || c == ',';
         let words = upper.split(marks).map(without_stops).filter(|word| !word.is_empty());
-        let mut words: Vec<String> = words.map(|word| word.into_owned()).collect();
-        if !words.first().is_some_and(|first| NAMES.contains(&first.as_str())) {
+        let mut words: Vec<Cow<'_, str>> = words.collect();
+        if !words.first().is_some_and(|first| NAMES.contains(&&**first)) {
             self.rewrite(&mut words);
         }
-        out.push_str(&words.join(" "));
+        for word in &words {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(word);
+        }
         match out.as_str() {
             "" => Done::Blank,
             same if same == text => Done::Same,
@@ -93,7 +107,7 @@ impl AddressWords {
         }
     }
 
-    fn rewrite(&self, words: &mut Vec<String>) {
+    fn rewrite<'w>(&'w self, words: &mut Vec<Cow<'w, str>>) {
         if post_box(words) {
             return;
         }
@@ -103,36 +117,32 @@ impl AddressWords {
             return;
         }
         // Behind the suffix: `12 5TH ST NORTHWEST`.
-        let behind = self.standard(&words[street - 1], Part::Direction).map(str::to_owned);
+        let behind = self.standard(&words[street - 1], Part::Direction);
         let before_it = self.standard(&words[street - 2], Part::Suffix).is_some();
         if let (Some(short), true, true) = (behind, before_it, street > 3) {
-            words[street - 1] = short;
+            words[street - 1] = short.into();
             street -= 1;
         }
-        let suffix = self.standard(&words[street - 1], Part::Suffix).map(str::to_owned);
+        let suffix = self.standard(&words[street - 1], Part::Suffix);
         let is_suffix = suffix.is_some();
         // A direction alone before the suffix is the name of the street.
         let name_from = 1 + usize::from(self.standard(&words[1], Part::Direction).is_some());
         if let Some(short) = suffix {
-            words[street - 1] = short;
+            words[street - 1] = short.into();
         }
         let named = street > name_from + usize::from(is_suffix);
-        if let (Some(short), true) =
-            (self.standard(&words[1], Part::Direction).map(str::to_owned), named)
-        {
-            words[1] = short;
+        if let (Some(short), true) = (self.standard(&words[1], Part::Direction), named) {
+            words[1] = short.into();
         }
     }
 
     /// Shortens the units at the end; returns where they begin.
-    fn units(&self, words: &mut [String]) -> usize {
+    fn units<'w>(&'w self, words: &mut [Cow<'w, str>]) -> usize {
         let mut end = words.len();
         while end >= 2 && is_unit_number(&words[end - 1]) {
-            let Some(short) = self.standard(&words[end - 2], Part::Unit).map(str::to_owned) else {
-                break;
-            };
+            let Some(short) = self.standard(&words[end - 2], Part::Unit) else { break };
             // `12 LOT 5` has no street.
-            words[end - 2] = short;
+            words[end - 2] = short.into();
             end -= 2;
         }
         if end > 0 && words[end - 1].len() > 1 && words[end - 1].starts_with('#') {
@@ -143,18 +153,18 @@ impl AddressWords {
 }
 
 /// `P. O. BOX 12` → `PO BOX 12`.
-fn post_box(words: &mut Vec<String>) -> bool {
+fn post_box(words: &mut Vec<Cow<'_, str>>) -> bool {
     let found = BOXES.iter().find(|form| {
         words.len() == form.len() + 1
             && words.iter().zip(form.iter()).all(|(word, part)| word == part)
     });
     let Some(form) = found else { return false };
-    words.splice(..form.len(), ["PO".to_owned(), "BOX".to_owned()]);
+    words.splice(..form.len(), ["PO".into(), "BOX".into()]);
     true
 }
 
 /// A word without full stops, but those between digits (`12.5`).
-fn without_stops(word: &str) -> std::borrow::Cow<'_, str> {
+fn without_stops(word: &str) -> Cow<'_, str> {
     if !word.contains('.') {
         return word.into();
     }

@@ -12,6 +12,7 @@ mod owners;
 mod raw;
 mod steps;
 mod typed;
+mod words;
 mod zip;
 
 pub use address::AddressWords;
@@ -236,21 +237,19 @@ impl<'r> Changes<'r> {
         let Self { recipe, rows, examples } = self;
         for ((step, rows), examples) in recipe.steps.iter().zip(rows).zip(examples) {
             let mut examples = examples.into_iter();
-            for row in rows {
-                let record = chunk.index[row as usize];
-                let key = NoteKey {
-                    code: Code::E301,
-                    rule: step.name().to_owned(),
-                    column: recipe.header.clone(),
-                };
-                let message = || format!("{} {}", recipe.header, step.told());
-                let raw = &chunk.raw;
-                chunk.notes.add_at(record, key, Severity::Info, message, || Example {
-                    place: raw.place(record),
-                    cell: None,
-                    value: examples.next(),
-                });
-            }
+            let key = NoteKey {
+                code: Code::E301,
+                rule: step.name().to_owned(),
+                column: recipe.header.clone(),
+            };
+            let message = || format!("{} {}", recipe.header, step.told());
+            let (raw, index) = (&chunk.raw, &chunk.index);
+            let records = rows.into_iter().map(|row| index[row as usize]);
+            chunk.notes.add_each(records, key, Severity::Info, message, |record| Example {
+                place: raw.place(record),
+                cell: None,
+                value: examples.next(),
+            });
         }
     }
 }

@@ -5,6 +5,7 @@
 //! and no surname is lent to a part that has none: that would be a guess.
 
 use super::Done;
+use super::words::{Filter, bare, words};
 use hashbrown::HashMap;
 use std::borrow::Cow;
 
@@ -44,6 +45,7 @@ impl Says {
 pub struct OwnerWords {
     /// By their first word: what follows it, and what they say together.
     phrases: HashMap<String, Vec<(Vec<String>, Says)>>,
+    firsts: Filter,
 }
 
 /// What a name without any such word is.
@@ -53,11 +55,12 @@ const ROLE_WORDS: usize = 3;
 
 impl OwnerWords {
     /// Words and phrases with their kinds: `government`, `company`, `trust`, `role`.
-    pub fn new<'a>(words: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+    pub fn new<'a>(listed: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut known = Self::default();
-        for (phrase, kind) in words {
-            let mut parts = split(phrase).map(str::to_ascii_uppercase);
+        for (phrase, kind) in listed {
+            let mut parts = words(phrase).map(str::to_ascii_uppercase);
             if let (Some(first), Some(says)) = (parts.next(), Says::parse(kind)) {
+                known.firsts.add(&first);
                 known.phrases.entry(first).or_default().push((parts.collect(), says));
             }
         }
@@ -68,7 +71,7 @@ impl OwnerWords {
     /// none of a person.
     pub(super) fn kind(&self, name: &str) -> Option<&'static str> {
         let upper = upper(name);
-        let words: Vec<&str> = split(&upper).collect();
+        let words: Vec<&str> = words(&upper).collect();
         let told = (0..words.len()).flat_map(|at| self.told(&words[at..])).max();
         if let Some(kind) = told.and_then(Says::kind) {
             return Some(kind);
@@ -77,9 +80,14 @@ impl OwnerWords {
         (words.len() >= 2 && plain).then_some(PERSON)
     }
 
+    /// The phrases that begin with a word, by what follows it.
+    fn beginning(&self, first: &str) -> Option<&Vec<(Vec<String>, Says)>> {
+        self.firsts.may_hold(first).then(|| self.phrases.get(first))?
+    }
+
     /// What the phrases say that these words begin with.
     fn told<'a>(&'a self, words: &'a [&str]) -> impl Iterator<Item = Says> + 'a {
-        let phrases = words.first().and_then(|first| self.phrases.get(*first));
+        let phrases = words.first().and_then(|first| self.beginning(first));
         let begins = |(rest, _): &&(Vec<String>, Says)| {
             words.len() > rest.len()
                 && rest.iter().zip(&words[1..]).all(|(part, word)| part == word)
@@ -115,20 +123,25 @@ impl OwnerWords {
         if out.len() > 1 {
             out.push(',');
         }
-        let name = words.join(" ");
-        push_json(name.trim_end_matches(','), out);
+        // As it stands, where single blanks are between all its words.
+        let tight = words.iter().map(|word| word.len() + 1).sum::<usize>() == part.len() + 1;
+        match tight && part.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+            true => push_json(part.trim_end_matches(','), out),
+            false => push_json(words.join(" ").trim_end_matches(','), out),
+        }
     }
 
     /// How many of the last words are a role.
     fn roles_at_end(&self, words: &[&str]) -> Option<usize> {
         let role = |many: &usize| {
-            let phrase: Vec<Cow<'_, str>> =
-                words[words.len() - many..].iter().map(|word| upper(bare(word))).collect();
-            let listed = self.phrases.get(&*phrase[0]).into_iter().flatten();
+            let (first, follow) = words[words.len() - many..].split_first().unwrap_or((&"", &[]));
+            let listed = self.beginning(&upper(bare(first)));
             let is = |(rest, says): &(Vec<String>, Says)| {
-                *says == Says::Role && rest.iter().eq(phrase[1..].iter().map(|word| &**word))
+                *says == Says::Role
+                    && rest.len() == follow.len()
+                    && rest.iter().zip(follow).all(|(part, word)| *part == *upper(bare(word)))
             };
-            listed.into_iter().any(is)
+            listed.is_some_and(|listed| listed.iter().any(is))
         };
         (1..=words.len().min(ROLE_WORDS)).rev().find(role)
     }
@@ -146,7 +159,7 @@ fn by_and(part: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(part);
     std::iter::from_fn(move || {
         let text = rest?;
-        match upper(text).find(" AND ") {
+        match memchr::memmem::find(upper(text).as_bytes(), b" AND ") {
             Some(at) => {
                 rest = Some(&text[at + " AND ".len()..]);
                 Some(&text[..at])
@@ -154,17 +167,6 @@ fn by_and(part: &str) -> impl Iterator<Item = &str> {
             None => rest.take(),
         }
     })
-}
-
-/// A word without what stands around it.
-fn bare(word: &str) -> &str {
-    word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/')
-}
-
-/// Words of a name.
-fn split(name: &str) -> impl Iterator<Item = &str> {
-    let parts = name.split(|c: char| c.is_whitespace() || c == ',' || c == ';');
-    parts.map(bare).filter(|word| !word.is_empty())
 }
 
 fn push_json(text: &str, out: &mut String) {

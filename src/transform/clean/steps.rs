@@ -208,7 +208,24 @@ fn outcome(before: &str, after: &str) -> Done {
     }
 }
 
+/// Whether there is nothing but visible ASCII with single blanks between: most texts, told by one look.
+fn is_tight(text: &str) -> bool {
+    let mut blank = true;
+    for byte in text.bytes() {
+        match byte {
+            b' ' if blank => return false,
+            b' ' => blank = true,
+            0x21..=0x7e => blank = false,
+            _ => return false,
+        }
+    }
+    !blank
+}
+
 fn squeeze(text: &str, out: &mut String) -> Done {
+    if is_tight(text) {
+        return Done::Same;
+    }
     let blank = |byte: u8| byte == b' ' || byte.is_ascii_control();
     let bytes = text.as_bytes();
     let runs = bytes.windows(2).any(|two| blank(two[0]) && blank(two[1]));
