@@ -111,7 +111,8 @@ fn rows_that_moved_are_met_without_being_told_one_by_one() {
     for file in [FIRST, FINAL] {
         loads(&place, DUCK, &[file], &[]);
     }
-    assert_eq!(summary["tally"]["unchanged"], 5_998);
+    // 62 are refused, in the one as in the other.
+    assert_eq!(summary["tally"]["unchanged"], 5_936);
     same(&place, &server, "moved");
     assert_ne!(server.heard("uuid_hash_extended"), 0);
     // A walk along the index begins with the key.
