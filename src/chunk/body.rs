@@ -1,8 +1,8 @@
 //! The chunk itself, and the only ways to take rows out of it.
 
 use super::{
-    Example, Mark, NoteKey, Notes, Origin, Permit, Place, Problem, Reject, Severity, Tally,
-    quotable,
+    Altered, Example, Mark, Note, NoteKey, Notes, Origin, Permit, Place, Problem, Reject, Severity,
+    Tally, quotable,
 };
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
 use std::fmt;
@@ -149,6 +149,8 @@ pub struct Chunk {
     pub raw_bytes: u64,
     /// Cells that did not fit, ordered by record; `validate` turns them into rejects and notes.
     pub misfits: Vec<Misfit>,
+    /// Cells that the reader has changed, by rows of the frame; `validate` turns them into notes.
+    pub altered: Vec<Altered>,
     /// Refused rows.
     pub rejects: Vec<Reject>,
     /// Rows left out on purpose.
@@ -179,6 +181,7 @@ impl Chunk {
             raw,
             raw_bytes: 0,
             misfits: Vec::new(),
+            altered: Vec::new(),
             rejects: Vec::new(),
             filtered: 0,
             notes: Notes::default(),
@@ -251,6 +254,26 @@ impl Chunk {
         let before = self.kept();
         self.retain(keep);
         self.filtered += (before - self.kept()) as u64;
+    }
+
+    /// Notes the same finding about the records behind several frame rows.
+    pub fn note_rows(
+        &mut self,
+        rows: &[usize],
+        key: NoteKey,
+        severity: Severity,
+        message: &str,
+        value: impl Fn(&dyn RawRows, u32) -> Option<String>,
+    ) {
+        let raw = self.raw.as_ref();
+        let example = |row: &usize| {
+            let record = self.index[*row];
+            let cell = address(raw, record, &raw.fields(record), &key.column);
+            Example { place: raw.place(record), cell, value: value(raw, record) }
+        };
+        let examples = rows.iter().take(Note::EXAMPLES).map(example).collect();
+        let records = rows.iter().map(|row| self.index[*row] as usize).collect();
+        self.notes.add_marked(key, severity, message, records, examples);
     }
 
     /// Notes a finding about the record behind frame row `row`.

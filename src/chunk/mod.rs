@@ -4,6 +4,7 @@
 //! chunk; an `Err` means only that the run cannot go on. So one commit can cover rows, refusals and
 //! the ledger, and a stage is a plain function chunk → chunk.
 
+mod altered;
 mod blank;
 mod body;
 mod budget;
@@ -13,11 +14,12 @@ mod origin;
 mod reject;
 mod tally;
 
+pub use altered::{Alteration, Altered, Marks};
 pub use blank::blank;
 pub use body::{Chunk, Earlier, Existing, Held, LineGrammar, Loaded, Misfit, MisfitKind, RawRows};
 pub use budget::{Budget, Permit};
 pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};
-pub use notes::{Example, Note, NoteKey, Notes};
+pub use notes::{Example, Note, NoteKey, Notes, advised, parted};
 pub use origin::{Fingerprint, Mark, Origin, Part, Place};
 pub use reject::{Code, Problem, Reject, Severity, quotable};
 pub use tally::{Fate, Tally};

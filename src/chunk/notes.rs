@@ -4,7 +4,7 @@
 //! counter and at most [`Note::EXAMPLES`] examples per kind. While they travel with a chunk they also
 //! know the records they are about (four bytes each), because a commit may end inside a chunk.
 
-use super::{Code, Place, Severity};
+use super::{Code, Marks, Place, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,6 +20,19 @@ pub struct Example {
     /// The value, safe to print.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub value: Option<String>,
+}
+
+/// A sentence with what to do. Values that a sentence quotes hold no line break, so that the two can be
+/// told apart again.
+pub fn advised(message: &str, hint: &str) -> String {
+    if hint.is_empty() { message.to_owned() } else { format!("{message}\n{hint}") }
+}
+
+/// The sentence, and what to do. What was stored before there was a line break is parted at its first
+/// full stop.
+pub fn parted(message: &str) -> (&str, Option<&str>) {
+    let parts = message.split_once('\n').or_else(|| message.split_once(". "));
+    parts.map_or((message, None), |(message, hint)| (message, Some(hint)))
 }
 
 /// What makes two findings the same kind.
@@ -38,7 +51,7 @@ pub struct NoteKey {
 pub struct Note {
     /// How bad.
     pub severity: Severity,
-    /// One sentence for people.
+    /// One sentence for people; behind a line break what to do ([`advised`], [`parted`]).
     pub message: String,
     /// Rows concerned.
     pub count: u64,
@@ -47,6 +60,9 @@ pub struct Note {
     /// Records of the chunk, one a finding, in order; the first ones are those of the examples.
     #[serde(skip)]
     records: Vec<u32>,
+    /// The same as marks, where they are many.
+    #[serde(skip)]
+    marks: Marks,
 }
 
 impl Note {
@@ -54,7 +70,8 @@ impl Note {
     pub const EXAMPLES: usize = 3;
 
     fn new(severity: Severity, message: String) -> Self {
-        Self { severity, message, count: 0, examples: Vec::new(), records: Vec::new() }
+        let (examples, records) = (Vec::new(), Vec::new());
+        Self { severity, message, count: 0, examples, records, marks: Marks::default() }
     }
 
     fn add(&mut self, example: impl FnOnce() -> Example) {
@@ -67,11 +84,14 @@ impl Note {
     /// What of it concerns some records. Findings about no record go with the first one, so that
     /// they are counted once.
     fn part(&self, records: &Range<u32>) -> Self {
-        if self.records.is_empty() {
+        if self.records.is_empty() && self.marks.is_empty() {
             let none = Self::new(self.severity, self.message.clone());
             return if records.start == 0 { self.clone() } else { none };
         }
-        let at = |record: u32| self.records.partition_point(|known| *known < record);
+        let at = |record: u32| match self.marks.is_empty() {
+            true => self.records.partition_point(|known| *known < record),
+            false => self.marks.below(record),
+        };
         let (from, to) = (at(records.start), at(records.end));
         let shown = |at: usize| at.min(self.examples.len());
         Self {
@@ -114,6 +134,20 @@ impl Notes {
         note.records.push(record);
     }
 
+    /// Counts one finding about each marked record of a chunk. `examples` are of the first of them.
+    pub fn add_marked(
+        &mut self,
+        key: NoteKey,
+        severity: Severity,
+        message: &str,
+        records: Marks,
+        examples: Vec<Example>,
+    ) {
+        let count = records.iter().count() as u64;
+        let note = Note { count, examples, marks: records, ..Note::new(severity, message.into()) };
+        self.kinds.insert(key, note);
+    }
+
     /// Counts a finding of one kind about each of some records, in their order.
     pub fn add_each(
         &mut self,
@@ -154,7 +188,7 @@ impl Notes {
     /// the result does not depend on the order of chunks.
     pub fn merge(&mut self, other: Self) {
         for (key, mut note) in other.kinds {
-            note.records = Vec::new();
+            (note.records, note.marks) = (Vec::new(), Marks::default());
             match self.kinds.get_mut(&key) {
                 None => {
                     self.kinds.insert(key, note);
@@ -225,10 +259,42 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_marked_records_add_up_too() {
+        let example = |row| Example { place: Place { row, byte: None }, cell: None, value: None };
+        let key = NoteKey { code: Code::E301, rule: "R".into(), column: "jv".into() };
+        let marks = [1, 4, 6, 70].into_iter().collect();
+        let examples = [3, 6, 8].map(example).to_vec();
+        let mut notes = Notes::default();
+        notes.add_marked(key, Severity::Info, "m", marks, examples);
+        let parts = [0..4, 4..6, 6..90].map(|records| notes.part(&records));
+        let rows = |notes: &Notes| -> Vec<(u64, Vec<u64>)> {
+            let rows = |note: &Note| note.examples.iter().map(|e| e.place.row).collect();
+            notes.iter().map(|(_, note)| (note.count, rows(note))).collect()
+        };
+        assert_eq!(
+            parts.each_ref().map(rows),
+            [vec![(1, vec![3])], vec![(1, vec![6])], vec![(2, vec![8])]]
+        );
+        let mut sum = Notes::default();
+        parts.into_iter().for_each(|part| sum.merge(part));
+        let mut whole = Notes::default();
+        whole.merge(notes);
+        assert_eq!(sum, whole);
+    }
+
+    #[test]
     fn findings_about_no_record_are_in_one_part() {
         let notes = note(7);
         let count = |notes: &Notes| notes.iter().map(|(_, note)| note.count).sum::<u64>();
         assert_eq!((count(&notes.part(&(0..4))), count(&notes.part(&(4..10)))), (1, 0));
+    }
+
+    #[test]
+    fn a_quoted_full_stop_is_no_end_of_a_sentence() {
+        let told = advised("\"P. O. BOX\" is not a whole number", "correct it");
+        assert_eq!(parted(&told), ("\"P. O. BOX\" is not a whole number", Some("correct it")));
+        assert_eq!(parted(&advised("it is blank", "")), ("it is blank", None));
+        assert_eq!(parted("it is blank. fill it in"), ("it is blank", Some("fill it in")));
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
-use super::gold::number;
+use super::gold::{named, number};
 use super::progress::Progress;
 use super::text::{Align, Paint, clip, count, duration, plural, safe, table};
 use super::{exit, output, signals};
 use crate::flow::Stop;
 use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side};
 use clap::Args;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
 use std::path::PathBuf;
 
@@ -44,6 +44,9 @@ pub struct Diff {
     /// A number of the pack's question, such as alert_percent=25 (may be repeated)
     #[arg(long, value_name = "NAME=N", value_parser = number)]
     set: Vec<(String, i64)>,
+    /// Table that holds the rolls of a kind, where there are several
+    #[arg(long, value_name = "KIND=TABLE", value_parser = named)]
+    rolls: Vec<(String, String)>,
     /// Schema of the table with the changes
     #[arg(long, value_name = "NAME", default_value = "gold")]
     schema: String,
@@ -85,6 +88,7 @@ impl Diff {
             request,
             county,
             params: self.set.clone(),
+            rolls: self.rolls.clone(),
             table: name.map(|name| (self.schema.clone(), name)),
         };
         let progress = Progress::start(context.progress(&settings));
@@ -116,15 +120,36 @@ impl Diff {
         let Some(path) = &self.out else {
             return Ok(diff::diff(asked, &mut |_| Ok(()), progress, stop)?);
         };
-        let file = File::create(path).map_err(|error| {
+        // What is there stays until there is something to write in its place.
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| {
             let told = format!("{}: the change log cannot be written: {error}", path.display());
             usage(told, "name another place by --out")
         })?;
-        let mut log = ChangeLog::new(path, BufWriter::new(file))?;
-        let summary = diff::diff(asked, &mut |change| log.add(&change), progress, stop)?;
+        let is_file = file.metadata()?.is_file();
+        let mut log = None;
+        let mut add = |change: Change| {
+            if log.is_none() {
+                log = Some(emptied(&file, is_file).and_then(|out| ChangeLog::new(path, out))?);
+            }
+            log.as_mut().map_or(Ok(()), |log| log.add(&change))
+        };
+        let summary = diff::diff(asked, &mut add, progress, stop)?;
+        let log = match log {
+            Some(log) => log,
+            None => ChangeLog::new(path, emptied(&file, is_file)?)?,
+        };
         log.finish(&summary)?;
         Ok(summary)
     }
+}
+
+/// The log, of which nothing is kept. What is no file has no length.
+fn emptied(file: &File, is_file: bool) -> std::io::Result<BufWriter<&File>> {
+    if is_file {
+        file.set_len(0)?;
+    }
+    Ok(BufWriter::new(file))
 }
 
 fn told(summary: &DiffSummary, paint: Paint, width: usize) -> String {

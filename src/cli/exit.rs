@@ -1,5 +1,6 @@
 //! Exit codes. Schedulers see nothing else of a run, so each cause has a number of its own.
 
+use crate::chunk::Severity;
 use crate::flow::StopCause;
 use crate::run::{RunErrorKind, RunStatus, Summary};
 
@@ -63,12 +64,18 @@ pub fn of_summary(summary: &Summary, rejects_ok: bool) -> u8 {
     let fresh = summary.inputs.iter().filter(|input| input.already_loaded_by.is_none());
     let rejected: u64 = fresh.map(|input| input.tally.rejected).sum();
     match summary.status {
-        RunStatus::Checked if rejected > 0 => CHECK_FOUND,
+        RunStatus::Checked if rejected > 0 || breaks_a_rule(summary) => CHECK_FOUND,
         RunStatus::Done if rejected > 0 && !rejects_ok => REJECTS,
         RunStatus::Done | RunStatus::AlreadyLoaded | RunStatus::Checked | RunStatus::Unfinished => {
             DONE
         }
     }
+}
+
+/// A critical rule about all rows refuses none of them, but a load would end there.
+fn breaks_a_rule(summary: &Summary) -> bool {
+    let mut problems = summary.inputs.iter().flat_map(|input| &input.problems);
+    problems.any(|problem| problem.severity == Severity::Critical)
 }
 
 #[cfg(test)]

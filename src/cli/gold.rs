@@ -35,6 +35,9 @@ pub struct Gold {
     /// A number of the pack's queries, such as months=12 (may be repeated)
     #[arg(long, value_name = "NAME=N", value_parser = number)]
     set: Vec<(String, i64)>,
+    /// Table that holds the rolls of a kind, where there are several (may be repeated)
+    #[arg(long, value_name = "KIND=TABLE", value_parser = named)]
+    rolls: Vec<(String, String)>,
     /// Schema they are built in
     #[arg(long, value_name = "NAME", default_value = "gold")]
     schema: String,
@@ -69,6 +72,16 @@ pub fn number(text: &str) -> Result<(String, i64), String> {
     let (name, number) = text.split_once('=').ok_or("write it like months=12")?;
     let number = number.parse().map_err(|_| format!("`{number}` is no whole number"))?;
     Ok((name.to_owned(), number))
+}
+
+/// `nal=my_parcels`.
+pub fn named(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((kind, table)) if !kind.is_empty() && !table.is_empty() => {
+            Ok((kind.to_owned(), table.to_owned()))
+        }
+        _ => Err("write it like nal=my_parcels".into()),
+    }
 }
 
 impl Gold {
@@ -106,6 +119,7 @@ impl Gold {
             pack: request.pack,
             names: self.names.clone(),
             params: self.set.clone(),
+            rolls: self.rolls.clone(),
             schema: self.schema.clone(),
             memory: request.limits.memory,
             threads: request.limits.threads,

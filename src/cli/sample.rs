@@ -60,6 +60,7 @@ fn problems() -> Vec<ProblemSummary> {
                 column: column.into(),
                 severity,
                 message: message.into(),
+                hint: String::new(),
                 count,
                 examples: vec![example],
             }

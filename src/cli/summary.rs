@@ -306,13 +306,14 @@ pub(super) fn place(example: &Example) -> String {
     }
 }
 
-/// A message may end in a sentence of advice; where it does not, the code may have some.
+/// What to do stands with the finding; where it does not, the code may have some advice.
 fn why_and_hint(problem: &ProblemSummary) -> (&str, Option<&str>) {
-    match problem.message.split_once(". ") {
-        Some((why, hint)) => (why, Some(hint)),
-        None if problem.severity == Severity::Critical => (&problem.message, advice(&problem.code)),
-        None => (&problem.message, None),
-    }
+    let hint = match problem.hint.as_str() {
+        "" if problem.severity == Severity::Critical => advice(&problem.code),
+        "" => None,
+        hint => Some(hint),
+    };
+    (&problem.message, hint)
 }
 
 /// What to do about a code, where there is one answer.

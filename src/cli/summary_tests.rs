@@ -87,7 +87,8 @@ fn a_file_loaded_before_says_by_which_run() {
 fn advice_comes_from_the_message_else_from_the_code() {
     let mut problem = summary().inputs.remove(0).problems.remove(0);
     assert_eq!(why_and_hint(&problem), ("not a number", Some("correct the cell")));
-    problem.message = "not a number. leave the cell blank".into();
+    problem.message = "not a number".into();
+    problem.hint = "leave the cell blank".into();
     assert_eq!(why_and_hint(&problem), ("not a number", Some("leave the cell blank")));
 }
 

@@ -262,6 +262,7 @@ fn decode_loop(
             records: decoded.records,
             index: decoded.index,
             misfits: decoded.misfits,
+            altered: decoded.altered,
             rejects: decoded.rejects,
             notes: decoded.notes,
             permit: Some(permit),

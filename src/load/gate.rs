@@ -15,7 +15,7 @@ use super::replayed::replayed;
 use super::select::{cut_off, mark_after, pick, rejects};
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
 use crate::chunk::{
-    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Permit, Severity, Tally,
+    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Permit, Severity, Tally, advised,
 };
 use crate::flow::{Consumer, Meters};
 use std::collections::HashMap;
@@ -329,12 +329,7 @@ impl<'a> Gate<'a> {
             self.group.notes.add(
                 key,
                 Severity::Critical,
-                || {
-                    problem.hint.clone().map_or_else(
-                        || problem.message.clone(),
-                        |hint| format!("{}. {hint}", problem.message),
-                    )
-                },
+                || advised(&problem.message, problem.hint.as_deref().unwrap_or_default()),
                 example,
             );
         }
@@ -350,7 +345,12 @@ impl<'a> Gate<'a> {
         self.group.notes.add(
             key,
             Severity::Warning,
-            || "the key stands in an earlier row; the first one counts".into(),
+            || {
+                advised(
+                    "the key stands in an earlier row; the first one counts",
+                    "see which of the two rows is right, and keep only that one in the source",
+                )
+            },
             || Example { place: chunk.raw.place(record), cell: None, value: Some(value) },
         );
     }

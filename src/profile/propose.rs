@@ -5,6 +5,7 @@
 
 use super::report::{ColumnProfile, Profile};
 use super::shape;
+use super::sketch::WHOLE;
 use std::fmt::Write as _;
 
 /// Values of a list, at most.
@@ -71,7 +72,13 @@ fn one(out: &mut String, column: &ColumnProfile, stands: Stands) {
         return;
     }
     let whole_list = column.distinct_exact && column.top.len() as u64 == column.distinct;
-    if whole_list && column.distinct <= LISTED && column.distinct * ROWS_A_VALUE <= column.filled {
+    // Of long texts only the beginning is known.
+    let known = column.length.as_ref().is_some_and(|length| length.max * 4 <= WHOLE as u64);
+    if known
+        && whole_list
+        && column.distinct <= LISTED
+        && column.distinct * ROWS_A_VALUE <= column.filled
+    {
         let mut values: Vec<_> = column.top.iter().map(|top| text(&top.value)).collect();
         values.sort();
         rule(out, "", &[named, ("set", list(&values))]);

@@ -12,6 +12,7 @@ use crate::chunk::Place;
 use crate::source::columns::trim;
 use crate::source::infer::{Fit, TypeFinder, fit};
 use hashbrown::HashMap;
+use std::borrow::Cow;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What is remembered.
@@ -83,10 +84,25 @@ impl Folded {
             sketch.measured(number, text);
         }
         sketch.length(characters(text), 1);
-        sketch.values.merge(Counts::of(vec![(text, 1)]));
+        let short = in_short(text, xxh3_64(text.as_bytes()));
+        sketch.values.merge(Counts::of(vec![(&short, 1)]));
         sketch.shapes.merge(Counts::of(vec![(&shape_of(text), 1)]));
-        sketch.order(text, text);
+        sketch.order(&short, &short);
     }
+}
+
+/// Bytes of a text that is kept whole. Of longer ones the beginning is kept with what tells them apart:
+/// a thousand are kept for each column.
+pub const WHOLE: usize = 256;
+/// Characters of the beginning.
+const BEGINNING: usize = 80;
+
+fn in_short(text: &str, hash: u64) -> Cow<'_, str> {
+    if text.len() <= WHOLE {
+        return text.into();
+    }
+    let beginning: String = text.chars().take(BEGINNING).collect();
+    format!("{beginning}… ({} characters, {hash:016x})", characters(text)).into()
 }
 
 /// A text of a block.
@@ -206,11 +222,11 @@ impl Folder {
         }
         sketch.shapes = Counts::of(shapes.iter().map(|(text, n)| (text.as_str(), *n)).collect());
         sketch.digest = Digest::of(numbers);
-        let counts = texts.iter().map(|text| (text.text, u64::from(text.cells)));
+        let short = texts.iter().map(|text| in_short(text.text, text.hash)).collect::<Vec<_>>();
+        let counts = short.iter().zip(texts).map(|(short, text)| (&**short, text.cells.into()));
         sketch.values = Counts::of(counts.collect());
-        let first = texts.iter().map(|text| text.text).min();
-        let last = texts.iter().map(|text| text.text).max();
-        sketch.order = first.zip(last).map(|(first, last)| (first.to_owned(), last.to_owned()));
+        let first = short.iter().min().map(ToString::to_string);
+        sketch.order = first.zip(short.iter().max().map(ToString::to_string));
     }
 }
 
@@ -321,6 +337,17 @@ mod tests {
             };
             prop_assert_eq!(odd(&parts), odd(&whole));
         }
+    }
+
+    #[test]
+    fn long_texts_are_told_apart_and_not_kept() {
+        let long = |n: u32| Some(format!("{}{n}", "x".repeat(100_000)));
+        let cells: Vec<_> = (0..8).map(|n| long(n % 4)).collect();
+        let sketch = fold(&cells, 0).sketch;
+        assert_eq!(sketch.values.sorted().iter().map(|(_, n)| *n).collect::<Vec<_>>(), [2; 4]);
+        assert!(sketch.values.sorted().iter().all(|(text, _)| text.len() < WHOLE));
+        assert!(sketch.order.is_some_and(|(first, last)| first.len().max(last.len()) < WHOLE));
+        assert_eq!(sketch.lengths.map(|(_, most, _)| most), Some(100_001));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn growing(low: f64, high: f64) -> Vec<f64> {
                 edges.clear();
             }
             edges.push(edge);
-            if edge > high && edges.len() > 1 {
+            if edge > high && edges.len() > 1 || power == f64::MAX_10_EXP {
                 return edges;
             }
         }
@@ -69,6 +69,13 @@ mod tests {
         assert_eq!(edges[..4], [100.0, 200.0, 500.0, 1_000.0]);
         assert_eq!(*edges.last().expect("bins"), 10_000_000.0);
         assert_eq!(super::edges(0.0, 10.0, 1_000.0, true).0[..3], [0.0, 1.0, 2.0]);
+    }
+
+    #[test]
+    fn what_has_no_end_has_bins_all_the_same() {
+        for high in [f64::INFINITY, f64::MAX, f64::NAN] {
+            assert!(edges(1.0, 2.0, high, false).0.len() > 1, "{high}");
+        }
     }
 
     #[test]

@@ -42,27 +42,32 @@ fn row(finding: &FindingReport, read: u64, most: f64, several: bool) -> String {
         .filter(|text| !text.is_empty())
         .map(|text| format!("<code>{}</code>", escape(text)))
         .collect();
-    let (why, hint) = match finding.message.split_once(". ") {
-        Some((why, hint)) => (why, format!("<br><span class=\"hint\">{}</span>", escape(hint))),
-        None => (finding.message.as_str(), String::new()),
-    };
-    let examples: String =
-        finding.examples.iter().map(|(input, example)| shown(input, example, several)).collect();
-    let examples = match examples.as_str() {
+    let hint = match finding.hint.as_str() {
         "" => String::new(),
-        text => format!("<ul class=\"examples\">{text}</ul>"),
+        hint => format!("<br><span class=\"hint\">{}</span>", escape(hint)),
     };
+    let examples = examples(finding, several);
     format!(
         "<tr><td><span class=\"level {class}\"><span aria-hidden=\"true\">{sign}</span> {word}</span>\
          </td><td>{} {}</td><td>{}{hint}{examples}</td><td class=\"n\">{}{}</td>\
          <td class=\"n\">{}</td></tr>",
         escape(&finding.code),
         place.join(" "),
-        escape(why),
+        escape(&finding.message),
         count(finding.count),
         bar(&[(class, finding.count as f64)], most),
         escape(&share(finding.count, read)),
     )
+}
+
+/// The first rows; `several`: with their files.
+pub fn examples(finding: &FindingReport, several: bool) -> String {
+    let examples: String =
+        finding.examples.iter().map(|(input, example)| shown(input, example, several)).collect();
+    match examples.as_str() {
+        "" => String::new(),
+        text => format!("<ul class=\"examples\">{text}</ul>"),
+    }
 }
 
 fn shown(input: &str, example: &Example, several: bool) -> String {

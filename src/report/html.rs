@@ -3,7 +3,7 @@
 use super::flow::{fates, flow};
 use super::model::{Report, TableReport};
 use super::number::{binary, count, duration, plural, share};
-use super::{agents, columns, findings, histogram, lineage, map, trend};
+use super::{agents, changes, columns, enriched, findings, histogram, lineage, map, trend};
 use crate::chunk::Severity;
 use crate::report::markup::escape;
 
@@ -47,6 +47,14 @@ fn sections(report: &Report) -> Vec<Section> {
         ("account", "Account", "What became of the rows", account(report)),
         ("findings", "Findings", "What the rules found", findings::findings(report)),
     ];
+    if !report.changes.is_empty() {
+        all.push((
+            "changes",
+            "Changes",
+            "What was changed on the way in",
+            changes::changes(report),
+        ));
+    }
     let drawn: Vec<_> = report.maps.iter().filter(|map| map::has_rows(map)).collect();
     if !drawn.is_empty() {
         let named = |name: &str| match drawn.len() {
@@ -59,6 +67,10 @@ fn sections(report: &Report) -> Vec<Section> {
     if report.tables.iter().any(|table| !table.charts.is_empty()) {
         let body = each_table(report, &charts);
         all.push(("distributions", "Distributions", "How the values are distributed", body));
+    }
+    if enriched::has_any(report) {
+        let body = enriched::enriched(report);
+        all.push(("enrichment", "Enrichment", "What was found for the rows", body));
     }
     let columns = each_table(report, &columns::columns);
     all.push(("columns", "Columns", "Completeness and validity", columns));

@@ -6,8 +6,10 @@
 
 mod agents;
 mod bars;
+mod changes;
 mod columns;
 mod edges;
+mod enriched;
 mod findings;
 mod flow;
 mod histogram;
@@ -25,5 +27,5 @@ pub use edges::edges;
 pub use html::html;
 pub use model::{
     AgentReport, Bin, Chart, ColumnReport, CountyMap, CountyReport, FindingReport, InputReport,
-    PastRun, Report, Shape, TableReport, TopValue,
+    LookupReport, PastRun, PlaceCount, Report, Shape, TableReport, TopValue,
 };

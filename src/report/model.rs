@@ -38,6 +38,8 @@ pub struct Report {
     pub inputs: Vec<InputReport>,
     /// Findings of all inputs, the worst first.
     pub findings: Vec<FindingReport>,
+    /// Cells that were changed on the way in, by kind of change.
+    pub changes: Vec<FindingReport>,
     /// Tables that rows went into.
     pub tables: Vec<TableReport>,
     /// Counties, for tables that have them.
@@ -83,6 +85,8 @@ pub struct InputReport {
     pub already_loaded_by: Option<String>,
     /// Agents in flow order.
     pub agents: Vec<AgentReport>,
+    /// What agents have counted: (what, how many). Of a load that was resumed, since then.
+    pub facts: Vec<(String, u64)>,
 }
 
 /// One agent of an input.
@@ -113,6 +117,8 @@ pub struct FindingReport {
     pub column: String,
     /// One sentence.
     pub message: String,
+    /// What to do about it; may be empty.
+    pub hint: String,
     /// Rows of all inputs.
     pub count: u64,
     /// The first few, with the input they stand in.
@@ -132,6 +138,36 @@ pub struct TableReport {
     pub columns: Vec<ColumnReport>,
     /// Distributions.
     pub charts: Vec<Chart>,
+    /// Code tables that its columns were looked up in.
+    pub lookups: Vec<LookupReport>,
+    /// How rows were found among places; empty where no places were given.
+    pub places: Vec<PlaceCount>,
+}
+
+/// How often a code table had the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LookupReport {
+    /// Code table of the pack.
+    pub table: String,
+    /// Column that is looked up.
+    pub column: String,
+    /// Rows with a code.
+    pub asked: u64,
+    /// Rows whose code the table has.
+    pub found: u64,
+    /// The most frequent codes that it does not have.
+    pub unknown: Vec<TopValue>,
+}
+
+/// Rows whose place is known in one way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlaceCount {
+    /// `matched`, `matched_loosely`, `ambiguous`, `roll_only`; `None` where no parcels were given.
+    pub match_status: Option<String>,
+    /// `parcel` or `zip`; `None`: no point.
+    pub precision: Option<String>,
+    /// Rows.
+    pub rows: u64,
 }
 
 /// Completeness and validity of a column.

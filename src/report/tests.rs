@@ -35,6 +35,7 @@ fn input(tally: Tally) -> InputReport {
             waiting_ms: 100,
             longest_queue: 3,
         }],
+        facts: vec![(HOSTILE.into(), 3)],
     }
 }
 
@@ -60,15 +61,14 @@ fn finding() -> FindingReport {
         code: "E301".into(),
         rule: HOSTILE.into(),
         column: HOSTILE.into(),
-        message: format!("{HOSTILE}. {HOSTILE}"),
+        message: HOSTILE.into(),
+        hint: HOSTILE.into(),
         count: 3,
         examples: vec![example(HOSTILE)],
     }
 }
 
-/// A report in which every text that comes from outside tries to be markup.
-fn hostile() -> Report {
-    let tally = Tally { read: 12, inserted: 8, duplicate: 1, rejected: 3, ..Tally::default() };
+fn table() -> TableReport {
     let column = |name: &str, filled, refused| ColumnReport {
         name: name.into(),
         label: HOSTILE.into(),
@@ -77,6 +77,27 @@ fn hostile() -> Report {
         refused,
         doubtful: 0,
     };
+    let lookup = LookupReport {
+        table: HOSTILE.into(),
+        column: HOSTILE.into(),
+        asked: 9,
+        found: 4,
+        unknown: vec![TopValue { value: HOSTILE.into(), rows: 5 }],
+    };
+    TableReport {
+        name: "parcels".into(),
+        rows: 9,
+        all_rows: 20,
+        columns: vec![column(HOSTILE, 4, 2), column("co_no", 9, 0), column("blank", 0, 0)],
+        charts: charts(),
+        lookups: vec![lookup],
+        places: vec![PlaceCount { match_status: Some(HOSTILE.into()), precision: None, rows: 9 }],
+    }
+}
+
+/// A report in which every text that comes from outside tries to be markup.
+fn hostile() -> Report {
+    let tally = Tally { read: 12, inserted: 8, duplicate: 1, rejected: 3, ..Tally::default() };
     let county = |number, rows, value| CountyReport {
         number,
         name: HOSTILE.into(),
@@ -110,13 +131,8 @@ fn hostile() -> Report {
         gap: 0,
         inputs: vec![input(tally), input(tally)],
         findings: vec![finding()],
-        tables: vec![TableReport {
-            name: "parcels".into(),
-            rows: 9,
-            all_rows: 20,
-            columns: vec![column(HOSTILE, 4, 2), column("co_no", 9, 0), column("blank", 0, 0)],
-            charts: charts(),
-        }],
+        changes: vec![finding()],
+        tables: vec![table()],
         maps: vec![CountyMap {
             table: "parcels".into(),
             measure: HOSTILE.into(),
@@ -194,6 +210,7 @@ fn an_empty_report_is_a_page_too() {
     let mut report = hostile();
     report.inputs.clear();
     report.findings.clear();
+    report.changes.clear();
     report.tables.clear();
     report.maps.clear();
     report.trend.clear();

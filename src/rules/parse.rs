@@ -172,13 +172,6 @@ impl Reader<'_> {
             return Err(self.wrong(at, message).hint("write a rule for each"));
         }
         let level = raw.level.unwrap_or(Level::Warning);
-        if check.is_of_file() && level == Level::Critical {
-            let message = format!(
-                "{} is known when all rows were read: no row can be refused for it",
-                check.field()
-            );
-            return Err(self.wrong(at, message).hint("use level = \"warning\""));
-        }
         let id = match raw.id {
             Some(id) if !is_plain(id.get_ref()) => {
                 let message = "an id is made of letters, digits, - and _";
@@ -383,7 +376,6 @@ mod tests {
             ("[[rule]]\ncolumn = \"a\"", "demands nothing", "[[rule]]"),
             ("[[rule]]\ncolumn = \"a\"\nunique = true\noutlier = 5.0", "two things", "5.0"),
             ("[[rule]]\ncolumn = \"a\"\nset = []", "empty", "[]"),
-            ("[[rule]]\ncolumn = \"a\"\nlevel = \"critical\"\nunique = true", "all rows", "true"),
             ("[[rule]]\ncolumn = \"a\"\nreference = \"none.csv\"", "none.csv", "\"none.csv\""),
         ] {
             let error = parsed(text).expect_err(text);

@@ -7,6 +7,7 @@ use super::geography;
 use super::masking;
 use super::prepare::Prepared;
 use super::request::Request;
+use super::whole::Whole;
 use super::{file_facts, user_rules};
 use crate::chunk::{Notes, Severity};
 use crate::pack::{Agent, Check, Kind, Level, Pack, Rule};
@@ -44,11 +45,12 @@ pub fn agents(
     pack: &Pack,
     input: &Prepared,
     engine: &Engine,
+    whole: &Whole,
 ) -> Result<Vec<Arc<dyn StageSpec>>, RunError> {
     let mut specs: Vec<Arc<dyn StageSpec>> = Vec::new();
     for agent in &request.agents {
         specs.push(match agent.as_str() {
-            validate::NAME => Arc::new(validator(request, pack, input, engine)?),
+            validate::NAME => Arc::new(validator(request, pack, input, engine, whole)?),
             transform::NAME => {
                 let (expressions, _) = derived(pack, input, Agent::Transform);
                 let missing = &input.missing;
@@ -153,6 +155,7 @@ fn validator(
     pack: &Pack,
     input: &Prepared,
     engine: &Engine,
+    whole: &Whole,
 ) -> Result<Arc<Validate>, RunError> {
     let (mut rows, mut constants, mut sequences) = (Vec::new(), Vec::new(), Vec::new());
     let mut facts = Vec::new();
@@ -179,12 +182,15 @@ fn validator(
                 constants.extend(constant(rule, column, severity, input, kind));
             }
             Check::Sequence(column) => {
-                sequences.push(FileSequence::new(&rule.id, severity, column, &rule.message));
+                let Rule { id, message, hint, .. } = rule;
+                sequences.push(FileSequence::new(id, severity, column, message, hint));
             }
             _ => facts.extend(file_facts::of_pack(rule, severity, input, pack, request)),
         }
     }
-    user_rules::bind(request, pack, input, engine, &mut rows, &mut facts)?;
+    facts.extend(user_rules::bind(request, pack, input, engine, whole, &mut rows)?);
+    let begun = whole.current(input);
+    facts.iter().try_for_each(|fact| fact.begin(&begun, &input.schema)).map_err(RunError::from)?;
     let rules = RuleChecks::new(rows, &input.missing);
     Ok(Arc::new(Validate { name: validate::NAME, rules, constants, sequences, facts, ..plain }))
 }

@@ -7,9 +7,10 @@ use super::geography;
 use super::ingest::load_pack;
 use super::memory;
 use super::prepare::{Prepared, prepare};
-use super::problems::from_notes;
+use super::problems::{from_notes, sort};
 use super::request::{Mode, Request};
 use super::summary::{InputSummary, ProblemSummary, RunStatus, Summary};
+use super::whole::Whole;
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{
     Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive,
@@ -34,7 +35,8 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
     let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack)?;
-    let mut summaries = Vec::new();
+    let whole = Whole::default();
+    let mut summaries: Vec<InputSummary> = Vec::new();
     for (index, input) in inputs.iter().enumerate() {
         let begun = Instant::now();
         let meters = Meters::new(agent_names(request, input));
@@ -47,11 +49,9 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
             resumed_from: None,
             meters: Arc::clone(&meters),
         });
-        let checked = Checker { request, pack: &pack, engine: &engine, stop }.run(
-            input,
-            request.limit,
-            &meters,
-        )?;
+        whole.turn_to(index);
+        let checker = Checker { request, pack: &pack, engine: &engine, stop, whole: &whole };
+        let checked = checker.run(input, request.limit, &meters)?;
         observer.on(&Event::InputFinished { input: index, tally: &checked.tally });
         let mut summary = describe(input, &pack);
         summary.tally = checked.tally;
@@ -61,8 +61,15 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         summary.seconds = begun.elapsed().as_secs_f64();
         summaries.push(summary);
     }
+    if request.limit.is_none() {
+        for (place, notes) in whole.conclusion(&inputs) {
+            let problems = &mut summaries[place].problems;
+            problems.extend(from_notes(&notes));
+            sort(problems);
+        }
+    }
     let mut tally = Tally::default();
-    summaries.iter().for_each(|input: &InputSummary| tally += input.tally);
+    summaries.iter().for_each(|input| tally += input.tally);
     Ok(Summary {
         run: String::new(),
         status: RunStatus::Checked,
@@ -130,6 +137,8 @@ pub struct Checker<'a> {
     pub engine: &'a Engine,
     /// The flag.
     pub stop: &'a Stop,
+    /// Facts about all inputs.
+    pub whole: &'a Whole,
 }
 
 /// What was found.
@@ -152,7 +161,7 @@ impl Checker<'_> {
         limit: Option<u64>,
         meters: &Arc<Meters>,
     ) -> Result<Checked, RunError> {
-        let mut stages = agents::agents(self.request, self.pack, input, self.engine)?;
+        let mut stages = agents::agents(self.request, self.pack, input, self.engine, self.whole)?;
         agents::rehearse(&stages, input)?;
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
         let encode = Encode { key, lookup: None, not_compared: Vec::new() };

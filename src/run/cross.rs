@@ -10,10 +10,10 @@ use super::ingest::Session;
 use super::prepare::Prepared;
 use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
-use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity};
+use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity, advised};
 use crate::duck::{Value, quote};
 use crate::flow::Event;
-use crate::load::ledger::insert_findings;
+use crate::load::ledger::replace_findings;
 use crate::load::target::transaction;
 use crate::load::{Link, LoadError, LoadErrorKind};
 use crate::pack::{Check, Pack, Rule};
@@ -32,7 +32,7 @@ pub fn check(
     for (input, summary) in inputs.iter().zip(summaries) {
         let Some(kind) = input.kind(session.pack) else { continue };
         // The rules speak of the roll's own columns.
-        if summary.already_loaded_by.is_some() || input.mapping.is_some() {
+        if !summary.is_of(&session.run) || input.mapping.is_some() {
             continue;
         }
         let mut notes = Notes::default();
@@ -59,7 +59,7 @@ pub fn check(
             continue;
         }
         if let Some(number) = number_of(con, &session.run, input)? {
-            transaction(con, |con| insert_findings(con, &session.run, number, RANGE, &notes))?;
+            transaction(con, |con| replace_findings(con, &session.run, number, RANGE, &notes))?;
         }
         summary.problems.extend(from_notes(&notes));
         sort(&mut summary.problems);
@@ -68,7 +68,11 @@ pub fn check(
 }
 
 /// The input's number in the ledger.
-fn number_of(con: &dyn Link, run: &str, input: &Prepared) -> Result<Option<u32>, LoadError> {
+pub(super) fn number_of(
+    con: &dyn Link,
+    run: &str,
+    input: &Prepared,
+) -> Result<Option<u32>, LoadError> {
     let rows = con.query(
         "SELECT max(input) FROM etl.inputs WHERE run = ? AND fingerprint = ? AND \"table\" = ? \
          AND sheet IS NOT DISTINCT FROM ?",
@@ -100,7 +104,7 @@ fn ask(
     }
     let key = || NoteKey { code: Code::E304, rule: rule.id.clone(), column: String::new() };
     let examples = examples(con, input, &sql)?;
-    let message = format!("{}. {}", rule.message, rule.hint);
+    let message = advised(&rule.message, &rule.hint);
     let shown = examples.len() as u64;
     for example in examples {
         notes.add(key(), severity, || message.clone(), || example);

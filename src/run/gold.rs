@@ -6,6 +6,7 @@
 use super::error::{RunError, RunErrorKind};
 use super::ingest::load_pack;
 use super::memory;
+use super::rolls::{RollTables, there};
 use crate::duck::{Value, quote};
 use crate::load::ledger::has_ledger;
 use crate::load::target::{Opening, Target};
@@ -27,6 +28,8 @@ pub struct GoldRequest {
     pub names: Vec<String>,
     /// Numbers that differ from the pack's.
     pub params: Vec<(String, i64)>,
+    /// Tables that stand for those of the pack, each by its kind.
+    pub rolls: Vec<(String, String)>,
     /// Schema of the objects.
     pub schema: String,
     /// Memory of the program, in bytes.
@@ -103,6 +106,7 @@ pub fn gold(request: &GoldRequest) -> Result<GoldSummary, RunError> {
         return Err(RunError::new(RunErrorKind::Usage, "nothing was loaded into this target yet"));
     }
     let builder = Builder { con, schema: &request.schema };
+    let tables = RollTables::find(con, &pack, &request.rolls)?;
     let mut missing = Vec::new();
     let built = building(con, || {
         builder.prepare()?;
@@ -111,8 +115,9 @@ pub fn gold(request: &GoldRequest) -> Result<GoldSummary, RunError> {
         let wanted =
             |gold: &&Gold| [&chosen, &also].iter().any(|set| set.contains(gold.name.as_str()));
         let wanted: Vec<_> = all.filter(wanted).collect();
-        let ready = ready(con, &pack, &wanted, &mut missing)?;
-        build_all(&builder, &pack, &ready, &request.params)
+        let asked = Asked { con, pack: &pack, tables: &tables };
+        let ready = ready(&asked, &wanted, &mut missing)?;
+        build_all(&builder, &asked, &ready, &request.params)
     })?;
     con.settle(None, 0)?;
     Ok(GoldSummary {
@@ -157,8 +162,7 @@ fn chosen<'p>(request: &GoldRequest, pack: &'p Pack) -> Result<BTreeSet<&'p str>
 
 /// Those whose tables are there; of the others it is told what they miss.
 fn ready<'p>(
-    con: &dyn Link,
-    pack: &Pack,
+    asked: &Asked<'_>,
     wanted: &[&'p Gold],
     missing: &mut Vec<Missing>,
 ) -> Result<Vec<&'p Gold>, RunError> {
@@ -166,14 +170,15 @@ fn ready<'p>(
     for gold in wanted {
         let mut why = Vec::new();
         for need in &gold.needs {
-            why.extend(lacks(con, pack, need)?);
+            why.extend(asked.lacks(need)?);
         }
         let mut some = gold.optional.is_empty();
         for need in &gold.optional {
-            some |= lacks(con, pack, need)?.is_none();
+            some |= asked.lacks(need)?.is_none();
         }
         if !some {
-            let tables: Vec<_> = gold.optional.iter().map(|need| need.table.as_str()).collect();
+            let name = |need: &Need| asked.tables.of(&need.table).to_owned();
+            let tables: Vec<_> = gold.optional.iter().map(name).collect();
             why.push(format!("none of the tables {} is there", tables.join(", ")));
         }
         let lost = gold.uses.iter().filter(|name| missing.iter().any(|m| m.name == **name));
@@ -187,29 +192,39 @@ fn ready<'p>(
     Ok(ready)
 }
 
-/// What of a need is not there.
-fn lacks(con: &dyn Link, pack: &Pack, need: &Need) -> Result<Option<String>, RunError> {
-    let found = con.columns(&need.table)?;
-    if found.is_empty() {
-        let kind = pack.kinds.iter().find(|kind| kind.table == need.table);
-        let what =
-            kind.map_or(String::new(), |kind| format!(" (load a {})", kind.id.to_uppercase()));
-        return Ok(Some(format!("there is no table {}{what}", need.table)));
+/// What is asked of the target.
+struct Asked<'a> {
+    con: &'a dyn Link,
+    pack: &'a Pack,
+    tables: &'a RollTables,
+}
+
+impl Asked<'_> {
+    /// What of a need is not there.
+    fn lacks(&self, need: &Need) -> Result<Option<String>, RunError> {
+        let table = self.tables.of(&need.table);
+        let found = self.con.columns(table)?;
+        if found.is_empty() {
+            let kind = self.pack.kinds.iter().find(|kind| kind.table == need.table);
+            let what =
+                kind.map_or(String::new(), |kind| format!("load a {}; ", kind.id.to_uppercase()));
+            let there = there(self.con)?;
+            return Ok(Some(format!("there is no table {table} ({what}{there})")));
+        }
+        let absent = |name: &&String| !found.iter().any(|(column, _)| column == *name);
+        let absent: Vec<_> = need.columns.iter().filter(absent).map(String::as_str).collect();
+        Ok((!absent.is_empty()).then(|| {
+            format!(
+                "table {table} has no column {} (were all agents at work, and no mapping?)",
+                absent.join(", ")
+            )
+        }))
     }
-    let absent = |name: &&String| !found.iter().any(|(column, _)| column == *name);
-    let absent: Vec<_> = need.columns.iter().filter(absent).map(String::as_str).collect();
-    Ok((!absent.is_empty()).then(|| {
-        format!(
-            "table {} has no column {} (were all agents at work?)",
-            need.table,
-            absent.join(", ")
-        )
-    }))
 }
 
 fn build_all(
     builder: &Builder<'_>,
-    pack: &Pack,
+    asked: &Asked<'_>,
     ready: &[&Gold],
     params: &[(String, i64)],
 ) -> Result<Vec<Built>, RunError> {
@@ -221,14 +236,16 @@ fn build_all(
         let begun = Instant::now();
         let mut tables = Vec::new();
         for need in gold.needs.iter().chain(&gold.optional) {
-            if lacks(builder.con, pack, need)?.is_none() {
-                tables.push((need.table.as_str(), builder.con.table(&need.table)));
+            if asked.lacks(need)?.is_none() {
+                let name = asked.tables.of(&need.table);
+                tables.push((need.table.as_str(), asked.con.table(name)));
             }
         }
         let table = |name: &str| {
             tables.iter().find(|(known, _)| *known == name).map(|(_, sql)| sql.clone())
         };
-        let sql = gold.query(&pack.kinds, &table, &|name| builder.name(name), params);
+        let sql = gold.query(&asked.pack.kinds, &table, &|name| builder.name(name), params);
+        let sql = asked.tables.named(&sql);
         let rows = builder.build(&gold.name, gold.is_table, &sql)?;
         built.push(Built {
             name: gold.name.clone(),

@@ -9,6 +9,7 @@ use super::prepare::{Prepared, prepare};
 use super::request::Request;
 use super::retry::{Commits, with_retries};
 use super::summary::{InputSummary, RunStatus, Summary};
+use super::whole::Whole;
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
@@ -85,6 +86,8 @@ pub struct Session<'a> {
     pub run: String,
     /// Start, microseconds UTC.
     pub now: i64,
+    /// Facts about all inputs.
+    pub whole: Whole,
     /// Runs whose inputs were met: more than one where earlier runs had left inputs unfinished.
     touched: RefCell<BTreeSet<String>>,
     /// Tables that were held.
@@ -119,6 +122,7 @@ impl<'a> Session<'a> {
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
             command,
+            whole: Whole::default(),
             touched: RefCell::default(),
             tables: RefCell::default(),
         };
@@ -223,7 +227,7 @@ impl<'a> Session<'a> {
             }
             let attempts = self.request.retry_attempts;
             let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
-                let one = LoadOne::new(self, input, index, inputs.len())?;
+                let one = LoadOne::new(self, inputs, index)?;
                 let loaded = one.in_parts(this.halvings).run()?;
                 // The answer to the last COMMIT never came, but it was done.
                 Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
@@ -240,6 +244,7 @@ impl<'a> Session<'a> {
             summaries.push(loaded.into_summary());
         }
         super::cross::check(self, inputs, &mut summaries)?;
+        super::whole::conclude(self, inputs, &mut summaries)?;
         Ok(summaries)
     }
 

@@ -2,7 +2,7 @@
 
 use super::agents;
 use super::check::{agent_names, describe};
-use super::error::{RunError, RunErrorKind};
+use super::error::RunError;
 use super::ingest::Session;
 use super::prepare::Prepared;
 use super::problems::read_problems;
@@ -10,18 +10,20 @@ use super::request::Mode;
 use super::resume::contiguous_end;
 use super::retry::Counting;
 use super::summary::InputSummary;
+use super::whole::{catch_up, refuse};
 use crate::chunk::{Budget, Mark, Notes, Tally};
 use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
 use crate::load::dead_letter::{self, Letterhead};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
 use crate::load::ledger::{
-    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, has_release, holds_scope,
-    insert_findings, known_keys, scope_text, table_rows,
+    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, holds_scope, known_keys,
+    replace_findings, scope_text, table_rows,
 };
 use crate::load::table::{Provenance, Strategy, TableSpec, side_table};
 use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
+use crate::stage::StageSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,10 +39,10 @@ const LEAST_PART: u64 = 100;
 pub struct LoadOne<'a> {
     pub(super) session: &'a Session<'a>,
     pub(super) input: &'a Prepared,
+    inputs: &'a [Prepared],
     /// Its table, with all columns that are to be written.
-    spec: TableSpec,
+    pub(super) spec: TableSpec,
     index: usize,
-    of: usize,
     halvings: u32,
     started: Instant,
 }
@@ -74,15 +76,15 @@ impl LoadedInput {
 }
 
 impl<'a> LoadOne<'a> {
-    /// Prepares to load the input at `index` of `of`.
+    /// Prepares to load the input at `index` of `inputs`.
     pub fn new(
         session: &'a Session<'a>,
-        input: &'a Prepared,
+        inputs: &'a [Prepared],
         index: usize,
-        of: usize,
     ) -> Result<Self, RunError> {
+        let (input, started) = (&inputs[index], Instant::now());
         let spec = with_unmade(input, session.con())?;
-        Ok(Self { session, input, spec, index, of, halvings: 0, started: Instant::now() })
+        Ok(Self { session, input, inputs, spec, index, halvings: 0, started })
     }
 
     /// Sends less at a time: half as much, half of that, …
@@ -106,7 +108,7 @@ impl<'a> LoadOne<'a> {
         let key = self.session.key_of(self.input);
         let fresh = self.session.request.fresh;
         match ledger.state(&key)? {
-            State::Finished(row) if !fresh => Ok(self.already(row)),
+            State::Finished(row) if !fresh => self.already(row),
             State::Unfinished(row) if !fresh && self.can_go_on(con, &row)? => self.load(&row, true),
             State::Unfinished(row) => {
                 self.forget(&row)?;
@@ -114,7 +116,7 @@ impl<'a> LoadOne<'a> {
             }
             State::New | State::Finished(_) => {
                 if let (false, Some(row)) = (fresh, self.known_by_content(&ledger, &key)?) {
-                    return Ok(self.already(row));
+                    return self.already(row);
                 }
                 self.refuse_changed(&ledger, &key)?;
                 self.begin(&key)
@@ -137,14 +139,19 @@ impl<'a> LoadOne<'a> {
         Ok(false)
     }
 
-    fn already(&self, row: InputRow) -> LoadedInput {
+    fn already(&self, row: InputRow) -> Result<LoadedInput, RunError> {
         self.session.touch(&row.run);
-        let mut summary = self.summary(Tally::default(), Vec::new());
+        // What this run had found before it was interrupted belongs into its summary.
+        let problems = match row.run == self.session.run {
+            true => read_problems(self.session.con(), &row.run, row.input)?,
+            false => Vec::new(),
+        };
+        let mut summary = self.summary(Tally::default(), problems);
         summary.already_loaded_by = Some(row.run);
         // A replay may have emptied it since.
         summary.failed_file = row.failed_file.filter(|file| Path::new(file).exists());
         summary.tally = row.tally;
-        LoadedInput::Already(Box::new(summary))
+        Ok(LoadedInput::Already(Box::new(summary)))
     }
 
     fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
@@ -191,27 +198,6 @@ impl<'a> LoadOne<'a> {
     fn failed_stem(&self) -> &str {
         let path = &self.input.origin.path;
         path.rsplit(['/', '\\']).next().unwrap_or(path)
-    }
-
-    /// An input without a release must not meet rows that have one: it would rank below them all
-    /// without the user knowing.
-    fn refuse_unknown_release(&self, con: &dyn Link) -> Result<(), RunError> {
-        let known = self.input.settled.release.is_some();
-        if known || self.input.kind.is_none() || self.input.mode != Mode::Merge {
-            return Ok(());
-        }
-        if !has_release(con, &self.spec)? {
-            return Ok(());
-        }
-        Err(RunError::new(
-            RunErrorKind::Usage,
-            format!(
-                "{}: the release (preliminary or final) stands neither in the file nor in its \
-                 name, and the target holds rows of a known release",
-                self.input.origin.label()
-            ),
-        )
-        .with_hint("say which it is: --release P, --release S or --release F"))
     }
 
     fn strategy(&self, con: &dyn Link) -> Result<Strategy, RunError> {
@@ -265,12 +251,12 @@ impl<'a> LoadOne<'a> {
 
     fn tell_start(&self, meters: &Arc<Meters>, resumed: Option<Mark>, row: &InputRow) {
         use std::sync::atomic::Ordering;
-        meters.read.store(row.tally.read, Ordering::Relaxed);
+        meters.read.store(resumed.map_or(0, |mark| mark.record), Ordering::Relaxed);
         meters.settled.store(row.tally.read, Ordering::Relaxed);
         meters.rejected.store(row.tally.rejected, Ordering::Relaxed);
         self.session.observer.on(&Event::InputStarted {
             input: self.index,
-            of: self.of,
+            of: self.inputs.len(),
             origin: &self.input.origin,
             table: &self.spec.name,
             bytes: self.input.table.extent().bytes,
@@ -287,10 +273,19 @@ impl<'a> LoadOne<'a> {
         start: Mark,
         meters: &Arc<Meters>,
     ) -> Result<Vec<(String, u64)>, RunError> {
-        let Session { request, shares, .. } = self.session;
+        let Session { request, shares, whole, .. } = self.session;
+        // A part of the input tells nothing about the whole.
+        let tells_all = request.limit.is_none() && !self.input.replay;
+        if tells_all {
+            catch_up(self.session, self.inputs, self.index)?;
+        }
+        whole.turn_to(self.index);
         let mut stages =
-            agents::agents(request, self.session.pack, self.input, &self.session.engine)?;
+            agents::agents(request, self.session.pack, self.input, &self.session.engine, whole)?;
         agents::rehearse(&stages, self.input)?;
+        // What is committed is shown again to whom it needs, and then let go by the gate.
+        let looks_back = tells_all && stages.iter().any(|stage| stage.looks_at_all_rows());
+        let start = if looks_back { Mark::default() } else { start };
         stages.push(Arc::new(self.encoder(row)));
         let budget = Budget::new(shares.chunks_of(self.input.format));
         // What ends this input, such as `--limit`, does not end the run.
@@ -324,14 +319,26 @@ impl<'a> LoadOne<'a> {
                 Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
                 Err(error) => return Err(RunError::from(error)),
             }
+            if tells_all {
+                self.refuse_whole(&stages)?;
+            }
             gate.finish()?;
             Ok::<(), RunError>(())
         })?;
-        // A part of the input tells nothing about the whole.
-        if row.ranges.is_empty() && request.limit.is_none() && !self.input.replay {
+        if tells_all {
             self.note_findings(con, row, &agents::findings(&stages, self.input))?;
         }
         Ok(agents::facts(&stages))
+    }
+
+    /// Ends the input before its last commit where a critical rule about all rows is broken.
+    fn refuse_whole(&self, stages: &[Arc<dyn StageSpec>]) -> Result<(), RunError> {
+        refuse(&agents::findings(stages, self.input), self.input)?;
+        if self.index + 1 < self.inputs.len() {
+            return Ok(());
+        }
+        let found = self.session.whole.conclusion(self.inputs);
+        found.iter().try_for_each(|(place, notes)| refuse(notes, &self.inputs[*place]))
     }
 
     /// Most rows of a chunk.
@@ -345,7 +352,7 @@ impl<'a> LoadOne<'a> {
 
     /// Adds findings about the file as a whole to those of its ranges.
     fn note_findings(&self, con: &dyn Link, row: &InputRow, notes: &Notes) -> Result<(), RunError> {
-        transaction(con, |con| insert_findings(con, &row.run, row.input, "file", notes))?;
+        transaction(con, |con| replace_findings(con, &row.run, row.input, "file", notes))?;
         Ok(())
     }
 

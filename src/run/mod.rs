@@ -33,10 +33,12 @@ mod reprocess;
 mod request;
 mod resume;
 mod retry;
+mod rolls;
 mod scratch;
 mod summary;
 mod user_rules;
 mod verify;
+mod whole;
 
 pub use crate::load::TargetUrl;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};

@@ -9,6 +9,7 @@ use super::memory;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
 use super::summary::ProblemSummary;
+use super::whole::Whole;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
 use crate::load::ledger::{Ledger, State, has_ledger};
@@ -111,7 +112,8 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack)?;
     let stop = Stop::default();
-    let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop };
+    let whole = Whole::default();
+    let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };
     let shares = memory::shares(&request.limits);
     let plans = inputs.iter().map(|input| plan_input(request, &pack, input, &checker));
     Ok(Plan {
@@ -135,7 +137,7 @@ fn plan_input(
     checker: &Checker<'_>,
 ) -> Result<InputPlan, RunError> {
     let kind = input.kind(pack);
-    let specs = agents::agents(request, pack, input, checker.engine)?;
+    let specs = agents::agents(request, pack, input, checker.engine, checker.whole)?;
     let mut agents: Vec<_> =
         specs.iter().map(|spec| (spec.name().to_owned(), spec.describe())).collect();
     agents.push(("load".into(), load_words(input)));

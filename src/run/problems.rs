@@ -3,7 +3,7 @@
 
 use super::error::RunError;
 use super::summary::ProblemSummary;
-use crate::chunk::{Example, Note, NoteKey, Notes, Severity};
+use crate::chunk::{Example, Note, NoteKey, Notes, Severity, parted};
 use crate::duck::Value;
 use crate::load::Link;
 use crate::load::ledger::Ledger;
@@ -22,14 +22,18 @@ pub fn read_problems(
 
 /// The same from findings that never went into a ledger.
 pub fn from_notes(notes: &Notes) -> Vec<ProblemSummary> {
-    let problem = |(key, note): (&NoteKey, &Note)| ProblemSummary {
-        code: key.code.to_string(),
-        rule: key.rule.clone(),
-        column: key.column.clone(),
-        severity: note.severity,
-        message: note.message.clone(),
-        count: note.count,
-        examples: note.examples.clone(),
+    let problem = |(key, note): (&NoteKey, &Note)| {
+        let (message, hint) = parted(&note.message);
+        ProblemSummary {
+            code: key.code.to_string(),
+            rule: key.rule.clone(),
+            column: key.column.clone(),
+            severity: note.severity,
+            message: message.to_owned(),
+            hint: hint.unwrap_or_default().to_owned(),
+            count: note.count,
+            examples: note.examples.clone(),
+        }
     };
     let mut problems: Vec<_> = notes.iter().map(problem).collect();
     sort(&mut problems);
@@ -57,12 +61,15 @@ fn problem(row: &[Value]) -> ProblemSummary {
         .collect();
     examples.sort_by_key(|example| example.place);
     examples.truncate(Note::EXAMPLES);
+    let told = text(4);
+    let (message, hint) = parted(&told);
     ProblemSummary {
         code: text(0),
         rule: text(1),
         column: text(2),
         severity,
-        message: text(4),
+        message: message.to_owned(),
+        hint: hint.unwrap_or_default().to_owned(),
         count: row[5].as_int().unwrap_or(0) as u64,
         examples,
     }

@@ -6,7 +6,7 @@ use super::load_one::LoadOne;
 use super::request::{Mode, OnAbort};
 use crate::chunk::Mark;
 use crate::load::ledger::{
-    InputKey, InputRow, Ledger, others_since, rebase, scope_rows, table_rows,
+    InputKey, InputRow, Ledger, has_release, others_since, rebase, scope_rows, table_rows,
 };
 use crate::load::table::{Strategy, side_table};
 use crate::load::target::transaction;
@@ -44,6 +44,27 @@ impl LoadOne<'_> {
             .with_code("E502")
             .with_hint(format!("{back} and run the same command to finish it"))
             .with_hint("or give --fresh: the rows of the unfinished run are deleted first"))
+    }
+
+    /// An input without a release must not meet rows that have one: it would rank below them all
+    /// without the user knowing.
+    pub(super) fn refuse_unknown_release(&self, con: &dyn Link) -> Result<(), RunError> {
+        let known = self.input.settled.release.is_some();
+        if known || self.input.kind.is_none() || self.input.mode != Mode::Merge {
+            return Ok(());
+        }
+        if !has_release(con, &self.spec)? {
+            return Ok(());
+        }
+        Err(RunError::new(
+            RunErrorKind::Usage,
+            format!(
+                "{}: the release (preliminary or final) stands neither in the file nor in its \
+                 name, and the target holds rows of a known release",
+                self.input.origin.label()
+            ),
+        )
+        .with_hint("say which it is: --release P, --release S or --release F"))
     }
 
     /// A finished input of the same content, where this one's name no longer tells the release.

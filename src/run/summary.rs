@@ -32,6 +32,9 @@ pub struct ProblemSummary {
     pub severity: Severity,
     /// One sentence.
     pub message: String,
+    /// What to do about it; may be empty.
+    #[serde(default)]
+    pub hint: String,
     /// Rows.
     pub count: u64,
     /// The first few.
@@ -80,6 +83,13 @@ pub struct InputSummary {
     pub bytes: u64,
     /// Wall time.
     pub seconds: f64,
+}
+
+impl InputSummary {
+    /// Whether a run has loaded it, now or before it was interrupted.
+    pub fn is_of(&self, run: &str) -> bool {
+        self.already_loaded_by.as_deref().is_none_or(|by| by == run)
+    }
 }
 
 /// A run.

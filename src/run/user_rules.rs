@@ -6,21 +6,24 @@ use super::error::{RunError, RunErrorKind};
 use super::file_facts;
 use super::prepare::Prepared;
 use super::request::Request;
+use super::whole::Whole;
 use crate::chunk::{ColumnKind, Severity};
 use crate::pack::Pack;
 use crate::rules::{Check, Level, UserRule};
 use crate::stage::{Engine, Expression, Projection, substitute};
 use crate::validate::{FactRule, FileFact, FileFresh, FileOutliers, NAME, RowRule};
+use std::sync::Arc;
 
-/// Adds the rules that are about this file.
+/// Adds the rules that are about rows of this file; gives those that are about all of them.
 pub(super) fn bind(
     request: &Request,
     pack: &Pack,
     input: &Prepared,
     engine: &Engine,
+    whole: &Whole,
     rows: &mut Vec<RowRule>,
-    facts: &mut Vec<Box<dyn FileFact>>,
-) -> Result<(), RunError> {
+) -> Result<Vec<Arc<dyn FileFact>>, RunError> {
+    let mut facts = Vec::new();
     let kind = input.kind_id(pack);
     let about = |rule: &&UserRule| rule.kinds.is_empty() || rule.kinds.contains(&kind);
     for rule in request.rules.iter().filter(about) {
@@ -36,10 +39,10 @@ pub(super) fn bind(
         }
         match rule.row_check() {
             Some(check) => rows.push(bound.row_rule(check, engine)?),
-            None => facts.push(bound.fact()?),
+            None => facts.push(bound.fact(whole)?),
         }
     }
-    Ok(())
+    Ok(facts)
 }
 
 struct Bound<'a> {
@@ -117,7 +120,7 @@ impl Bound<'_> {
         })
     }
 
-    fn fact(&self) -> Result<Box<dyn FileFact>, RunError> {
+    fn fact(&self, whole: &Whole) -> Result<Arc<dyn FileFact>, RunError> {
         let rule = self.rule;
         let columns = rule.columns.join(", ");
         let message = rule.message.clone().unwrap_or_else(|| match rule.check {
@@ -125,24 +128,27 @@ impl Bound<'_> {
             Check::FreshDays(_) => format!("{columns} is not fresh"),
             _ => format!("{columns} is far from the other values"),
         });
-        let (id, columns) = (rule.id.clone(), rule.columns.clone());
-        let told = FactRule { id, severity: self.severity, columns, message };
+        let (id, columns, hint) = (rule.id.clone(), rule.columns.clone(), rule.hint.clone());
+        let told = FactRule { id, severity: self.severity, columns, message, hint };
+        let table = &self.input.spec.name;
         match rule.check {
             Check::FreshDays(days) => {
                 self.must_be("a column of days", |kind| {
                     matches!(kind, ColumnKind::Date | ColumnKind::Timestamp)
                 })?;
                 let today = chrono::Utc::now().timestamp().div_euclid(86_400);
-                Ok(Box::new(FileFresh::new(told, today, days)))
+                whole.fact(table, &rule.id, || Ok(Arc::new(FileFresh::new(told, today, days))))
             }
             Check::Outlier(most) => {
                 self.must_be("a column of numbers", |kind| {
                     !matches!(kind, ColumnKind::Text | ColumnKind::Bool)
                 })?;
                 let temp_dir = self.request.limits.temp_dir.clone();
-                Ok(Box::new(FileOutliers::new(told, most, temp_dir)?))
+                whole.fact(table, &rule.id, || {
+                    Ok(Arc::new(FileOutliers::new(told, most, temp_dir)?))
+                })
             }
-            _ => Ok(file_facts::unique(told, self.request)),
+            _ => whole.fact(table, &rule.id, || Ok(file_facts::unique(told, self.request))),
         }
     }
 

@@ -11,6 +11,7 @@ use super::ingest::{key_of, load_pack};
 use super::memory::{self, Shares};
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
+use super::whole::Whole;
 use crate::chunk::{Budget, Chunk, Existing, Mark};
 use crate::duck::Value;
 use crate::flow::{Consumer, Event, FlowInput, FlowPlan, Meters, Observer, Stop, drive};
@@ -196,7 +197,8 @@ impl Verifier<'_> {
         });
         let mapping = input.mapping.as_ref();
         let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
-        let mut stages = agents::agents(request, self.pack, input, &self.engine)?;
+        let mut stages =
+            agents::agents(request, self.pack, input, &self.engine, &Whole::default())?;
         agents::rehearse(&stages, input)?;
         let encode = Arc::new(Encode { key, lookup, not_compared });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);

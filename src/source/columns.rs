@@ -3,13 +3,14 @@
 //! A roll has 165 columns and most cells of most of them are blank, so a column that is blank
 //! throughout a chunk never allocates: nulls are counted and filled in when the first value comes.
 
+mod altered;
 mod bulk;
 mod shared;
 
 pub use super::cell::Cell;
 use super::cell::{EXACT, moment_text, number_text};
 use super::number;
-use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role, blank};
+use crate::chunk::{ColumnKind, Marks, MisfitKind, ReadColumn, Role, blank};
 pub use bulk::MOST;
 use polars::prelude::*;
 use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
@@ -29,6 +30,8 @@ pub struct ColumnBuilder {
     pending: usize,
     capacity: usize,
     scratch: Vec<u8>,
+    /// Cells that lost the blanks around their value, and cells that said "no value".
+    altered: [Marks; 2],
 }
 
 enum Values {
@@ -58,6 +61,7 @@ impl ColumnBuilder {
             pending: 0,
             capacity,
             scratch: Vec::new(),
+            altered: Default::default(),
         }
     }
 
@@ -112,8 +116,9 @@ impl ColumnBuilder {
     /// [`MisfitKind::Padded`] and [`MisfitKind::TooLong`], which are stored.
     #[inline]
     pub fn push_text(&mut self, text: &str) -> Pushed {
+        let whole = text.len();
         let text = if self.spec.clean { trim(text) } else { text };
-        if text.is_empty() || is_null_token(&self.spec, text) {
+        if text.is_empty() || self.is_no_value(text, whole) {
             self.push_null();
             return Ok(());
         }
@@ -421,11 +426,6 @@ impl ColumnBuilder {
         };
         series.into_column()
     }
-}
-
-#[inline]
-fn is_null_token(spec: &ReadColumn, text: &str) -> bool {
-    !spec.nulls.is_empty() && spec.nulls.iter().any(|token| token == text)
 }
 
 /// What a text column does with a text that is not blank.

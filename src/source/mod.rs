@@ -24,7 +24,7 @@ pub use content::{Content, Packing};
 pub use error::{SourceError, SourceErrorKind};
 pub use input::{InputFile, SNIFF, resolve};
 
-use crate::chunk::{Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
+use crate::chunk::{Altered, Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
 use polars::prelude::DataFrame;
 use std::sync::Arc;
 
@@ -157,6 +157,12 @@ pub struct Block {
 pub trait Undecoded: Send {
     /// Parses into typed columns. `Err` only for trouble that ends the run.
     fn decode(self: Box<Self>) -> Result<Decoded, SourceError>;
+
+    /// Tells the cells to finders of their types, one a column; all columns are read as text.
+    fn find_types(self: Box<Self>, finders: &mut [infer::TypeFinder]) -> Result<(), SourceError> {
+        infer::add(finders, &self.decode()?);
+        Ok(())
+    }
 }
 
 /// A decoded block: what a chunk is made of.
@@ -172,6 +178,8 @@ pub struct Decoded {
     pub raw: Arc<dyn RawRows>,
     /// Cells that did not fit.
     pub misfits: Vec<Misfit>,
+    /// Cells that were changed.
+    pub altered: Vec<Altered>,
     /// Records that could not be split into fields.
     pub rejects: Vec<Reject>,
     /// Findings that refuse nothing.

@@ -118,6 +118,10 @@ pub fn timestamp(text: &[u8]) -> Result<i64, MisfitKind> {
     if text.len() < 16 {
         return date(text.as_bytes()).map(|day| i64::from(day) * 86_400_000_000);
     }
+    // Addresses begin with digits too, and the formats are dear.
+    if !matches!(text.as_bytes(), [b'0'..=b'9', _, _, _, b'-', ..]) {
+        return Err(MisfitKind::Type);
+    }
     if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) {
         return Ok(moment.timestamp_micros());
     }

@@ -25,6 +25,10 @@ pub trait StageSpec: Send + Sync {
     fn describe(&self) -> String;
     /// A stage for one worker thread. Fails before a row is read, never in the middle.
     fn build(&self) -> Result<Box<dyn Stage>, StageError>;
+    /// Whether its findings need every row of the input, also where a load goes on half-way.
+    fn looks_at_all_rows(&self) -> bool {
+        false
+    }
     /// What is known of the input as a whole once all its chunks went through the stages of this
     /// spec; it means nothing where only a part did.
     fn findings(&self) -> Notes {

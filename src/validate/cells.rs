@@ -1,7 +1,8 @@
 //! Findings about single cells: misfits of the reader, missing keys, damaged ids.
 
 use crate::chunk::{
-    Chunk, Code, Misfit, MisfitKind, NoteKey, Problem, ReadColumn, ReadSchema, Role, Severity,
+    Alteration, Altered, Chunk, Code, Misfit, MisfitKind, NoteKey, Problem, ReadColumn, ReadSchema,
+    Role, Severity, advised, quotable,
 };
 use std::sync::Arc;
 
@@ -48,6 +49,18 @@ impl CellChecks {
             match misfit.kind {
                 MisfitKind::Padded => note_padded(chunk, row, column),
                 _ => note_too_long(chunk, row, column),
+            }
+        }
+    }
+
+    /// Counts cells of rows that are not refused which the reader has changed.
+    pub(super) fn note_altered(&self, chunk: &mut Chunk, refused: &[bool]) {
+        for Altered { column, what, rows } in std::mem::take(&mut chunk.altered) {
+            let Some(column) = self.schema.columns.get(usize::from(column)) else { continue };
+            let rows: Vec<_> =
+                rows.iter().filter(|row| refused.get(*row) == Some(&false)).collect();
+            if !rows.is_empty() {
+                note_altered(chunk, column, what, &rows);
             }
         }
     }
@@ -126,10 +139,26 @@ fn note_padded(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
         Severity::Info,
         || {
             let width = column.width.unwrap_or_default();
-            format!("{} had lost its leading zeros and was padded to {width} digits", column.header)
+            let header = &column.header;
+            advised(
+                &format!("{header} had lost its leading zeros and was padded to {width} digits"),
+                "a spreadsheet drops leading zeros; format the column as text before opening it",
+            )
         },
         |raw, record| raw.field(record, field),
     );
+}
+
+fn note_altered(chunk: &mut Chunk, column: &ReadColumn, what: Alteration, rows: &[usize]) {
+    let (rule, told) = match what {
+        Alteration::Trimmed => ("trimmed", "held blanks around its value, which are left out"),
+        Alteration::NoValue => ("no_value", "held a text that means no value"),
+    };
+    let message = format!("{} {told}", column.header);
+    let key = note_key(Code::E301, rule, column);
+    chunk.note_rows(rows, key, Severity::Info, &message, |raw, record| {
+        raw.field(record, column.field).map(|text| quotable(&text))
+    });
 }
 
 fn note_too_long(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
@@ -140,7 +169,10 @@ fn note_too_long(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
         Severity::Warning,
         || {
             let max = column.max_len.unwrap_or_default();
-            format!("{} is longer than {max} characters; loaded as it is", column.header)
+            advised(
+                &format!("{} is longer than {max} characters; loaded as it is", column.header),
+                "look for two values in one cell, or for cells that have moved to the side",
+            )
         },
         |raw, record| raw.field(record, field),
     );

@@ -1,7 +1,7 @@
 //! Facts about the file as a whole: a column with one value throughout, a column that counts rows.
 
 use super::NAME;
-use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadSchema, Severity, quotable};
+use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadSchema, Severity, advised, quotable};
 use crate::stage::StageError;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -35,7 +35,8 @@ impl FileConstant {
         for row in rows {
             let key =
                 NoteKey { code: Code::E304, rule: self.id.clone(), column: column.header.clone() };
-            let message = || format!("{}; the first record has {}", self.message, self.expected);
+            let told = format!("{}; the first record has {}", self.message, self.expected);
+            let message = || advised(&told, &self.hint);
             chunk.note(row, key, self.severity, message, |raw, record| {
                 raw.field(record, column.field)
             });
@@ -84,6 +85,8 @@ pub struct FileSequence {
     pub column: String,
     /// What a finding says.
     pub message: String,
+    /// What to do.
+    pub hint: String,
     found: Arc<Mutex<Numbers>>,
 }
 
@@ -145,10 +148,10 @@ fn scrambled(number: i64) -> u64 {
 
 impl FileSequence {
     /// Nothing seen yet.
-    pub fn new(id: &str, severity: Severity, column: &str, message: &str) -> Self {
+    pub fn new(id: &str, severity: Severity, column: &str, message: &str, hint: &str) -> Self {
         let severity = severity.min(Severity::Warning);
-        let (id, column, message) = (id.to_owned(), column.to_owned(), message.to_owned());
-        Self { id, severity, column, message, found: Arc::default() }
+        let [id, column, message, hint] = [id, column, message, hint].map(str::to_owned);
+        Self { id, severity, column, message, hint, found: Arc::default() }
     }
 
     /// Looks at the numbers of a chunk.
@@ -176,7 +179,7 @@ impl FileSequence {
             self.message, numbers.records, numbers.least, numbers.most
         );
         let key = NoteKey { code: Code::E304, rule: self.id.clone(), column: header };
-        notes.add_count(key, self.severity, &message, 1);
+        notes.add_count(key, self.severity, &advised(&message, &self.hint), 1);
         notes
     }
 }

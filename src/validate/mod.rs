@@ -9,6 +9,7 @@ mod cells;
 mod facts;
 mod measures;
 mod order;
+mod outliers;
 mod rules;
 mod unique;
 mod whole;
@@ -16,10 +17,11 @@ mod words;
 
 pub use cells::{CellChecks, IdFormat};
 pub use facts::{FileConstant, FileSequence};
-pub use measures::{FileFresh, FileOutliers, FileRows};
+pub use measures::{FileFresh, FileRows};
+pub use outliers::FileOutliers;
 pub use rules::{RowRule, RuleChecks};
 pub use unique::{FileUnique, SeenKeys};
-pub use whole::{FactRule, FileFact};
+pub use whole::{FactInput, FactRule, FileFact};
 
 use rules::Sessions;
 
@@ -47,7 +49,7 @@ pub struct Validate {
     /// Columns that count the rows.
     pub sequences: Vec<FileSequence>,
     /// What is known when all rows were seen.
-    pub facts: Vec<Box<dyn FileFact>>,
+    pub facts: Vec<Arc<dyn FileFact>>,
     /// SQL.
     pub engine: Engine,
 }
@@ -74,6 +76,10 @@ impl StageSpec for Arc<Validate> {
         };
         let sessions = Sessions { rules: session()?, blame: session()? };
         Ok(Box::new(Validator { spec: Arc::clone(self), sessions }))
+    }
+
+    fn looks_at_all_rows(&self) -> bool {
+        !self.sequences.is_empty() || !self.facts.is_empty()
     }
 
     fn findings(&self) -> Notes {
@@ -114,6 +120,7 @@ impl Stage for Validator {
         let mut refused = vec![false; chunk.kept()];
         problems.iter().for_each(|(row, _)| refused[*row] = true);
         cells.note(&mut chunk, &misfits, &refused);
+        cells.note_altered(&mut chunk, &refused);
         broken.iter().for_each(|broken| broken.note(&mut chunk, &refused));
         chunk.reject(NAME, problems);
         for fact in facts {

@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::words::{with_values, without_values};
-use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadColumn, ReadSchema, Severity};
+use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadColumn, ReadSchema, Severity, advised};
 use crate::stage::{Expression, Projection, Session, StageError};
 use polars::prelude::{IdxCa, NewChunkedArray};
 
@@ -187,7 +187,7 @@ impl Broken<'_> {
             let header = column.map(|column| column.header.clone()).unwrap_or_default();
             let key = NoteKey { code: Code::E304, rule: rule.id.clone(), column: header };
             let field = column.map(|column| column.field);
-            let message = || without_values(&rule.message);
+            let message = || advised(&without_values(&rule.message), &rule.hint);
             chunk.note(*row, key, rule.severity, message, |raw, record| {
                 field.and_then(|field| raw.field(record, field))
             });

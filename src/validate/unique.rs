@@ -1,7 +1,7 @@
-//! Columns that together name a row: no combination of values may come twice in a file.
+//! Columns that together name a row: no combination of values may come twice in the files that are seen.
 
 use super::order::InOrder;
-use super::whole::{FactRule, FileFact};
+use super::whole::{FactInput, FactRule, FileFact, RowNumbers};
 use crate::chunk::{Chunk, Example, Notes, RawRows, ReadSchema, quotable};
 use crate::stage::StageError;
 use polars::prelude::{AnyValue, Column, DataType};
@@ -22,7 +22,9 @@ pub struct FileUnique {
 
 struct State {
     order: InOrder<Part>,
+    rows: RowNumbers,
     seen: Box<dyn SeenKeys>,
+    /// Of the current input.
     notes: Notes,
 }
 
@@ -35,33 +37,42 @@ struct Part {
 impl FileUnique {
     /// Nothing seen yet.
     pub fn new(rule: FactRule, seen: Box<dyn SeenKeys>) -> Self {
-        let (order, notes) = (InOrder::default(), Notes::default());
-        Self { rule, state: Mutex::new(State { order, seen, notes }) }
+        let (order, rows, notes) = (InOrder::default(), RowNumbers::default(), Notes::default());
+        Self { rule, state: Mutex::new(State { order, rows, seen, notes }) }
     }
 
     fn take(&self, state: &mut State, part: Part, schema: &ReadSchema) -> Result<(), StageError> {
-        let State { seen, notes, .. } = state;
+        let State { seen, notes, rows, .. } = state;
         for (record, key) in part.keys {
-            let row = part.raw.place(record).row;
-            let Some(first) = seen.insert(key, row).map_err(|e| self.rule.error(e))? else {
-                continue;
-            };
+            let number = rows.number(part.raw.place(record).row);
+            let first = seen.insert(key, number).map_err(|e| self.rule.error(e))?;
+            // A row that is shown once more meets itself.
+            let Some(first) = first.filter(|first| *first != number) else { continue };
+            let (row, other) = rows.row(first);
+            let of = other.map_or_else(String::new, |input| format!(" of {}", input.name));
             let example = || {
                 let columns = self.rule.bound(schema);
                 let text = |field| part.raw.field(record, field).unwrap_or_default();
                 let values: Vec<_> =
                     columns.iter().map(|column| text(column.field).trim().to_owned()).collect();
-                let value = format!("{} (first in row {first})", quotable(&values.join(", ")));
+                let value = format!("{} (first in row {row}{of})", quotable(&values.join(", ")));
                 Example { place: part.raw.place(record), cell: None, value: Some(value) }
             };
-            let message = || self.rule.message.clone();
-            notes.add(self.rule.key(schema), self.rule.severity(), message, example);
+            let message = || self.rule.advised(&self.rule.message);
+            notes.add(self.rule.key(schema), self.rule.severity, message, example);
         }
         Ok(())
     }
 }
 
 impl FileFact for FileUnique {
+    fn begin(&self, input: &FactInput, _schema: &ReadSchema) -> Result<(), StageError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.order, state.notes) = (InOrder::default(), Notes::default());
+        state.rows.begin(input);
+        Ok(())
+    }
+
     fn see(&self, chunk: &Chunk, schema: &ReadSchema) -> Result<(), StageError> {
         let keys = keys(chunk, &self.rule.columns).map_err(|e| self.rule.error(e))?;
         let part = Part { raw: Arc::clone(&chunk.raw), keys };
@@ -108,6 +119,10 @@ fn each_bytes(column: &Column, mut each: impl FnMut(usize, Option<&[u8]>)) -> Re
             AnyValue::Null => each(row, None),
             AnyValue::Int32(value) => each(row, Some(&i64::from(value).to_le_bytes())),
             AnyValue::Int64(value) => each(row, Some(&value.to_le_bytes())),
+            // The same column may be of whole numbers in another file.
+            AnyValue::Float64(value) if value == (value as i64) as f64 => {
+                each(row, Some(&(value as i64).to_le_bytes()));
+            }
             AnyValue::Float64(value) => each(row, Some(&value.to_le_bytes())),
             other => each(row, Some(other.to_string().as_bytes())),
         }

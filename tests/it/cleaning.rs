@@ -217,3 +217,63 @@ fn counts_do_not_depend_on_chunks() {
     };
     assert_eq!(table("1", "2"), table("100", "1"));
 }
+
+/// 300 rows; every third town and every fifth number stands between blanks, the last row is refused.
+fn padded(row: &str) -> Place {
+    let line = |n: u32| {
+        let town = if n.is_multiple_of(3) { "  DAVIE\u{a0}" } else { "DAVIE" };
+        let price = if n.is_multiple_of(5) { format!(" {n} ") } else { n.to_string() };
+        format!("{n},{town},{price}\n")
+    };
+    let lines: String = (1..=300).map(line).collect();
+    Place::new().file("padded.csv", &format!("id,town,price\n{lines}{row}\n"))
+}
+
+const TRIMMED: &str = "SELECT \"column\", sum(count), min(severity) FROM etl.problems \
+                       WHERE rule = 'trimmed' GROUP BY ALL ORDER BY ALL";
+
+#[test]
+fn what_the_reader_leaves_out_is_counted_with_examples() {
+    let place = padded("301, DAVIE ,7,8");
+    let done = place.output(&["ingest", "padded.csv", "--format", "json"]);
+    assert_eq!(done.status.code(), Some(3), "{}", String::from_utf8_lossy(&done.stderr));
+    let summary: serde_json::Value = serde_json::from_slice(&done.stdout).expect("JSON");
+    let problems = summary["inputs"][0]["problems"].as_array().expect("problems");
+    let of = |column: &str| {
+        let mut trimmed = problems.iter().filter(|problem| problem["rule"] == "trimmed");
+        trimmed.find(|problem| problem["column"] == column).expect("it is told")
+    };
+    let (town, price) = (of("town"), of("price"));
+    assert_eq!((&town["count"], &price["count"]), (&100.into(), &60.into()), "not of refused rows");
+    assert_eq!(town["examples"][0]["value"], "  DAVIE\u{a0}");
+    assert_eq!(
+        (&price["examples"][1]["place"]["row"], &price["examples"][1]["value"]),
+        (&11.into(), &" 10 ".into())
+    );
+    let told = printed(&place.output(&["ingest", "padded.csv", "--fresh"]));
+    assert!(told.contains("E301 trimmed town: town held blanks around its value"), "{told}");
+}
+
+/// A commit that ends inside a chunk and a load that goes on behind it count each cell once.
+#[test]
+fn what_the_reader_leaves_out_is_counted_once_whatever_the_chunks() {
+    let small = ["--writers", "1", "--commit-rows", "100", "--chunk-rows"];
+    let place = padded("301,DAVIE,7,8");
+    let stopped = ["ingest", "padded.csv", "--max-errors", "0"];
+    let done = place.output(&[&stopped[..], &small, &["77"]].concat());
+    assert_eq!(done.status.code(), Some(4), "{}", String::from_utf8_lossy(&done.stderr));
+    let done = place.output(&[&["ingest", "padded.csv"], &small[..], &["53"]].concat());
+    assert_eq!(done.status.code(), Some(3), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(printed(&done).contains("resumed at row"), "{}", printed(&done));
+    assert_eq!(lines(&place, TRIMMED), ["price,60,info", "town,100,info"]);
+}
+
+#[test]
+fn a_masked_column_shows_none_of_what_was_left_out() {
+    let place = padded("301,DAVIE,7");
+    let mask = ["--mask", "town:null"];
+    let done = place.output(&[&["ingest", "padded.csv"][..], &mask].concat());
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let examples = lines(&place, "SELECT examples FROM etl.problems");
+    assert!(!examples.concat().contains("DAVIE"), "{examples:?}");
+}

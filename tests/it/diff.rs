@@ -133,6 +133,18 @@ fn people_get_a_text() {
 }
 
 #[test]
+fn rolls_are_found_under_any_name() {
+    let place = rolls();
+    loads(&place, TO, &[OLD, NEW], &["--table", "my_parcels"]);
+    assert_eq!(log(&place, &["2024", "2025"]), EXPECTED);
+    assert_eq!(log(&place, &["2024", NEW]), EXPECTED);
+    loads(&place, TO, &[NEW], &["--table", "newer"]);
+    let told = place.run(&["diff", "2024", "2025"]);
+    assert!(told.starts_with("exit: 2") && told.contains("--rolls nal=my_parcels"), "{told}");
+    assert_eq!(log(&place, &["2024", "2025", "--rolls", "nal=my_parcels"]), EXPECTED);
+}
+
+#[test]
 fn mistakes_have_a_way_out() {
     let place = rolls();
     loads(&place, TO, &[OLD], &[]);

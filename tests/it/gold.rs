@@ -226,7 +226,10 @@ fn what_is_missing_is_told_and_the_rest_is_built() {
         ["all_sales", "last_sales", "monthly_sales", "repeat_sales", "sales_windows"]
     );
     let missing = summary["missing"].to_string();
-    assert!(missing.contains("there is no table parcels (load a NAL)"), "{missing}");
+    assert!(
+        missing.contains("there is no table parcels (load a NAL; loaded are sales (sdf))"),
+        "{missing}"
+    );
     assert!(missing.contains("it is made from latest_parcels"), "{missing}");
     let told = place.run(&["gold", "recent_sale"]);
     assert!(told.starts_with("exit: 2") && told.contains("recent_sales"), "{told}");
@@ -240,6 +243,29 @@ fn what_is_missing_is_told_and_the_rest_is_built() {
     let names: Vec<_> =
         again["built"].as_array().expect("a list").iter().map(|built| &built["name"]).collect();
     assert!(names.len() > 5 && names[0] == "newest_parcels", "{names:?}");
+}
+
+#[test]
+fn rolls_are_found_under_any_name() {
+    let place = small();
+    loads(&place, TO, &[OLD, NEW], &["--table", "my_parcels"]);
+    loads(&place, TO, &[SALES], &["--table", "my_sales"]);
+    assert_eq!(gold(&place, TO, &[])["missing"].as_array().map(Vec::len), Some(0));
+    let (found, usual) = (everything(&place, TO), built());
+    assert_eq!(found, everything(&usual, TO));
+    let read = "SELECT read_rows FROM gold.data_quality_dashboard ORDER BY asmnt_yr";
+    assert_eq!(rows(&place, read), ["5", "5"]);
+    // Where they are in several tables, the user says in which.
+    loads(&place, TO, &[NEW], &["--table", "newer"]);
+    let told = place.run(&["gold"]);
+    assert!(told.starts_with("exit: 2") && told.contains("my_parcels, newer"), "{told}");
+    let newer = ["newest_parcels", "--rolls", "nal=newer"];
+    assert_eq!(gold(&place, TO, &newer)["missing"].as_array().map(Vec::len), Some(0));
+    assert_eq!(rows(&place, "SELECT count(*) FROM gold.newest_parcels"), ["5"]);
+    for (wrong, way) in [("nal=none", "my_parcels (nal)"), ("cars=newer", "its kinds are nal")] {
+        let told = place.run(&["gold", "--rolls", wrong]);
+        assert!(told.starts_with("exit: 2") && told.contains(way), "{told}");
+    }
 }
 
 /// All objects with the columns by which their rows are ordered.

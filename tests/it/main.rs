@@ -35,6 +35,7 @@ mod pg_refused;
 mod pg_secrets;
 mod pg_server;
 mod pg_tls;
+mod planted;
 mod postgres;
 mod profile;
 mod ranges;

@@ -46,7 +46,16 @@ fn the_page_of_a_run_is_one_harmless_file() {
     for bad in ["<script", "http://", "https://", "src=", "@import"] {
         assert!(!page.contains(bad), "{bad}");
     }
-    for id in ["account", "findings", "counties", "distributions", "columns", "trend", "agents"] {
+    for id in [
+        "account",
+        "findings",
+        "counties",
+        "distributions",
+        "enrichment",
+        "columns",
+        "trend",
+        "agents",
+    ] {
         assert!(page.contains(&format!("<section id=\"{id}\"")), "{id}");
     }
     assert!(page.contains("Every row is accounted for."));
@@ -90,6 +99,58 @@ fn the_numbers_add_up() {
     assert_eq!(report["trend"].as_array().map(Vec::len), Some(1));
 }
 
+/// Three parcels: one whose address is changed, one with a code that no table has, one whose id stands
+/// among the places with hyphens.
+fn three() -> Place {
+    let mut rows: Vec<_> = (0..3).map(|n| parcel(16, n, 100_000, "SMITH JOHN")).collect();
+    rows[0].push(("OWN_ADDR1", "12 Northwest 5th Street".into()));
+    rows[1].push(("QUAL_CD1", "77".into()));
+    rows[2].push(("QUAL_CD1", "01".into()));
+    let places =
+        "parcel_id,latitude,longitude\n474100000000,26.07,-80.22\n4741-00000002,26.07,-80.22\n";
+    Place::new().file(ROLL, &roll::file("nal", &rows)).file("places.csv", places)
+}
+
+#[test]
+fn what_was_changed_and_what_was_found_is_told_in_numbers() {
+    let (place, server) = (three(), Server::start());
+    let places = ["--locations", "places.csv"];
+    let url = server.url();
+    for to in [TO, &url] {
+        loads(&place, to, &[ROLL], &places);
+        let report = json(&place, &["--to", to]);
+        let changes = report["changes"].as_array().expect("changes");
+        let one = changes.iter().find(|one| one["column"] == "OWN_ADDR1").expect("a change");
+        assert_eq!((&one["rule"], number(&one["count"])), (&Value::from("address"), 1));
+        let shown = &one["examples"][0][1]["value"];
+        assert_eq!(shown, "12 Northwest 5th Street → 12 NW 5TH ST");
+        assert!(!report["findings"].to_string().contains("OWN_ADDR1"), "a change is no finding");
+        let table = &report["tables"][0];
+        let lookups = table["lookups"].as_array().expect("lookups");
+        let of = |column: &str| lookups.iter().find(|one| one["column"] == column).expect("told");
+        assert_eq!((number(&of("dor_uc")["asked"]), number(&of("dor_uc")["found"])), (3, 3));
+        assert_eq!((number(&of("qual_cd1")["asked"]), number(&of("qual_cd1")["found"])), (2, 1));
+        assert_eq!(of("qual_cd1")["unknown"][0], serde_json::json!({ "value": "77", "rows": 1 }));
+        let found = |status: &str| {
+            let all = table["places"].as_array().expect("places");
+            all.iter()
+                .filter(|one| one["match_status"] == status)
+                .map(|one| number(&one["rows"]))
+                .sum()
+        };
+        let counts: [u64; 3] = ["matched", "matched_loosely", "roll_only"].map(found);
+        assert_eq!(counts, [1, 1, 1]);
+        let facts = report["inputs"][0]["facts"].to_string();
+        assert!(facts.contains("[\"places matched\",1]"), "{facts}");
+    }
+    let output = place.output(&["report", "--out", "report.html"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let page = std::fs::read_to_string(place.path("report.html")).expect("a page");
+    for told in ["12 NW 5TH ST", "matched_loosely", "<q>77</q>", "places matched loosely"] {
+        assert!(page.contains(told), "{told}");
+    }
+}
+
 #[test]
 fn a_file_is_looked_at_and_leaves_nothing() {
     let place = place();
@@ -101,7 +162,7 @@ fn a_file_is_looked_at_and_leaves_nothing() {
     assert_eq!(report["status"], "checked");
     loads(&place, TO, &[ROLL], &[]);
     let loaded = json(&place, &[]);
-    for same in ["tally", "findings", "tables"] {
+    for same in ["tally", "findings", "changes", "tables"] {
         assert_eq!(report[same], loaded[same], "{same}");
     }
     assert_eq!(std::fs::read_dir(&temp).expect("a folder").count(), 0);
@@ -124,6 +185,24 @@ fn a_table_of_no_known_kind_has_charts_that_say_something() {
     assert!(report["maps"].as_array().is_some_and(Vec::is_empty));
 }
 
+/// A Parquet file may hold numbers that have no place on an axis.
+#[test]
+fn numbers_without_an_end_are_counted_and_do_not_stretch_the_axis() {
+    let place = Place::new();
+    let path = place.path("sizes.parquet");
+    let con = etl::duck::Database::memory(&etl::duck::Settings::default()).expect("memory");
+    let rows = "SELECT CASE WHEN n % 10 = 3 THEN 'inf'::DOUBLE WHEN n % 10 = 5 THEN 'nan'::DOUBLE \
+                WHEN n % 10 = 7 THEN '-inf'::DOUBLE ELSE n % 13 END AS size, n % 2 AS colour FROM range(200) t(n)";
+    let copy = format!("COPY ({rows}) TO '{}' (FORMAT parquet)", path.display());
+    con.connect().expect("a connection").execute(&copy).expect("a file");
+    let report = json(&place, &["sizes.parquet"]);
+    let charts = report["tables"][0]["charts"].as_array().expect("charts");
+    let chart = charts.iter().find(|chart| chart["column"] == "size").expect("drawn");
+    assert_eq!((number(&chart["filled"]), &chart["shape"]["max"]), (200, &Value::from(12.0)));
+    let bins = chart["shape"]["bins"].as_array().expect("bins");
+    assert_eq!(bins.iter().map(|bin| number(&bin["rows"])).sum::<u64>(), 200);
+}
+
 #[test]
 fn a_run_that_is_not_there_is_an_error_with_a_way_out() {
     let place = place();
@@ -142,7 +221,7 @@ fn a_server_tells_the_same() {
     let there = json(&place, &["--to", &to]);
     loads(&place, TO, &[ROLL], &[]);
     let here = json(&place, &[]);
-    for same in ["tally", "findings", "maps"] {
+    for same in ["tally", "findings", "changes", "maps"] {
         assert_eq!(there[same], here[same], "{same}");
     }
     assert_eq!(there["tables"][0]["charts"], here["tables"][0]["charts"]);

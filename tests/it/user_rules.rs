@@ -158,11 +158,6 @@ fn a_mistake_is_found_before_a_row_is_read_and_drawn() {
         ),
         ("[[rule]]\ncolumn = \"name\"\noutlier = 5.0\n", "rules.toml:3:11", ["numbers", "VARCHAR"]),
         ("[[rule]]\ncolumn = \"name\"\npatern = \"x\"\n", "rules.toml:3:1", ["patern", "rule"]),
-        (
-            "[[rule]]\ncolumn = \"name\"\nlevel = \"critical\"\nunique = true\n",
-            "rules.toml:4:10",
-            ["all rows", "warning"],
-        ),
     ] {
         let place = place(rules);
         let output = place.output(&["ingest", "a.csv", "--rules", "rules.toml"]);
@@ -170,5 +165,135 @@ fn a_mistake_is_found_before_a_row_is_read_and_drawn() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(text.contains(place_of) && text.contains('╭'), "{place_of}:\n{text}");
         parts.iter().for_each(|part| assert!(text.contains(part), "{part}:\n{text}"));
+    }
+}
+
+/// Rules about all rows of a run.
+const ALL: &str = "[[rule]]\nid = \"once\"\ncolumns = [\"name\", \"zip\"]\nunique = true\n\n\
+    [[rule]]\nid = \"far\"\ncolumn = \"price\"\noutlier = 50.0\n\n\
+    [[rule]]\nid = \"new\"\ncolumn = \"day\"\nfresh_days = 30\n";
+
+const TO: [&str; 4] = ["--rules", "rules.toml", "--format", "json"];
+
+/// Lines of `listings`, cut into two files: repeats and the outlier stand in the second.
+fn two_files() -> Place {
+    let text = listings();
+    let lines: Vec<_> = text.lines().collect();
+    let half = |rows: &[&str]| format!("{}\n{}\n", lines[0], rows.join("\n"));
+    place(ALL).file("a.csv", &half(&lines[1..1_000])).file("b.csv", &half(&lines[1_000..]))
+}
+
+fn loaded(place: &Place, arguments: &[&str]) -> Value {
+    let output = place.output(&[&["ingest"], arguments, &TO].concat());
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{told}");
+    serde_json::from_slice(&output.stdout).expect("a summary")
+}
+
+/// Problems of an input, those of a rule.
+fn of<'v>(summary: &'v Value, input: usize, rule: &str) -> Option<&'v Value> {
+    let problems = summary["inputs"][input]["problems"].as_array().expect("problems");
+    problems.iter().find(|problem| problem["rule"] == rule)
+}
+
+/// Findings as they are compared: those of all inputs.
+fn findings(summary: &Value) -> Vec<Value> {
+    let inputs = summary["inputs"].as_array().expect("inputs");
+    inputs.iter().map(|input| input["problems"].clone()).collect()
+}
+
+#[test]
+fn rules_about_all_rows_hold_over_all_files_of_a_run() {
+    let place = two_files();
+    let both = ["a.csv", "b.csv", "--table", "t", "--mode", "append"];
+    let summary = loaded(&place, &both);
+    assert_eq!(summary["tally"]["inserted"], 2_006);
+    assert!(of(&summary, 0, "once").is_none(), "the first file repeats nothing");
+    let once = of(&summary, 1, "once").expect("n5 and n7 stand in both files");
+    assert_eq!((&once["count"], &once["severity"]), (&Value::from(2), &Value::from("warning")));
+    let value = once["examples"][0]["value"].as_str().expect("a value");
+    assert_eq!(value, "n5, 33005 (first in row 7 of a.csv)");
+    let far = of(&summary, 1, "far").expect("the median is that of both files");
+    assert_eq!((&far["count"], &far["examples"][0]["place"]["row"]), (&1.into(), &1_006.into()));
+    assert!(of(&summary, 0, "new").is_none() && of(&summary, 1, "new").is_some());
+    // A check tells the same.
+    let output = place.output(&[&["check"], &both[..4], &TO].concat());
+    let checked: Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    assert_eq!(findings(&checked), findings(&summary));
+    // And so does the ledger.
+    let output = place.output(&["runs", "show", "latest", "--format", "json"]);
+    let stored: Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    assert_eq!(findings(&stored), findings(&summary));
+}
+
+#[test]
+fn a_file_that_was_loaded_before_counts_where_it_is_named_again() {
+    let place = two_files();
+    let table = ["--table", "t", "--mode", "append"];
+    loaded(&place, &[&["a.csv"][..], &table].concat());
+    let summary = loaded(&place, &[&["a.csv", "b.csv"][..], &table].concat());
+    assert!(summary["inputs"][0]["already_loaded_by"].is_string());
+    assert_eq!(of(&summary, 1, "once").expect("told")["count"], 2);
+    assert_eq!(of(&summary, 1, "far").expect("told")["count"], 1);
+    // Alone it knows nothing of the other file.
+    let alone = two_files();
+    let summary = loaded(&alone, &[&["b.csv"][..], &table].concat());
+    assert!(of(&summary, 0, "once").is_none());
+}
+
+/// A file whose last rows cannot be read, and settings by which a load commits now and then.
+fn halves() -> (Place, [&'static str; 9]) {
+    let place = place(ALL).file("a.csv", &(listings() + "too,few\n"));
+    let small = ["--commit-rows", "500", "--chunk-rows", "200", "--writers", "1"];
+    let [commit, rows, chunk, size, writers, one] = small;
+    (place, ["a.csv", commit, rows, chunk, size, writers, one, "--mode", "append"])
+}
+
+#[test]
+fn rules_about_all_rows_are_told_after_a_resume_as_without_one() {
+    let (place, arguments) = halves();
+    let stopped =
+        place.output(&[&["ingest"], &arguments[..], &TO, &["--max-errors", "0"]].concat());
+    assert_eq!(stopped.status.code(), Some(4), "{}", String::from_utf8_lossy(&stopped.stderr));
+    let resumed = loaded(&place, &arguments);
+    assert!(resumed["inputs"][0]["resumed_from"].as_u64().is_some_and(|row| row > 1_000));
+    let (other, arguments) = halves();
+    let whole = loaded(&other, &arguments);
+    assert_eq!(whole["inputs"][0]["resumed_from"], Value::Null);
+    assert_eq!(findings(&resumed), findings(&whole));
+    assert_eq!(resumed["tally"], whole["tally"]);
+    for rule in ["once", "far", "new"] {
+        assert!(of(&resumed, 0, rule).is_some(), "{rule}");
+    }
+}
+
+#[test]
+fn a_critical_rule_about_all_rows_ends_a_file_before_its_last_commit() {
+    for rule in ["once", "far", "new"] {
+        let place = place(ALL);
+        let level = format!("{rule}=critical");
+        let critical = ["ingest", "a.csv", "--rules", "rules.toml", "--rule", &level];
+        let output = place.output(&critical);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains(&format!("(rule {rule})")), "{told}");
+        assert!(told.contains(&format!("--rule {rule}=warning")), "{told}");
+        assert!(told.contains("nothing of this file was committed"), "{told}");
+        let output = place.output(&["check", "a.csv", "--rules", "rules.toml", "--rule", &level]);
+        assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stderr));
+        let output = place.output(&["ingest", "a.csv", "--rules", "rules.toml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn what_was_committed_before_a_critical_rule_was_broken_can_be_taken_back() {
+    for (on_abort, rows) in [("keep", "2000\n"), ("rollback", "0\n")] {
+        let (place, arguments) = halves();
+        let more = ["--rule", "once=critical", "--on-abort", on_abort];
+        let output = place.output(&[&["ingest"], &arguments[..], &TO, &more].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        let told = place.output(&["sql", "SELECT count(*) FROM a", "--format", "csv"]);
+        assert!(String::from_utf8_lossy(&told.stdout).ends_with(rows), "{on_abort}");
     }
 }

@@ -24,7 +24,7 @@ WITH held AS (
 ), loads AS (
   SELECT scope, CAST(sum(read) AS BIGINT) AS read_rows, CAST(sum(rejected) AS BIGINT) AS refused_rows,
     max(finished) AS last_load
-  FROM etl.inputs WHERE status = 'done' AND kind = 'nal' GROUP BY scope
+  FROM etl.inputs WHERE status = 'done' AND "table" = {name:parcels} GROUP BY scope
 ), shared AS (
   SELECT h.*, l.read_rows, l.refused_rows, l.last_load,
     CAST(l.refused_rows AS DOUBLE PRECISION) / nullif(l.read_rows, 0) AS refused_share,

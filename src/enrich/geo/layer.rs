@@ -115,6 +115,9 @@ impl Layer {
         if zones.is_empty() && wanted != Wanted::Distance {
             return Err(GeoError::Form("it holds no polygons".into()));
         }
+        if zones.is_empty() && edges.is_empty() && wanted == Wanted::Distance {
+            return Err(GeoError::Form("it holds no shapes".into()));
+        }
         let squeeze = squeeze_of(&edges);
         for edge in &mut edges {
             edge.from[0] *= squeeze;
@@ -165,12 +168,13 @@ impl Layer {
 }
 
 fn polygons_of(shape: Geometry) -> impl Iterator<Item = Polygon> {
-    match shape {
+    let all = match shape {
         Geometry::Polygon(polygon) => vec![polygon],
         Geometry::MultiPolygon(all) => all.0,
         _ => Vec::new(),
-    }
-    .into_iter()
+    };
+    // A polygon without a corner has no place in a tree.
+    all.into_iter().filter(|polygon| !polygon.exterior().0.is_empty())
 }
 
 fn edges_of(shape: &Geometry) -> Vec<Edge> {

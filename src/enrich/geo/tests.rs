@@ -122,6 +122,27 @@ fn distances_are_metres_and_nothing_inside() {
     near(layer(Wanted::Distance, pole).metres(point(2.0, 60.0)), 111_195.0);
 }
 
+#[test]
+fn shapes_without_a_corner_are_passed_over() {
+    let text = r#"{"features":[
+        {"properties":{"name":"none"},"geometry":{"type":"Polygon","coordinates":[[]]}},
+        {"properties":{"name":"some"},"geometry":{"type":"MultiPolygon","coordinates":
+            [[[]],[[[0,0],[2,0],[2,2],[0,2],[0,0]]]]}},
+        {"properties":{"name":"more"},"geometry":{"type":"Polygon","coordinates":
+            [[[4,0],[6,0],[6,2],[4,2],[4,0]]]}}]}"#;
+    let zones = layer(Wanted::Property(None), text);
+    assert_eq!(zones.label(point(1.0, 1.0)), Some("some"));
+    assert_eq!(zones.label(point(5.0, 1.0)), Some("more"));
+    assert_eq!(layer(Wanted::Distance, text).metres(point(5.0, 1.0)), Some(0.0));
+    let empty = Layer::read(
+        "zone",
+        Wanted::Distance,
+        "{\"features\":[]}".as_bytes(),
+        &mut Room::new(1 << 20),
+    );
+    assert!(empty.expect_err("nothing to be near to").to_string().contains("no shapes"));
+}
+
 /// Many random squares, asked by the tree and one by one.
 #[test]
 fn the_tree_finds_what_a_search_of_all_finds() {

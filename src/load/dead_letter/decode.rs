@@ -125,7 +125,7 @@ impl Undecoded for ReplayBlock {
             start = *end;
         }
         let Decoder { builders, extra, rows, index, misfits, broken, .. } = decoder;
-        let mut columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let (mut columns, altered) = ColumnBuilder::finish_all(builders);
         columns.extend(extra.map(ColumnBuilder::finish));
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
             let label = self.inner.origin.label();
@@ -141,7 +141,8 @@ impl Undecoded for ReplayBlock {
         };
         let rejects = broken.into_iter().map(reject).collect();
         let records = raw.rows.len() as u32;
-        Ok(Decoded { records, frame, index, raw, misfits, rejects, notes: Notes::default() })
+        let notes = Notes::default();
+        Ok(Decoded { records, frame, index, raw, misfits, altered, rejects, notes })
     }
 }
 

@@ -439,14 +439,17 @@ pub fn insert_range(con: &dyn Link, run: &str, input: u32, seal: &Seal) -> Resul
     run_all(con, range_statements(run, input, seal))
 }
 
-/// Puts findings down that belong to no range of records: about the file, or about tables.
-pub fn insert_findings(
+/// Puts findings down that belong to no range of records: about the file, about tables, about all files
+/// of the run. They take the place of those that stand under this name.
+pub fn replace_findings(
     con: &dyn Link,
     run: &str,
     input: u32,
     range: &str,
     notes: &Notes,
 ) -> Result<(), LoadError> {
+    let known = [Value::from(run), Value::from(input), Value::from(range)];
+    con.execute("DELETE FROM etl.problems WHERE run = ? AND input = ? AND range = ?", &known)?;
     run_all(con, finding_statements(run, input, range, notes))
 }
 

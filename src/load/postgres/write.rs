@@ -9,7 +9,7 @@ use super::session::Session;
 use super::target::{Server, announce};
 use super::text::bind;
 use crate::chunk::{
-    Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity,
+    Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity, advised,
 };
 use crate::duck::Value;
 use crate::load::dead_letter::{DeadLetterError, Record};
@@ -328,10 +328,8 @@ impl Pending {
                 column: problem.column.clone().unwrap_or_default(),
             };
             let value = problem.value.clone();
-            let message = || match &problem.hint {
-                Some(hint) => format!("{}. {hint}", problem.message),
-                None => problem.message.clone(),
-            };
+            let hint = problem.hint.as_deref().unwrap_or_default();
+            let message = || advised(&problem.message, hint);
             let example = || Example { place: reject.place, cell: problem.cell.clone(), value };
             self.notes.add(key, Severity::Critical, message, example);
         }

@@ -78,10 +78,10 @@ impl<W: Write> ChangeLog<W> {
 }
 
 fn fields(change: &Change) -> [String; 9] {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let text = |value: &Option<String>| guarded(value.as_deref().unwrap_or_default());
     [
         change.co_no.to_string(),
-        change.parcel_id.clone(),
+        guarded(&change.parcel_id),
         change.change.clone(),
         change.level.clone(),
         text(&change.was),
@@ -90,6 +90,13 @@ fn fields(change: &Change) -> [String; 9] {
         change.share.map(|share| share.to_string()).unwrap_or_default(),
         text(&change.note),
     ]
+}
+
+/// A text that no spreadsheet takes for a formula; numbers stay.
+fn guarded(text: &str) -> String {
+    let formula =
+        text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    if formula { format!("'{text}") } else { text.to_owned() }
 }
 
 /// Text of a cell: what Markdown or HTML would read as more is made harmless.
@@ -195,6 +202,15 @@ mod tests {
             "co_no,parcel_id,change,level,was,is_now,amount,share,note\n\
              16,0001,value,listed,100,<b>|x,-5,-0.05,\n"
         );
+    }
+
+    #[test]
+    fn nothing_in_a_table_is_a_formula() {
+        let mut owner = change("listed");
+        owner.was = Some("=HYPERLINK(\"http://x\")".into());
+        let text = written("a.csv", &[owner]);
+        assert!(text.contains(",\"'=HYPERLINK(\"\"http://x\"\")\","), "{text}");
+        assert!(written("a.csv", &[change("listed")]).contains(",-5,-0.05,"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::gold::{Builder, GoldRequest, building, open};
 use super::ingest::load_pack;
 use super::prepare::county_number;
 use super::request::Request;
+use super::rolls::RollTables;
 use super::scratch::Scratch;
 use crate::duck::Value;
 use crate::flow::{Observer, Stop};
@@ -44,6 +45,8 @@ pub struct DiffRequest {
     pub county: Option<String>,
     /// Numbers that differ from the pack's.
     pub params: Vec<(String, i64)>,
+    /// Tables that hold rolls, each by its kind; else the ledger says which.
+    pub rolls: Vec<(String, String)>,
     /// Schema and name of the table with the changes; `None`: no table.
     pub table: Option<(String, String)>,
 }
@@ -140,9 +143,9 @@ pub fn diff(
     let county = asked.county.as_deref().map(|text| county(text, &pack)).transpose()?;
     let sides = [&asked.before, &asked.after];
     let mut summary = if sides.iter().all(|side| side.is_in_target()) {
-        in_target(asked, (diff, kind, county), each)?
+        in_target(asked, &pack, (diff, kind, county), each)?
     } else {
-        in_scratch(asked, (diff, kind, county), each, observer, stop)?
+        in_scratch(asked, &pack, (diff, kind, county), each, (observer, stop))?
     };
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
@@ -277,6 +280,7 @@ fn opening(asked: &DiffRequest) -> GoldRequest {
         pack: request.pack.clone(),
         names: Vec::new(),
         params: Vec::new(),
+        rolls: Vec::new(),
         schema: String::new(),
         memory: request.limits.memory,
         threads: request.limits.threads,
@@ -287,6 +291,7 @@ fn opening(asked: &DiffRequest) -> GoldRequest {
 /// Two years of the target.
 fn in_target(
     asked: &DiffRequest,
+    pack: &Pack,
     (diff, kind, county): (&Diff, &Kind, Option<u8>),
     each: EachChange<'_>,
 ) -> Result<DiffSummary, RunError> {
@@ -296,7 +301,9 @@ fn in_target(
     let con = &*con;
     let need = &diff.query.needs[0];
     let sides = [&asked.before, &asked.after];
-    let relation = |side: &Side| side.relation(con, kind, need, county);
+    let rolls = RollTables::find(con, pack, &asked.rolls)?;
+    let table = rolls.of(&kind.table);
+    let relation = |side: &Side| side.relation(con, kind, need, table, county);
     let comparison = Comparison {
         con,
         diff,
@@ -326,10 +333,10 @@ fn in_target(
 /// At least one file: both sides go into a scratch database.
 fn in_scratch(
     asked: &DiffRequest,
+    pack: &Pack,
     (diff, kind, county): (&Diff, &Kind, Option<u8>),
     each: EachChange<'_>,
-    observer: &dyn Observer,
-    stop: &Stop,
+    (observer, stop): (&dyn Observer, &Stop),
 ) -> Result<DiffSummary, RunError> {
     let scratch = Scratch::new(asked.request.limits.temp_dir.as_deref())?;
     let sides = [(&asked.before, "side_before"), (&asked.after, "side_after")];
@@ -342,7 +349,7 @@ fn in_scratch(
     let con = &*con;
     let need = &diff.query.needs[0];
     for (side, table) in sides {
-        side.copy_into(&asked.request, con, table, kind, need)?;
+        side.copy_into(asked, pack, con, table, (kind, need))?;
     }
     let relation = |table: &str| side::columns(con, kind, need, table, None, county);
     let comparison = Comparison {

@@ -1,13 +1,15 @@
 //! One side of a comparison: a file, or a year of a target, perhaps of one release.
 
+use super::DiffRequest;
 use crate::duck::{Value, quote};
 use crate::flow::{Observer, Stop};
 use crate::load::{Link, LoadError};
-use crate::pack::{Kind, Need, empty};
+use crate::pack::{Kind, Need, Pack, empty};
 use crate::run::error::{RunError, RunErrorKind};
 use crate::run::ingest::ingest;
 use crate::run::memory;
 use crate::run::request::Request;
+use crate::run::rolls::{RollTables, there};
 use crate::run::scratch::Scratch;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -67,13 +69,14 @@ impl Side {
         con: &dyn Link,
         kind: &Kind,
         need: &Need,
+        table: &str,
         county: Option<u8>,
     ) -> Result<String, RunError> {
         let only = match self {
             Self::File(_) => None,
             Self::Roll { year, release } => Some((*year, release.as_deref())),
         };
-        columns(con, kind, need, &kind.table, only, county)
+        columns(con, kind, need, table, only, county)
     }
 
     /// Loads a file into the scratch database; a roll of the target waits until that is done.
@@ -108,18 +111,20 @@ impl Side {
     /// Copies a roll of the target into the scratch database.
     pub fn copy_into(
         &self,
-        request: &Request,
+        asked: &DiffRequest,
+        pack: &Pack,
         to: &dyn Link,
         table: &str,
-        kind: &Kind,
-        need: &Need,
+        (kind, need): (&Kind, &Need),
     ) -> Result<(), RunError> {
         if !self.is_in_target() {
             return Ok(());
         }
+        let request = &asked.request;
         let share = request.limits.memory.saturating_sub(memory::FIXED).max(64 << 20);
         let from = request.target.look_there(share)?.link()?;
-        let rows = self.relation(&*from, kind, need, None)?;
+        let rolls = RollTables::find(&*from, pack, &asked.rolls)?;
+        let rows = self.relation(&*from, kind, need, rolls.of(&kind.table), None)?;
         to.execute(&format!("CREATE TABLE {} AS {}", quote(table), bare(kind, need)), &[])?;
         copy(
             &*from,
@@ -150,7 +155,14 @@ pub fn columns(
     if found.is_empty() {
         let told = format!("there is no table {table}");
         return Err(RunError::new(RunErrorKind::Usage, told)
-            .with_hint(format!("load a {} first: etl ingest FILE", kind.title)));
+            .with_hint(format!("load a {} first: etl ingest FILE", kind.title))
+            .with_hint(there(con)?));
+    }
+    let absent = |name: &&String| !found.iter().any(|(column, _)| column == *name);
+    if let Some(key) = kind.key.iter().find(absent) {
+        let told = format!("table {table} has no column {key}, so its rolls cannot be compared");
+        return Err(RunError::new(RunErrorKind::Usage, told)
+            .with_hint("a mapping has given it other columns; compare the files instead"));
     }
     let column = |name: &String| match found.iter().any(|(column, _)| column == name) {
         true => name.clone(),

@@ -9,6 +9,7 @@ use crate::run::error::{RunError, RunErrorKind};
 use crate::run::request::Limits;
 use crate::source::{Block, Decoded, Source, Table, infer};
 use crossbeam_channel::{Receiver, Sender, bounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::scope;
@@ -113,16 +114,23 @@ impl Scan<'_> {
     ) {
         let mut state = S::default();
         for (seq, permit, block) in work {
-            let decoded = block.body.decode().map_err(RunError::from);
-            if let Ok(decoded) = &decoded {
+            let work = AssertUnwindSafe(|| {
+                let decoded = block.body.decode()?;
                 self.meters.read.fetch_add(u64::from(decoded.records), Ordering::Relaxed);
-            }
-            let folded = decoded.and_then(|decoded| fold(&mut state, decoded));
+                fold(&mut state, decoded)
+            });
+            // A block that never comes would be waited for without end.
+            let folded = catch_unwind(work).unwrap_or_else(|_| Err(panicked()));
             if done.send((seq, permit, folded)).is_err() {
                 return;
             }
         }
     }
+}
+
+fn panicked() -> RunError {
+    RunError::new(RunErrorKind::Failed, "internal error while a block was profiled")
+        .with_hint("please report this with the file")
 }
 
 /// Hands over what blocks gave in their order; the first failure ends it.

@@ -17,6 +17,10 @@ const YEARS: f64 = 4.0;
 /// Frequent words shown.
 const TOP: usize = 8;
 
+/// What is beyond is no number with a place on an axis: infinite, or none at all. It is counted in the
+/// outer bins.
+const MOST: f64 = 1e300;
+
 /// How a column is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Nature {
@@ -123,10 +127,11 @@ struct Measured {
 /// Ends and percentiles of the values; nothing where there are none.
 fn measured(asked: &Asked<'_>, value: &str) -> Result<Option<Measured>, RunError> {
     let found = asked.rows(&format!(
-        "SELECT count(x), min(x), max(x), percentile_disc(0.01) WITHIN GROUP (ORDER BY x), \
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY x), \
-           percentile_disc(0.99) WITHIN GROUP (ORDER BY x) \
-         FROM (SELECT CAST({value} AS DOUBLE PRECISION) AS x FROM {{from}}) AS v"
+        "SELECT count(x), min(f), max(f), percentile_disc(0.01) WITHIN GROUP (ORDER BY f), \
+           percentile_disc(0.5) WITHIN GROUP (ORDER BY f), \
+           percentile_disc(0.99) WITHIN GROUP (ORDER BY f) \
+         FROM (SELECT x, CASE WHEN x BETWEEN -{MOST:e} AND {MOST:e} THEN x END AS f \
+           FROM (SELECT CAST({value} AS DOUBLE PRECISION) AS x FROM {{from}}) AS v) AS w"
     ))?;
     let Some(row) = found.first() else { return Ok(None) };
     let ends: Option<Vec<f64>> = row[1..6].iter().map(number).collect();

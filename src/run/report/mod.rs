@@ -5,6 +5,7 @@
 
 mod charts;
 mod counties;
+mod enriched;
 mod tables;
 
 use super::error::RunError;
@@ -14,15 +15,19 @@ use super::memory;
 use super::request::Request;
 use super::scratch::Scratch;
 use super::summary::{InputSummary, RunStatus, Summary};
+use crate::chunk::Severity;
 use crate::flow::{Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
 use crate::pack::Pack;
 use crate::report::{AgentReport, FindingReport, InputReport, PastRun, Report};
+use crate::rules::{Level, UserRule};
 use std::collections::BTreeMap;
 
 /// Runs of the trend.
 const TREND: usize = 20;
+/// The code of notes about changed cells.
+const CHANGED: &str = "E301";
 /// Examples of a finding over all inputs.
 const EXAMPLES: usize = 5;
 
@@ -46,6 +51,7 @@ pub fn of_files(
     // A report is wanted of all of it, the bad rows first.
     own.errors.max_errors = None;
     own.errors.max_rate = None;
+    own.rules.iter_mut().for_each(|rule| only_tell(rule, &mut own.rule_levels));
     let mut summary = ingest(&own, observer, stop)?;
     summary.status = RunStatus::Checked;
     for input in &mut summary.inputs {
@@ -58,6 +64,19 @@ pub fn of_files(
     report.command = "report".into();
     report.trend.clear();
     Ok(report)
+}
+
+/// A critical rule about all rows would end the load before there is anything to look at.
+fn only_tell(rule: &mut UserRule, levels: &mut BTreeMap<String, String>) {
+    if !rule.check.is_of_file() {
+        return;
+    }
+    if rule.level == Level::Critical {
+        rule.level = Level::Warning;
+    }
+    if let Some(level) = levels.get_mut(&rule.id).filter(|level| *level == "critical") {
+        *level = "warning".into();
+    }
 }
 
 fn gather(
@@ -76,6 +95,7 @@ fn gather(
         .and_then(|tables| Ok((tables, counties::maps(con, summary, pack)?)));
     con.rollback()?;
     let (tables, maps) = measured?;
+    let (changes, findings) = findings(summary).into_iter().partition(is_change);
     let row = runs.iter().find(|row| row.run == summary.run);
     Ok(Report {
         title: title(summary),
@@ -93,7 +113,8 @@ fn gather(
         tally: summary.tally,
         gap: summary.tally.gap(),
         inputs: summary.inputs.iter().map(input).collect(),
-        findings: findings(summary),
+        findings,
+        changes,
         tables,
         maps,
         trend: trend(&runs, summary),
@@ -146,6 +167,7 @@ fn input(input: &InputSummary) -> InputReport {
         resumed_from: input.resumed_from,
         already_loaded_by: input.already_loaded_by.clone(),
         agents: agents.collect(),
+        facts: input.facts.clone(),
     }
 }
 
@@ -161,6 +183,7 @@ fn findings(summary: &Summary) -> Vec<FindingReport> {
                 rule: problem.rule.clone(),
                 column: problem.column.clone(),
                 message: problem.message.clone(),
+                hint: problem.hint.clone(),
                 count: 0,
                 examples: Vec::new(),
             });
@@ -173,6 +196,11 @@ fn findings(summary: &Summary) -> Vec<FindingReport> {
     let mut all: Vec<_> = kinds.into_values().collect();
     all.sort_by_key(|finding| std::cmp::Reverse((finding.severity, finding.count)));
     all
+}
+
+/// Whether it tells of cells that were brought into another form, and of no doubt.
+fn is_change(finding: &FindingReport) -> bool {
+    finding.severity == Severity::Info && finding.code == CHANGED
 }
 
 /// This run and those before it that wrote to one of its tables, oldest first.

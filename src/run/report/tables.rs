@@ -2,6 +2,7 @@
 
 use super::charts::charts;
 use super::columns_of;
+use super::enriched;
 use crate::chunk::Severity;
 use crate::duck::{Value, quote};
 use crate::load::Link;
@@ -96,7 +97,8 @@ fn table(
     let columns = columns.collect();
     let insight = kind.and_then(|kind| pack.insight.kind(&kind.id));
     let charts = if rows == 0 { Vec::new() } else { charts(&asked, insight, rows)? };
-    Ok(TableReport { name: name.to_owned(), rows, all_rows, columns, charts })
+    let (lookups, places) = (enriched::lookups(&asked, pack)?, enriched::places(&asked)?);
+    Ok(TableReport { name: name.to_owned(), rows, all_rows, columns, charts, lookups, places })
 }
 
 /// Rows, and for each column those with a value: one pass over the table.

@@ -1,6 +1,7 @@
 //! Many cells of one column at once: no question is asked of a cell that can be asked of all.
 
-use super::{ColumnBuilder, Judged, Values, filled_with, is_null_token, judge, trim};
+use super::altered::judge as is_no_value;
+use super::{ColumnBuilder, Judged, Values, filled_with, judge, trim};
 use crate::chunk::{ColumnKind, MisfitKind};
 use polars_arrow::bitmap::MutableBitmap;
 
@@ -54,12 +55,14 @@ impl ColumnBuilder {
         mut misfit: impl FnMut(usize, MisfitKind),
     ) {
         self.begin_texts();
-        let Self { spec, values, scratch, .. } = self;
+        let Self { spec, values, scratch, altered, len, .. } = self;
         let Values::Text(values) = values else { return };
         let (mut filled, mut count) = (0_u64, 0);
         for text in texts {
+            let whole = text.map_or(0, str::len);
             let text = text.map(|text| if spec.clean { trim(text) } else { text });
-            let text = text.filter(|text| !text.is_empty() && !is_null_token(spec, text));
+            let text = text.filter(|text| !text.is_empty());
+            let text = text.filter(|text| !is_no_value(spec, text, whole, altered, *len + count));
             let stored = text.and_then(|text| match judge(spec, text, nul) {
                 Judged::Stored(None) => Some(text),
                 Judged::Stored(Some(kind)) => {

@@ -1,6 +1,7 @@
 //! What becomes of cells, by the kind of their column.
 
 use super::*;
+use crate::chunk::{Alteration, Altered};
 
 fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
     ReadColumn {
@@ -167,4 +168,28 @@ fn shared_texts_are_the_same_as_copies() {
             }
         }
     }
+}
+
+#[test]
+fn changed_cells_are_marked_one_by_one_and_many_at_once() {
+    let texts = ["a", " a", "", "NULL", "  ", "a\u{a0}", " NULL ", "5"];
+    let mut single = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Plain), 16);
+    let mut many = ColumnBuilder::new(&spec(ColumnKind::Text, Role::Plain), 16);
+    for _ in 0..2 {
+        single.push_null();
+        many.push_null();
+        texts.iter().for_each(|text| single.push_text(text).expect("it fits"));
+        many.push_texts(texts.iter().map(|text| Some(*text)), true, |at, kind| {
+            panic!("{at}: {kind:?}");
+        });
+    }
+    let marked = |builder| {
+        let (columns, altered) = ColumnBuilder::finish_all(vec![builder]);
+        let told = |one: &Altered| (one.what, one.rows.iter().collect::<Vec<_>>());
+        (columns[0].null_count(), altered.iter().map(told).collect::<Vec<_>>())
+    };
+    let expected =
+        vec![(Alteration::Trimmed, vec![2, 6, 11, 15]), (Alteration::NoValue, vec![4, 7, 13, 16])];
+    assert_eq!(marked(single), (10, expected.clone()));
+    assert_eq!(marked(many), (10, expected));
 }

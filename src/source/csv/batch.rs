@@ -2,8 +2,8 @@
 
 use super::grammar::{CsvPolicy, Dialect};
 use super::split::{self, Span};
-use crate::chunk::{Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
-use crate::source::columns::ColumnBuilder;
+use crate::chunk::{Altered, Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
+use crate::source::columns::{ColumnBuilder, Pushed};
 use crate::source::extra::ExtraBuilder;
 use encoding_rs::UTF_8;
 use memchr::memchr;
@@ -13,8 +13,28 @@ use std::borrow::Cow;
 /// Fields of a batch, about: they and the text behind them should stay in a core's cache.
 const FIELDS: usize = 16_384;
 
+/// Takes the cells of a column, in the order of the records.
+pub trait Taker {
+    /// A blank.
+    fn push_null(&mut self);
+    /// The text of a cell; what does not fit is null, with the reason.
+    fn push_text(&mut self, record: u32, text: &str) -> Pushed;
+}
+
+impl Taker for ColumnBuilder {
+    #[inline(always)]
+    fn push_null(&mut self) {
+        Self::push_null(self);
+    }
+
+    #[inline(always)]
+    fn push_text(&mut self, _record: u32, text: &str) -> Pushed {
+        Self::push_text(self, text)
+    }
+}
+
 /// A batch, and what has become of those before it.
-pub struct Batch<'a> {
+pub struct Batch<'a, T> {
     cells: Cells<'a>,
     width: usize,
     most: usize,
@@ -22,8 +42,9 @@ pub struct Batch<'a> {
     spans: Vec<Span>,
     /// The records of the batch.
     records: Vec<u32>,
-    builders: Vec<ColumnBuilder>,
-    /// Field of each builder.
+    takers: Vec<T>,
+    schema: &'a ReadSchema,
+    /// Field of each taker.
     fields: Vec<usize>,
     extra: Option<ExtraBuilder>,
     extra_fields: Vec<usize>,
@@ -61,14 +82,15 @@ impl<'a> Cells<'a> {
     }
 }
 
-impl<'a> Batch<'a> {
-    /// A batch of a block.
+impl<'a, T: Taker> Batch<'a, T> {
+    /// A batch of a block; `takers`: one for each column of the schema.
     pub fn new(
         bytes: &'a [u8],
         text: Option<&'a str>,
-        schema: &ReadSchema,
+        schema: &'a ReadSchema,
         dialect: &'a Dialect,
         capacity: usize,
+        takers: Vec<T>,
     ) -> Self {
         let width = schema.headers.len();
         let text = text.filter(|_| dialect.encoding == UTF_8);
@@ -85,7 +107,8 @@ impl<'a> Batch<'a> {
             most,
             spans: Vec::with_capacity((most + 1) * width),
             records: Vec::with_capacity(most),
-            builders: schema.columns.iter().map(|c| ColumnBuilder::new(c, capacity)).collect(),
+            takers,
+            schema,
             fields: schema.columns.iter().map(|column| column.field).collect(),
             extra,
             extra_fields: schema.extra.iter().map(|(field, _)| *field).collect(),
@@ -145,7 +168,7 @@ impl<'a> Batch<'a> {
 
     /// Types the records of the batch.
     pub fn flush(&mut self) {
-        for column in 0..self.builders.len() {
+        for column in 0..self.takers.len() {
             if self.nuls { self.padded_column(column) } else { self.column(column) }
         }
         self.extra();
@@ -158,15 +181,15 @@ impl<'a> Batch<'a> {
     }
 
     fn column(&mut self, column: usize) {
-        let Self { builders, fields, spans, records, cells, width, fresh_misfits, .. } = self;
-        let (builder, field) = (&mut builders[column], fields[column]);
+        let Self { takers, fields, spans, records, cells, width, fresh_misfits, .. } = self;
+        let (taker, field) = (&mut takers[column], fields[column]);
         for (row, record) in spans.chunks_exact((*width).max(1)).zip(records.iter()) {
             let span = row[field];
             if span.is_empty() {
-                builder.push_null();
+                taker.push_null();
                 continue;
             }
-            if let Err(kind) = builder.push_text(&cells.text(span)) {
+            if let Err(kind) = taker.push_text(*record, &cells.text(span)) {
                 fresh_misfits.push(Misfit { record: *record, column: column as u16, kind });
             }
         }
@@ -174,16 +197,16 @@ impl<'a> Batch<'a> {
 
     /// The same where NULs may stand around values.
     fn padded_column(&mut self, column: usize) {
-        let Self { builders, fields, spans, records, cells, width, fresh_misfits, trimmed, .. } =
+        let Self { takers, fields, spans, records, cells, width, fresh_misfits, trimmed, .. } =
             self;
-        let (builder, field) = (&mut builders[column], fields[column]);
+        let (taker, field) = (&mut takers[column], fields[column]);
         for (row, record) in spans.chunks_exact((*width).max(1)).zip(records.iter()) {
             let text = cells.text(row[field]);
             let kept = text.trim_matches('\0');
             if kept.len() < text.len() {
                 trimmed.push((column as u16, *record));
             }
-            if let Err(kind) = builder.push_text(kept) {
+            if let Err(kind) = taker.push_text(*record, kept) {
                 fresh_misfits.push(Misfit { record: *record, column: column as u16, kind });
             }
         }
@@ -211,7 +234,7 @@ impl<'a> Batch<'a> {
         let mut trimmed = std::mem::take(&mut self.trimmed);
         trimmed.sort_unstable();
         for (column, record) in trimmed {
-            let column = self.builders[usize::from(column)].spec().header.clone();
+            let column = self.schema.columns[usize::from(column)].header.clone();
             let key = NoteKey { code: Code::E303, rule: "nul_padding".into(), column };
             let message = || "NUL characters around the value are left out".into();
             let example = || Example { place: place(record), cell: None, value: None };
@@ -219,10 +242,17 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The columns, and the cells that did not fit.
-    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>) {
-        let mut columns: Vec<_> = self.builders.into_iter().map(ColumnBuilder::finish).collect();
+    /// What has taken the cells.
+    pub fn into_takers(self) -> Vec<T> {
+        self.takers
+    }
+}
+
+impl Batch<'_, ColumnBuilder> {
+    /// The columns, the cells that did not fit, and those that were changed.
+    pub fn finish(self) -> (Vec<Column>, Vec<Misfit>, Vec<Altered>) {
+        let (mut columns, altered) = ColumnBuilder::finish_all(self.takers);
         columns.extend(self.extra.map(ExtraBuilder::finish));
-        (columns, self.misfits)
+        (columns, self.misfits, altered)
     }
 }

@@ -5,16 +5,18 @@
 //! mostly blank, costs little more than counting them. Records out of the ordinary (another number
 //! of fields, broken quotes, the header again) leave this path and are read one by one.
 
-use super::batch::Batch;
+use super::batch::{Batch, Taker};
 use super::grammar::{Dialect, Grammar};
 use super::index::{Indexer, Sink};
 use super::repair::{self, Reading, Repair};
 use super::rows::CsvRows;
 use super::split::{self, Ending, Span};
 use crate::chunk::{
-    Code, Example, LineGrammar, Note, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject,
-    Severity,
+    Code, Example, LineGrammar, Note, NoteKey, Notes, Place, Problem, RawRows, ReadColumn,
+    ReadSchema, Reject, Severity,
 };
+use crate::source::columns::{ColumnBuilder, Pushed, trim};
+use crate::source::infer::TypeFinder;
 use crate::source::{Decoded, SourceError, SourceErrorKind, Undecoded};
 use encoding_rs::UTF_8;
 use memchr::{memchr, memrchr};
@@ -35,16 +37,13 @@ pub struct CsvBlock {
 
 impl Undecoded for CsvBlock {
     fn decode(self: Box<Self>) -> Result<Decoded, SourceError> {
-        if self.bytes.len() > Span::MOST {
-            let message = "a block is larger than 2 GiB";
-            return Err(SourceError::new(SourceErrorKind::Limit, &self.label, message));
-        }
-        let text = std::str::from_utf8(&self.bytes).ok();
-        let mut decoder = Decoder::new(&self, text);
+        let text = self.text()?;
+        let builder = |spec: &ReadColumn, rows: usize| ColumnBuilder::new(spec, rows);
+        let mut decoder = Decoder::new(&self, text, builder);
         decoder.run();
         let notes = decoder.notes();
         let Decoder { batch, starts, rows, index, broken, .. } = decoder;
-        let (columns, misfits) = batch.finish();
+        let (columns, misfits, altered) = batch.finish();
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
             SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
                 .with_hint("two columns have one name")
@@ -67,7 +66,57 @@ impl Undecoded for CsvBlock {
             problems: vec![problem],
         };
         let rejects = broken.into_iter().map(reject).collect();
-        Ok(Decoded { records: raw.starts.len() as u32, frame, index, raw, misfits, rejects, notes })
+        let records = raw.starts.len() as u32;
+        Ok(Decoded { records, frame, index, raw, misfits, altered, rejects, notes })
+    }
+
+    fn find_types(self: Box<Self>, finders: &mut [TypeFinder]) -> Result<(), SourceError> {
+        let looked =
+            |spec: &ReadColumn, _| Looked { clean: spec.clean, finder: TypeFinder::default() };
+        let mut decoder = Decoder::new(&self, self.text()?, looked);
+        decoder.run();
+        let Decoder { batch, starts, rows, .. } = decoder;
+        let place = |place: Place| Place {
+            row: self.row + u64::from(rows[place.row as usize]),
+            byte: Some(self.byte + u64::from(starts[place.row as usize])),
+        };
+        for (mine, looked) in finders.iter_mut().zip(batch.into_takers()) {
+            mine.merge(looked.finder.placed(place));
+        }
+        Ok(())
+    }
+}
+
+impl CsvBlock {
+    /// The block as text where it is UTF-8; an error where it is too large for spans.
+    fn text(&self) -> Result<Option<&str>, SourceError> {
+        if self.bytes.len() > Span::MOST {
+            let message = "a block is larger than 2 GiB";
+            return Err(SourceError::new(SourceErrorKind::Limit, &self.label, message));
+        }
+        Ok(std::str::from_utf8(&self.bytes).ok())
+    }
+}
+
+/// The cells of a column on their way to a finder of its type; places are numbers of records for now.
+struct Looked {
+    clean: bool,
+    finder: TypeFinder,
+}
+
+impl Taker for Looked {
+    #[inline(always)]
+    fn push_null(&mut self) {
+        self.finder.add_null();
+    }
+
+    #[inline]
+    fn push_text(&mut self, record: u32, text: &str) -> Pushed {
+        match if self.clean { trim(text) } else { text } {
+            "" => self.finder.add_null(),
+            text => self.finder.add(text, || Place { row: u64::from(record), byte: None }),
+        }
+        Ok(())
     }
 }
 
@@ -82,10 +131,10 @@ struct Mention {
     severity: Severity,
 }
 
-struct Decoder<'a> {
+struct Decoder<'a, T> {
     block: &'a CsvBlock,
     reading: Reading<'a>,
-    batch: Batch<'a>,
+    batch: Batch<'a, T>,
     /// Every record must be read with care: the block is not the UTF-8 it should be.
     careful: bool,
     starts: Vec<u32>,
@@ -134,14 +183,20 @@ pub fn split_line(
     Ok(spans.iter().map(text).collect())
 }
 
-impl<'a> Decoder<'a> {
-    fn new(block: &'a CsvBlock, text: Option<&'a str>) -> Self {
+impl<'a, T: Taker> Decoder<'a, T> {
+    /// `taker`: what takes the cells of a column of about so many rows.
+    fn new(
+        block: &'a CsvBlock,
+        text: Option<&'a str>,
+        taker: impl Fn(&ReadColumn, usize) -> T,
+    ) -> Self {
         let (schema, dialect) = (&*block.schema, &*block.dialect);
         let capacity = memchr::memchr_iter(dialect.grammar.end, &block.bytes).count() + 1;
+        let takers = schema.columns.iter().map(|spec| taker(spec, capacity)).collect();
         Self {
             block,
             reading: Reading { dialect, headers: &schema.headers, byte: block.byte },
-            batch: Batch::new(&block.bytes, text, schema, dialect, capacity),
+            batch: Batch::new(&block.bytes, text, schema, dialect, capacity, takers),
             careful: dialect.encoding == UTF_8 && text.is_none(),
             starts: Vec::with_capacity(capacity),
             rows: Vec::with_capacity(capacity),
@@ -292,7 +347,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-impl Sink for Decoder<'_> {
+impl<T: Taker> Sink for Decoder<'_, T> {
     #[inline(always)]
     fn field(&mut self, span: Span) {
         self.batch.field(span);

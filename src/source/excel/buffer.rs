@@ -24,9 +24,11 @@ impl Pool {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = kept.pop().unwrap_or_default();
         drop(kept);
-        if bytes.len() < size {
-            bytes.resize(size, 0);
+        if bytes.capacity() < size {
+            // What it holds is not wanted: nothing is copied, and fresh memory is zeros already.
+            bytes = vec![0; size];
         }
+        bytes.resize(size.max(bytes.len()), 0);
         bytes
     }
 }

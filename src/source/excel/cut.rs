@@ -170,7 +170,7 @@ impl Cutter {
         let rest = self.filled - self.at - end;
         let mut bytes;
         if self.at == 0 && end > rest {
-            bytes = self.pool.take(rest);
+            bytes = self.pool.take(rest.max(self.bytes.len()));
             bytes[..rest].copy_from_slice(&self.bytes[end..self.filled]);
             std::mem::swap(&mut bytes, &mut self.bytes);
             self.filled = rest;

@@ -161,7 +161,7 @@ impl Undecoded for ExcelBlock {
         let Decoder { mut builders, extra, records, index, misfits, broken, repeated, .. } =
             decoder;
         builders.iter_mut().for_each(|builder| builder.pad(index.len()));
-        let mut columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let (mut columns, altered) = ColumnBuilder::finish_all(builders);
         columns.extend(extra.map(ExtraBuilder::finish));
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
             SourceError::new(SourceErrorKind::Header, label, error.to_string())
@@ -179,7 +179,7 @@ impl Undecoded for ExcelBlock {
                 problems: vec![problem],
             })
             .collect();
-        Ok(Decoded { records: count, frame, index, raw, misfits, rejects, notes })
+        Ok(Decoded { records: count, frame, index, raw, misfits, altered, rejects, notes })
     }
 }
 

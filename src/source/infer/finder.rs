@@ -75,6 +75,15 @@ impl TypeFinder {
         keep(examples, place(), text);
     }
 
+    /// The same with the places of its examples as another numbering has them, which keeps their order.
+    #[must_use]
+    pub fn placed(mut self, place: impl Fn(Place) -> Place) -> Self {
+        for (at, _) in self.examples.values_mut().flatten() {
+            *at = place(*at);
+        }
+        self
+    }
+
     /// Takes over what another finder has counted.
     pub fn merge(&mut self, other: Self) {
         self.nulls += other.nulls;

@@ -29,6 +29,9 @@ pub const DIGITS: usize = 18;
 /// Most digits that survive a 64-bit float and back.
 const FLOAT_DIGITS: usize = 17;
 
+/// Digits before the point that any 64-bit float can have.
+const FLOAT_RANGE: usize = 300;
+
 /// What is known of a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fit {
@@ -72,12 +75,16 @@ impl Fit {
 /// The types that a text fits. A leading zero or plus makes a code of a number.
 pub fn fit(text: &str) -> Fit {
     let bytes = text.as_bytes();
-    match bytes.first() {
-        Some(b'0'..=b'9' | b'-' | b'.') => match numeric(bytes) {
+    match bytes {
+        // Most cells of most tables.
+        [b'1'..=b'9', rest @ ..] if rest.len() < 9 && rest.iter().all(u8::is_ascii_digit) => {
+            Fit { kinds: INT | BIGINT | DECIMAL | DOUBLE, whole: bytes.len() as u8, scale: 0 }
+        }
+        [b'0'..=b'9' | b'-' | b'.', ..] => match numeric(bytes) {
             TEXT => moment(bytes),
             fit => fit,
         },
-        Some(b't' | b'T' | b'f' | b'F') if number::boolean(bytes).is_ok() => {
+        [b't' | b'T' | b'f' | b'F', ..] if number::boolean(bytes).is_ok() => {
             Fit { kinds: BOOL, ..TEXT }
         }
         _ => TEXT,
@@ -123,7 +130,9 @@ fn numeric(bytes: &[u8]) -> Fit {
     if tail.len() <= SCALE && whole + tail.len() <= DIGITS {
         kinds |= DECIMAL;
     }
-    if significant(head, tail) <= FLOAT_DIGITS && number::real(bytes).is_ok() {
+    // Plain digits are a finite number unless there are hundreds of them.
+    let finite = || head.len() <= FLOAT_RANGE || number::real(bytes).is_ok();
+    if significant(head, tail) <= FLOAT_DIGITS && finite() {
         kinds |= DOUBLE;
     }
     Fit { kinds, whole: whole.min(255) as u8, scale: tail.len().min(255) as u8 }
@@ -159,7 +168,9 @@ mod tests {
             ("0", INT | WHOLE),
             ("-12", INT | WHOLE),
             ("2147483648", WHOLE),
+            ("999999999", INT | WHOLE),
             ("123456789012345678", BIGINT | DECIMAL),
+            ("12 N 20 STREET 10:00", 0),
             ("1234567890123456789", 0),
             ("12.50", DECIMAL | DOUBLE),
             ("0.1234567", DOUBLE),

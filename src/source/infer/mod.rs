@@ -15,9 +15,10 @@ use crate::chunk::{ColumnKind, Mark, MisfitKind, Place, ReadColumn, ReadSchema, 
 use crossbeam_channel::{Receiver, bounded};
 use std::sync::Arc;
 
-/// Records and bytes of a block; small, since only counts are kept.
-const ROWS: usize = 16_384;
-const BYTES: usize = 8 << 20;
+/// Records and bytes of a block; small, since only counts are kept, and so that its texts are still in
+/// the processor's cache when they are looked at.
+const ROWS: usize = 2_048;
+const BYTES: usize = 1 << 20;
 
 /// What was found out about a column.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,12 +107,13 @@ pub fn texts(
 fn fold(queue: &Receiver<Block>, width: usize) -> Result<Vec<TypeFinder>, SourceError> {
     let mut finders = vec![TypeFinder::default(); width];
     while let Ok(block) = queue.recv() {
-        add(&mut finders, &block.body.decode()?);
+        block.body.find_types(&mut finders)?;
     }
     Ok(finders)
 }
 
-fn add(finders: &mut [TypeFinder], decoded: &Decoded) {
+/// Tells the texts of a block to finders.
+pub(super) fn add(finders: &mut [TypeFinder], decoded: &Decoded) {
     for (finder, column) in finders.iter_mut().zip(decoded.frame.columns()) {
         let Ok(texts) = column.str() else { continue };
         for (row, text) in texts.iter().enumerate() {

@@ -90,7 +90,7 @@ impl Undecoded for PageBlock {
         let mut decoder = Decoder::new(&self);
         (0..self.page.len()).for_each(|record| decoder.record(record as u32));
         let Decoder { builders, extra, index, misfits, broken, .. } = decoder;
-        let mut columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let (mut columns, altered) = ColumnBuilder::finish_all(builders);
         columns.extend(extra.map(ExtraBuilder::finish));
         let frame = DataFrame::new(index.len(), columns).map_err(|error| {
             SourceError::new(SourceErrorKind::Header, &self.label, error.to_string())
@@ -108,7 +108,7 @@ impl Undecoded for PageBlock {
             })
             .collect();
         let records = raw.page.len() as u32;
-        Ok(Decoded { records, frame, index, raw, misfits, rejects, notes })
+        Ok(Decoded { records, frame, index, raw, misfits, altered, rejects, notes })
     }
 }
 

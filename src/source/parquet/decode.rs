@@ -166,7 +166,7 @@ impl Undecoded for ParquetBlock {
         let mut misfits = Vec::new();
         let builders = self.typed(&mut misfits)?;
         let extra = self.extra()?;
-        let mut columns: Vec<_> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let (mut columns, altered) = ColumnBuilder::finish_all(builders);
         columns.extend(extra.map(ExtraBuilder::finish));
         let records = self.page.len() as u32;
         let frame = DataFrame::new(records as usize, columns).map_err(|error| {
@@ -185,6 +185,7 @@ impl Undecoded for ParquetBlock {
             index: (0..records).collect(),
             raw,
             misfits,
+            altered,
             rejects: Vec::new(),
             notes: Notes::default(),
         })

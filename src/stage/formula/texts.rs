@@ -2,6 +2,7 @@
 
 use super::check::{Node, Typed};
 use super::eval::{Cells, Unfit, Vector};
+use super::pattern::Pattern;
 use super::values::{Flags, TRUE, Texts, Values};
 use polars::prelude::ChunkTake;
 use polars_arrow::array::MutablePlString;
@@ -29,12 +30,7 @@ impl Cells<'_> {
             }
             Node::Group(one, pattern, group) => {
                 let texts = self.texts(one)?;
-                let mut made = MutablePlString::with_capacity(rows);
-                for row in 0..rows {
-                    let text = texts.get(row).filter(|_| self.is_live(row));
-                    made.push(text.map(|text| pattern.group(text, *group)).transpose()?);
-                }
-                Ok(Texts::of(made.into()))
+                self.groups(&texts, pattern, *group)
             }
             Node::Part(one, from, count) => {
                 let texts = self.texts(one)?;
@@ -61,16 +57,7 @@ impl Cells<'_> {
             }
             Node::Case(arms, other) => {
                 let (arms, other) = self.arms(arms, other, Self::texts)?;
-                if let ([(Flags::Each(flags), Texts::All(Some(text)))], Texts::All(None)) =
-                    (arms.as_slice(), &other)
-                {
-                    return Ok(Texts::Where(Arc::clone(flags), Arc::clone(text)));
-                }
-                let pick = |row| {
-                    let arm = arms.iter().find(|(condition, _)| condition.get(row) == TRUE);
-                    arm.map_or(&other, |(_, arm)| arm).get(row)
-                };
-                Ok(Texts::from_rows((0..rows).map(pick)))
+                Ok(picked(rows, &arms, &other))
             }
             _ => Err(Unfit),
         }
@@ -94,6 +81,16 @@ impl Cells<'_> {
         let taken = table.column(column).take(found).map_err(|_| Unfit)?;
         let array = taken.rechunk().downcast_iter().next().cloned().ok_or(Unfit)?;
         Ok(Texts::of(array))
+    }
+
+    /// What a group of a pattern holds of each text.
+    fn groups(&self, texts: &Texts, pattern: &Pattern, group: usize) -> Result<Texts, Unfit> {
+        let mut made = MutablePlString::with_capacity(self.rows);
+        for row in 0..self.rows {
+            let text = texts.get(row).filter(|_| self.is_live(row));
+            made.push(text.map(|text| pattern.group(text, group)).transpose()?);
+        }
+        Ok(Texts::of(made.into()))
     }
 
     /// A piece of each text.
@@ -154,6 +151,18 @@ impl Cells<'_> {
         }
         Ok(Texts::of(made.into()))
     }
+}
+
+/// The text of the first arm whose condition holds. One text where something holds, which is what lists
+/// are joined of, is not written out.
+fn picked(rows: usize, arms: &[(Flags, Texts)], other: &Texts) -> Texts {
+    if let ([(Flags::Each(flags), Texts::All(Some(text)))], Texts::All(None)) = (arms, other) {
+        return Texts::Where(Arc::clone(flags), Arc::clone(text));
+    }
+    Texts::from_rows((0..rows).map(|row| {
+        let arm = arms.iter().find(|(condition, _)| condition.get(row) == TRUE);
+        arm.map_or(other, |(_, arm)| arm).get(row)
+    }))
 }
 
 /// Whole numbers in decimal.

@@ -79,7 +79,7 @@ impl AddressWords {
 
     /// Whether a word stays as it is.
     fn is_short(&self, word: &str) -> bool {
-        !word.is_empty() && !(self.may_be_long.may_hold(word) && self.long.contains(word))
+        !(word.is_empty() || self.may_be_long.may_hold(word) && self.long.contains(word))
     }
 
     pub(super) fn apply(&self, text: &str, out: &mut String) -> Done {
