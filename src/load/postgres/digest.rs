@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// Rows of a block are those whose numbers differ in the last bits only: one changed row has so many
 /// asked for.
 const BLOCK: u32 = 6;
+/// So far around a likely distance between row numbers others are tried.
+const NEAR: i64 = 8;
+/// On so many blocks, before they are tried on all.
+const PROBES: usize = 8;
 
 /// SQL for the blocks of rows of a span. The hash is that by which the server divides tables into
 /// partitions, so it may not change from one version to the next.
@@ -77,47 +81,66 @@ pub fn meet(
     blocks: &[Block],
     mut met: impl FnMut(u32, &Block, Held),
 ) {
+    let chunk = Numbered { places, hashes };
+    let mut open: Vec<_> = blocks.iter().collect();
+    open.sort_unstable_by_key(|block| block.first);
     let mut taken = vec![false; places.len()];
     for ahead in distances(places, ahead, blocks) {
-        for block in blocks {
-            let rows = among(places, block, ahead);
-            if rows.len() as u64 != block.rows || taken[rows.clone()].contains(&true) {
-                continue;
-            }
-            let hashed = |row: usize| i128::from(uuid_hash(hashes[row], places[row] + ahead));
-            if rows.clone().map(hashed).sum::<i128>() != block.sum {
-                continue;
-            }
-            for row in rows {
+        let step = (open.len() / PROBES).max(1);
+        if !open.iter().step_by(step).any(|block| chunk.holds(block, ahead).is_some()) {
+            continue;
+        }
+        open.retain(|block| {
+            let rows =
+                chunk.holds(block, ahead).filter(|rows| !taken[rows.clone()].contains(&true));
+            for row in rows.clone().into_iter().flatten() {
                 taken[row] = true;
                 let held = Held { of: Arc::clone(&block.of), row: (places[row] + ahead) as u64 };
                 met(row as u32, block, held);
             }
-        }
+            rows.is_none()
+        });
     }
 }
 
 /// How far the numbers of the table's rows may be ahead of the chunk's: as far as before, or where a file in
-/// the order of its keys has its first and its last row. Rows that were put in or taken out before the chunk
-/// move all of it, those within it a part.
+/// the order of its keys has its first and its last row, or near one of these, as the order of files is
+/// seldom quite that of keys. Rows that were put in or taken out before the chunk move all of it, those
+/// within it a part.
 fn distances(places: &[i64], before: i64, blocks: &[Block]) -> Vec<i64> {
     let (Some(first), Some(last)) = (places.first(), places.last()) else { return Vec::new() };
     let from = blocks.iter().map(|block| block.first - first).min();
     let to = blocks.iter().map(|block| block.last - last).max();
-    let mut found = vec![before];
-    for one in from.into_iter().chain(to) {
-        if !found.contains(&one) {
-            found.push(one);
+    let likely: Vec<_> = [Some(before), from, to].into_iter().flatten().collect();
+    let mut found = Vec::new();
+    for away in 0..=NEAR {
+        let around = likely.iter().flat_map(|one| [one + away, one - away]);
+        for one in around {
+            if !found.contains(&one) {
+                found.push(one);
+            }
         }
     }
     found
 }
 
-/// The rows of the chunk that would be a block's.
-fn among(places: &[i64], block: &Block, ahead: i64) -> Range<usize> {
-    let from = places.partition_point(|place| place + ahead < block.first);
-    let to = places.partition_point(|place| place + ahead <= block.last);
-    from..to.max(from)
+/// Rows of a chunk by their numbers.
+struct Numbered<'c> {
+    places: &'c [i64],
+    hashes: &'c [u128],
+}
+
+impl Numbered<'_> {
+    /// The rows that are a block's, where they are the same.
+    fn holds(&self, block: &Block, ahead: i64) -> Option<Range<usize>> {
+        let from = self.places.partition_point(|place| place + ahead < block.first);
+        let to = self.places.partition_point(|place| place + ahead <= block.last);
+        let rows = from..to.max(from);
+        let hashed = |row| i128::from(uuid_hash(self.hashes[row], self.places[row] + ahead));
+        let same =
+            rows.len() as u64 == block.rows && rows.clone().map(hashed).sum::<i128>() == block.sum;
+        same.then_some(rows)
+    }
 }
 
 /// `uuid_hash_extended` of the server: Bob Jenkins' lookup3 over the 16 bytes, as a machine reads them that
@@ -204,7 +227,7 @@ mod tests {
         );
         // It is not refused now.
         assert_eq!(met(&[2, 3, 4, 5, 6], &[12, 13, 14, 15, 16], &blocks), [(3, 5), (4, 6)]);
-        // A row is another one, two have changed places.
+        // A row is another one; two have changed places.
         assert_eq!(met(&[2, 4, 5, 6], &[12, 13, 15, 16], &blocks), [(2, 5), (3, 6)]);
         assert_eq!(met(&[2, 4, 5, 6], &[12, 14, 16, 15], &blocks), [(0, 2), (1, 4)]);
         assert_eq!(met(&[], &[], &blocks), []);
