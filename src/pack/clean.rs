@@ -1,7 +1,9 @@
 //! Cleaning of columns as it is written: in a pack under `[[clean]]` of a kind, and by users in a file of
 //! the same form. What is wrong with it is found when it is read.
 
+use chrono::{NaiveDate, NaiveTime};
 use serde::Deserialize;
+use std::fmt::Write as _;
 
 /// How some columns are cleaned. The steps stand in the order in which they are done.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -155,6 +157,9 @@ impl Clean {
         if !self.formats.is_empty() != matches!(self.form, Some(Form::Date)) {
             return wrong("formats and as = \"date\" go together");
         }
+        if !self.formats.iter().all(|format| names_a_day(format)) {
+            return wrong("formats name a day, like %m/%d/%Y or %d.%m.%y");
+        }
         if (self.decimal.is_some() || self.group.is_some()) && !number {
             return wrong("decimal and group go with as = \"number\"");
         }
@@ -180,6 +185,15 @@ impl Clean {
 /// Widest padding.
 const MAX_WIDTH: usize = 1_000;
 
+/// Whether a day written in this format can be read again: no unknown letter, and day, month and year.
+fn names_a_day(format: &str) -> bool {
+    let Some(day) = NaiveDate::from_ymd_opt(2021, 11, 23) else { return false };
+    let mut text = String::new();
+    // Behind the day there may be a time, which is left out.
+    let written = write!(text, "{}", day.and_time(NaiveTime::MIN).format(format));
+    written.is_ok() && NaiveDate::parse_from_str(&text, format) == Ok(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +215,8 @@ mod tests {
         for (text, told) in [
             ("[[clean]]\ncolumns = []\n", "columns is empty"),
             ("[[clean]]\ncolumns = [\"a\"]\nas = \"date\"\n", "formats"),
+            ("[[clean]]\ncolumns = [\"a\"]\nas = \"date\"\nformats = [\"%d.%m\"]\n", "name a day"),
+            ("[[clean]]\ncolumns = [\"a\"]\nas = \"date\"\nformats = [\"%Q\"]\n", "name a day"),
             ("[[clean]]\ncolumns = [\"a\"]\ngroup = \",\"\n", "go with as"),
             ("[[clean]]\ncolumns = [\"a\"]\nas = \"number\"\ngroup = \".\"\n", "the same"),
             ("[[clean]]\ncolumns = [\"a\", \"b\"]\ninto = \"c\"\n", "one column"),
@@ -214,6 +230,16 @@ mod tests {
         ] {
             let wrong = CleanFile::parse(text).expect_err(text);
             assert!(wrong.contains(told), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_format_of_days_may_end_in_a_time() {
+        for sound in ["%m/%d/%Y", "%d.%m.%y", "%Y-%m-%d %H:%M:%S", "%B %d, %Y", "%Y%j"] {
+            assert!(names_a_day(sound), "{sound}");
+        }
+        for wrong in ["%d.%m", "%Y", "", "%Q", "%H:%M"] {
+            assert!(!names_a_day(wrong), "{wrong}");
         }
     }
 }

@@ -73,6 +73,12 @@ pub fn agents(
         });
     }
     if !has(request, validate::NAME) {
+        if !request.rules.is_empty() {
+            let message =
+                "the rules of --rules are checked by validate, which is not among the agents";
+            return Err(RunError::new(RunErrorKind::Usage, message)
+                .with_hint("leave --rules out, or give --agents validate"));
+        }
         specs.insert(0, Arc::new(Arc::new(types(pack, input, engine))));
     }
     if let Some(cleaner) = cleaning::agent(input) {

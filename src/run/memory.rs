@@ -24,10 +24,10 @@ pub struct Shares {
 /// DuckDB holds beyond its own limit, and what the allocators keep. Measured on a roll of 223
 /// columns, derived ones included, with two workers; the least shares below are more than what is left at
 /// 320 MiB.
-pub const FIXED: u64 = 270 << 20;
+pub const FIXED: u64 = 255 << 20;
 
-/// The same for a second writer: up to 480 MiB at a limit of 512.
-const SECOND_WRITER: u64 = 70 << 20;
+/// The same for a second writer.
+const SECOND_WRITER: u64 = 53 << 20;
 
 /// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
 const GROUPS_ALONE: u64 = 8;
@@ -48,9 +48,9 @@ pub fn shares(limits: &Limits) -> Shares {
     let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
     let writers = if limit < 384 << 20 { 1 } else { writers };
     let fixed = FIXED + if writers > 1 { SECOND_WRITER } else { 0 };
-    let free = limit.saturating_sub(fixed).max(80 << 20);
+    let free = limit.saturating_sub(fixed).max(100 << 20);
     // A chunk in flight holds about one and a half times what its columns and text add up to.
-    let chunks = (free / 4).max(20 << 20);
+    let chunks = free / 4;
     Shares {
         target: (free - chunks * 3 / 2).max(72 << 20),
         chunks,

@@ -6,6 +6,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::geography;
 use super::history;
 use super::ingest::{key_of, load_pack};
 use super::memory::{self, Shares};
@@ -99,6 +100,7 @@ pub fn verify(
         let paths: BTreeSet<_> = past.iter().map(|past| file_of(&past.path)).collect();
         request.inputs = paths.into_iter().collect();
     }
+    let request = geography::opened(&request, &pack)?;
     let (inputs, _) = prepare(&request, &pack, observer)?;
     let engine = agents::engine(&pack)?;
     let (request, pack, con) = (&request, &pack, &*con);

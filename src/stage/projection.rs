@@ -190,8 +190,10 @@ impl Projection {
     }
 
     fn explain(&self, error: &DuckError) -> StageError {
-        StageError::new(self.stage, format!("an expression failed: {}", error.message))
-            .with_hint("correct the expression in the pack or the rules file")
+        StageError::new(self.stage, format!("an expression failed: {}", error.message)).with_hint(
+            "correct the expression in the pack or the rules file (TRY_CAST gives NULL where \
+                 CAST fails)",
+        )
     }
 
     /// Cuts expressions, by their places, into runs that are small in number and in lookups.

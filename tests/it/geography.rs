@@ -179,3 +179,15 @@ fn what_does_not_fit_into_memory_is_said() {
     assert!(told.contains("E104") && told.contains("does not fit"), "{told}");
     ingest(&place, &["--locations", "many.csv"]);
 }
+
+#[test]
+fn a_load_with_places_is_verified_with_them() {
+    let place = place();
+    ingest(&place, &ALL);
+    let held = place.output(&[&["verify"][..], &ALL].concat());
+    assert!(held.status.success(), "{}", String::from_utf8_lossy(&held.stderr));
+    let other = place.output(&["verify"]);
+    let told = String::from_utf8_lossy(&other.stderr);
+    assert_eq!(other.status.code(), Some(2), "{told}");
+    assert!(told.contains("other settings"), "{told}");
+}

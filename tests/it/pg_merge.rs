@@ -179,3 +179,31 @@ fn keys_in_no_order_are_found_as_well() {
     }
     same(&place, &server, "mixed");
 }
+
+/// A row that is written anew by a run without agents keeps nothing of what another run derived from its
+/// old values; a table that such a run makes has none of those columns.
+#[test]
+fn columns_of_agents_that_do_not_run_are_not_stale() {
+    let server = Server::start();
+    let (to, place) = (server.url(), place(300));
+    let derived = "SELECT count(*) FROM sales WHERE sale_date IS NOT NULL";
+    loads(&place, &to, &[FIRST], &SMALL);
+    let before: u64 = server.psql(derived).parse().expect("a number");
+    assert!(before > 200, "{before}");
+    let bare = ["--agents", "none", "--commit-rows", "200", "--chunk-rows", "150"];
+    let summary = loads(&place, &to, &[FINAL], &bare);
+    let written = summary["tally"]["updated"].as_u64().expect("a number");
+    assert!(written > 200, "{summary}");
+    assert_eq!(
+        server.psql(
+            "SELECT count(*) FROM sales WHERE sale_date IS NOT NULL AND _etl_release LIKE '%F%'"
+        ),
+        "0"
+    );
+    server.psql("DROP TABLE sales; DROP SCHEMA etl CASCADE");
+    loads(&place, &to, &[FIRST], &bare);
+    let there = "SELECT count(*) FROM information_schema.columns \
+        WHERE table_name = 'sales' AND column_name = 'sale_date'";
+    assert_eq!(server.psql(there), "0");
+    consistent(&server, "sales");
+}

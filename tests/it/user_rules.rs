@@ -297,3 +297,12 @@ fn what_was_committed_before_a_critical_rule_was_broken_can_be_taken_back() {
         assert!(String::from_utf8_lossy(&told.stdout).ends_with(rows), "{on_abort}");
     }
 }
+
+#[test]
+fn rules_that_nobody_would_check_are_refused() {
+    let output =
+        place(RULES).output(&["ingest", "a.csv", "--rules", "rules.toml", "--agents", "none"]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("--agents validate"), "{told}");
+}

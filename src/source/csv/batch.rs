@@ -15,16 +15,16 @@ const FIELDS: usize = 16_384;
 
 /// Takes the cells of a column, in the order of the records.
 pub trait Taker {
-    /// A blank.
-    fn push_null(&mut self);
+    /// Blanks.
+    fn push_nulls(&mut self, cells: usize);
     /// The text of a cell; what does not fit is null, with the reason.
     fn push_text(&mut self, record: u32, text: &str) -> Pushed;
 }
 
 impl Taker for ColumnBuilder {
     #[inline(always)]
-    fn push_null(&mut self) {
-        Self::push_null(self);
+    fn push_nulls(&mut self, cells: usize) {
+        Self::push_nulls(self, cells);
     }
 
     #[inline(always)]
@@ -42,6 +42,8 @@ pub struct Batch<'a, T> {
     spans: Vec<Span>,
     /// The records of the batch.
     records: Vec<u32>,
+    /// For each field whether any record of the batch has a value there.
+    filled: Vec<bool>,
     takers: Vec<T>,
     schema: &'a ReadSchema,
     /// Field of each taker.
@@ -107,6 +109,7 @@ impl<'a, T: Taker> Batch<'a, T> {
             most,
             spans: Vec::with_capacity((most + 1) * width),
             records: Vec::with_capacity(most),
+            filled: Vec::new(),
             takers,
             schema,
             fields: schema.columns.iter().map(|column| column.field).collect(),
@@ -168,8 +171,15 @@ impl<'a, T: Taker> Batch<'a, T> {
 
     /// Types the records of the batch.
     pub fn flush(&mut self) {
+        self.look();
         for column in 0..self.takers.len() {
-            if self.nuls { self.padded_column(column) } else { self.column(column) }
+            if !self.filled[self.fields[column]] {
+                self.takers[column].push_nulls(self.records.len());
+            } else if self.nuls {
+                self.padded_column(column)
+            } else {
+                self.column(column)
+            }
         }
         self.extra();
         // Columns were taken one after the other; misfits are told record by record.
@@ -180,13 +190,25 @@ impl<'a, T: Taker> Batch<'a, T> {
         self.overflow.clear();
     }
 
+    /// Finds the fields that are blank throughout, as most of a roll are, in one pass over the records:
+    /// going through the records of a column costs more, one by one.
+    fn look(&mut self) {
+        self.filled.clear();
+        self.filled.resize(self.width, false);
+        for row in self.spans.chunks_exact(self.width.max(1)) {
+            for (filled, span) in self.filled.iter_mut().zip(row) {
+                *filled |= !span.is_empty();
+            }
+        }
+    }
+
     fn column(&mut self, column: usize) {
         let Self { takers, fields, spans, records, cells, width, fresh_misfits, .. } = self;
         let (taker, field) = (&mut takers[column], fields[column]);
         for (row, record) in spans.chunks_exact((*width).max(1)).zip(records.iter()) {
             let span = row[field];
             if span.is_empty() {
-                taker.push_null();
+                taker.push_nulls(1);
                 continue;
             }
             if let Err(kind) = taker.push_text(*record, &cells.text(span)) {

@@ -106,14 +106,14 @@ struct Looked {
 
 impl Taker for Looked {
     #[inline(always)]
-    fn push_null(&mut self) {
-        self.finder.add_null();
+    fn push_nulls(&mut self, cells: usize) {
+        self.finder.add_nulls(cells as u64);
     }
 
     #[inline]
     fn push_text(&mut self, record: u32, text: &str) -> Pushed {
         match if self.clean { trim(text) } else { text } {
-            "" => self.finder.add_null(),
+            "" => self.finder.add_nulls(1),
             text => self.finder.add(text, || Place { row: u64::from(record), byte: None }),
         }
         Ok(())

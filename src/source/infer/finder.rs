@@ -35,10 +35,10 @@ impl TypeFinder {
         self.add_many(kinds::fit(text), text, 1, place);
     }
 
-    /// Counts a blank cell.
+    /// Counts blank cells.
     #[inline]
-    pub fn add_null(&mut self) {
-        self.nulls += 1;
+    pub fn add_nulls(&mut self, cells: u64) {
+        self.nulls += cells;
     }
 
     /// A cell counted as blank that holds this text.

@@ -119,7 +119,7 @@ pub(super) fn add(finders: &mut [TypeFinder], decoded: &Decoded) {
         for (row, text) in texts.iter().enumerate() {
             match text {
                 Some(text) => finder.add(text, || decoded.raw.place(decoded.index[row])),
-                None => finder.add_null(),
+                None => finder.add_nulls(1),
             }
         }
     }

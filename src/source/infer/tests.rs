@@ -10,7 +10,7 @@ fn found(cells: &[&str]) -> Inferred {
     let mut finder = TypeFinder::default();
     for (row, cell) in (2..).zip(cells) {
         match *cell {
-            "" => finder.add_null(),
+            "" => finder.add_nulls(1),
             cell => finder.add(cell, || Place { row, byte: None }),
         }
     }
@@ -68,7 +68,7 @@ fn folded(cells: &[String], cuts: &[usize], reversed: bool) -> Inferred {
         }
         let finder = finders.last_mut().expect("one was pushed");
         if cell.is_empty() {
-            finder.add_null();
+            finder.add_nulls(1);
         } else {
             finder.add(cell, || Place { row: at as u64 + 2, byte: None });
         }
