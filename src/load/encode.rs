@@ -64,7 +64,7 @@ impl Stage for Encoder {
                 .map_err(|error| StageError::new(NAME, error.to_string()))?;
         }
         if let Some(finder) = &mut self.finder {
-            chunk.existing = finder.find(&chunk.frame, &chunk.keys)?;
+            chunk.existing = finder.find(&chunk)?;
         }
         Ok(chunk)
     }

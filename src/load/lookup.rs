@@ -1,8 +1,7 @@
 //! The seam by which workers ask a target what it holds under a key.
 
-use crate::chunk::Existing;
+use crate::chunk::{Chunk, Existing};
 use crate::stage::StageError;
-use polars::prelude::DataFrame;
 
 /// Makes finders, one a worker.
 pub trait Lookup: Send + Sync {
@@ -12,13 +11,9 @@ pub trait Lookup: Send + Sync {
 
 /// Finds existing rows of a chunk's keys.
 pub trait Finder: Send {
-    /// (frame row, what the target holds), ordered by row; rows not listed are new. `keys` are the
-    /// hashes of the rows' keys.
-    fn find(
-        &mut self,
-        frame: &DataFrame,
-        keys: &[u128],
-    ) -> Result<Vec<(u32, Existing)>, StageError>;
+    /// (frame row, what the target holds), ordered by row; rows not listed are new. The hashes of the
+    /// rows and of their keys are known by then.
+    fn find(&mut self, chunk: &Chunk) -> Result<Vec<(u32, Existing)>, StageError>;
 }
 
 /// SQL for the rank of a row's release: year, then P < S < F, then submission. A row without a

@@ -87,6 +87,33 @@ fn what_is_unchanged_is_not_written_and_ranks_all_the_same() {
 }
 
 #[test]
+fn rows_that_moved_are_met_without_being_told_one_by_one() {
+    let server = Server::start();
+    let to = server.url();
+    let file = |numbers: Vec<u32>, changed: u32| {
+        let price = |n: u32| if n == changed { 700 } else { 100_000 + n };
+        let rows: Vec<_> = numbers.into_iter().map(|n| sale(n, &price(n).to_string())).collect();
+        roll::file("sdf", &rows)
+    };
+    // One row is put in, one is taken out, one is another one.
+    let first = (0..10).chain(11..6_000).collect();
+    let last = (0..2_000).chain(2_001..6_000).collect();
+    let place = Place::new().file(FIRST, &file(first, 6_000)).file(FINAL, &file(last, 3_500));
+    loads(&place, &to, &[FIRST], &[]);
+    server.listen();
+    let summary = loads(&place, &to, &[FINAL], &[]);
+    for file in [FIRST, FINAL] {
+        loads(&place, DUCK, &[file], &[]);
+    }
+    // 62 are refused, in the one as in the other.
+    assert_eq!(summary["tally"]["unchanged"], 5_935);
+    same(&place, &server, "moved");
+    assert_ne!(server.heard("uuid_hash_extended"), 0);
+    // A walk along the index begins with the key.
+    assert_eq!(server.heard("SELECT t.\"co_no\""), 0);
+}
+
+#[test]
 fn a_merge_that_is_killed_ends_as_if_undisturbed() {
     let server = Server::start();
     let (to, whole) = (server.url(), place(6_000));

@@ -72,6 +72,18 @@ impl Server {
         assert!(output.status.success(), "{sql}: {told}");
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
+
+    /// From now on the server writes down what it is asked.
+    pub fn listen(&self) {
+        self.psql("ALTER SYSTEM SET log_statement = 'all'");
+        self.psql("SELECT pg_reload_conf()");
+    }
+
+    /// How often it was asked something that holds these words.
+    pub fn heard(&self, words: &str) -> usize {
+        let log = self.psql(&format!("SELECT pg_read_file('{}/log')", path(&self.folder)));
+        log.lines().filter(|line| line.contains(words)).count()
+    }
 }
 
 impl Drop for Server {
@@ -135,14 +147,14 @@ pub fn ask(place: &Place, to: &str, sql: &str) -> String {
 }
 
 /// A whole table in the order of its rows, without what differs from run to run, and without the release:
-/// a server keeps that of unchanged rows elsewhere.
+/// a server keeps that of unchanged rows elsewhere. Columns by name: a server has provenance in front.
 pub fn rows(place: &Place, to: &str, table: &str) -> String {
     let columns = ask(
         place,
         to,
         &format!(
             "SELECT column_name FROM information_schema.columns WHERE table_name = '{table}' \
-             AND column_name NOT IN ('_etl_run', '_etl_loaded_at', '_etl_release') ORDER BY ordinal_position"
+             AND column_name NOT IN ('_etl_run', '_etl_loaded_at', '_etl_release') ORDER BY column_name"
         ),
     );
     let mut list = String::new();

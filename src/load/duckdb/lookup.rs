@@ -4,7 +4,7 @@
 //! the gate's set, which speaks first).
 
 use super::turns::Turns;
-use crate::chunk::Existing;
+use crate::chunk::{Chunk, Existing};
 use crate::duck::{Connection, Database, DuckError, Frame, quote};
 use crate::load::encode::NAME;
 use crate::load::lookup::{Finder, Lookup, RANK_SQL};
@@ -60,12 +60,9 @@ struct KeyFinder {
 }
 
 impl Finder for KeyFinder {
-    fn find(
-        &mut self,
-        frame: &DataFrame,
-        _keys: &[u128],
-    ) -> Result<Vec<(u32, Existing)>, StageError> {
-        let keys = frame
+    fn find(&mut self, chunk: &Chunk) -> Result<Vec<(u32, Existing)>, StageError> {
+        let keys = chunk
+            .frame
             .select(self.key.iter().map(String::as_str))
             .map_err(|error| StageError::new(NAME, error.to_string()))?;
         let result = self.turns.ask(|| self.query(&keys)).map_err(|error| failed(&error))?;

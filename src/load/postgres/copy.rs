@@ -126,7 +126,7 @@ impl CopyInto {
     ) -> Result<u64, LoadError> {
         let mut copy = session.copy(&self.statement(encoder))?;
         copy.send(HEADER)?;
-        encoder.encode(&self.columns, rows, |bytes| copy.send(bytes))?;
+        encoder.encode(rows, |bytes| copy.send(bytes))?;
         copy.send(TRAILER)?;
         copy.finish()
     }

@@ -44,6 +44,12 @@ impl PgLink {
         Self { server, session: RefCell::new(None), used: Cell::new(Instant::now()) }
     }
 
+    /// The connection itself, for somebody who has asked all that there was to ask.
+    pub fn into_session(self) -> Result<Session, LoadError> {
+        let usable = self.session.into_inner().filter(Session::is_usable);
+        usable.map_or_else(|| self.server.open(), Ok)
+    }
+
     fn with<T>(
         &self,
         work: impl FnOnce(&mut Session) -> Result<T, LoadError>,
@@ -203,8 +209,12 @@ impl Link for PgLink {
                 let names: BTreeSet<_> = asked.map(|name| quote(name)).collect();
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
                 let names = if names.is_empty() { "_etl_run".into() } else { names };
-                self.execute(&format!("ANALYZE {} ({names})", self.table(&spec.name)), &[])
-                    .map(drop)
+                // A tenth of the usual sample tells as much of keys and scopes, and leaves most of a
+                // new table's pages alone. One message: one transaction.
+                let table = self.table(&spec.name);
+                let sql =
+                    format!("SET LOCAL default_statistics_target = 10; ANALYZE {table} ({names})");
+                self.execute(&sql, &[]).map(drop)
             }
             _ => Ok(()),
         }

@@ -1,17 +1,19 @@
-//! What the table holds under the keys of a chunk, on the worker's own connection: a walk along the
-//! index ([`span`]), and for keys that this may have missed a question by the keys themselves.
+//! What the table holds under the keys of a chunk, on the worker's own connection: rows that are as they
+//! were by one number for many of them ([`digest`]), the others by a walk along the index ([`span`]), and
+//! for keys that this may have missed a question by the keys themselves.
 //!
 //! It reads the state before the input (commits of this input are seen too, but their keys are in the
 //! gate's set, which speaks first).
 
 use super::confirmed::Ranks;
+use super::digest::{self, Block};
 use super::link::PgLink;
 use super::preflight;
 use super::session::{Row, Session};
 use super::span::{self, Way};
 use super::target::Server;
 use super::text::{text_literal, uuid};
-use crate::chunk::{Existing, Held, Loaded};
+use crate::chunk::{Chunk, Existing, Held, Loaded};
 use crate::duck::quote;
 use crate::load::encode::{NAME, key_hash_of_texts};
 use crate::load::lookup::{Finder, Lookup, rank_of};
@@ -30,14 +32,20 @@ const KEYS: usize = 16_384;
 const FEWEST: usize = 64;
 /// Rows that a span may have beside those that are looked for.
 const OTHERS: usize = 4_096;
-/// So many spans in a row with more than that: the file is in no order.
+/// So many spans in a row with more than that: the file is in no order. So many in which few rows are
+/// as they were: the file is another one.
 const MISSES: u32 = 4;
+/// Rows that are left over of a chunk are asked for by their keys where they are no more than one in so
+/// many: that costs three times as much a row as a walk.
+const FEW: usize = 4;
 /// Before a lost connection is made anew.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// By the index for certain: without statistics the server might read the whole table.
+/// By the index for certain, and groups by hash: without statistics the server might read the whole table,
+/// sort texts on disk (three times the time, measured), or compile a question that is answered sooner.
 const BEGIN: &str = "BEGIN READ ONLY; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; \
-                     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; ";
+                     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; \
+                     SET LOCAL enable_sort = off; SET LOCAL jit = off; ";
 
 /// What is asked of a row.
 const FACTS: &str = "t._etl_hash, t._etl_release, t._etl_run, t._etl_source, t._etl_row";
@@ -46,45 +54,56 @@ const FACTS: &str = "t._etl_hash, t._etl_release, t._etl_run, t._etl_source, t._
 pub struct PgLookup {
     server: Arc<Server>,
     of: Arc<KeyQuestion>,
-    ranks: Mutex<Option<Arc<Ranks>>>,
+    known: Mutex<Option<Known>>,
+}
+
+/// What all finders need to know, asked by the first one.
+#[derive(Clone)]
+struct Known {
+    ranks: Arc<Ranks>,
+    way: Way,
+    types: Vec<String>,
 }
 
 impl PgLookup {
     /// A lookup on a server.
     pub fn new(server: Arc<Server>, of: KeyQuestion) -> Self {
-        Self { server, of: Arc::new(of), ranks: Mutex::default() }
+        Self { server, of: Arc::new(of), known: Mutex::default() }
     }
 
     /// Read once for all workers.
-    fn ranks(&self, link: &PgLink) -> Result<Arc<Ranks>, LoadError> {
-        let mut ranks = self.ranks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ranks) = &*ranks {
-            return Ok(Arc::clone(ranks));
+    fn known(&self, link: &PgLink) -> Result<Known, LoadError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known {
+            return Ok(known.clone());
         }
-        let read = Arc::new(Ranks::read(link, &self.of.spec)?);
-        Ok(Arc::clone(ranks.insert(read)))
-    }
-
-    fn open(&self) -> Result<PgFinder, LoadError> {
-        let link = PgLink::new(Arc::clone(&self.server));
         let (schema, spec) = (&self.server.schema, &self.of.spec);
-        let there = preflight::columns(&link, schema, &spec.name)?;
+        let there = preflight::columns(link, schema, &spec.name)?;
         let ty = |name: &String| {
             let found = there.iter().find(|column| column.name == *name);
             found.map_or_else(|| "text".to_owned(), |column| column.ty.clone())
         };
+        let read = Known {
+            ranks: Arc::new(Ranks::read(link, spec)?),
+            way: Way::of(link, schema, spec, &there)?,
+            types: spec.key.iter().map(ty).collect(),
+        };
+        Ok(known.insert(read).clone())
+    }
+
+    fn open(&self) -> Result<PgFinder, LoadError> {
+        let link = PgLink::new(Arc::clone(&self.server));
+        let Known { ranks, way, types } = self.known(&link)?;
         Ok(PgFinder {
             server: Arc::clone(&self.server),
-            session: self.server.open()?,
+            session: link.into_session()?,
             of: Arc::clone(&self.of),
-            way: Way::of(&link, schema, spec, &there)?,
-            types: spec.key.iter().map(ty).collect(),
-            reading: Reading {
-                of: Arc::clone(&self.of),
-                ranks: self.ranks(&link)?,
-                origins: Vec::new(),
-            },
+            way,
+            types,
+            reading: Reading { of: Arc::clone(&self.of), ranks, origins: Vec::new() },
             misses: 0,
+            strangers: 0,
+            ahead: 0,
             keys: KEYS,
         })
     }
@@ -105,16 +124,85 @@ struct PgFinder {
     reading: Reading,
     /// Spans in a row that had too many rows.
     misses: u32,
+    /// Chunks in a row of which few rows were as they are in the table.
+    strangers: u32,
+    /// How far the row numbers of the table were ahead of those of the file where both met last.
+    ahead: i64,
     /// Keys of one question; fewer where the server has ended one for its time.
     keys: usize,
 }
 
 impl Finder for PgFinder {
-    fn find(
-        &mut self,
-        frame: &DataFrame,
-        keys: &[u128],
-    ) -> Result<Vec<(u32, Existing)>, StageError> {
+    fn find(&mut self, chunk: &Chunk) -> Result<Vec<(u32, Existing)>, StageError> {
+        let mut found = self.unchanged(chunk).map_err(|error| failed(&error))?;
+        let rows = chunk.frame.height();
+        if rows - found.len() <= rows / FEW {
+            let mut known = found.iter().map(|(row, _)| *row).peekable();
+            let is_left = |row: &u32| known.next_if_eq(row).is_none();
+            let left: Vec<_> = (0..rows as u32).filter(is_left).collect();
+            found.extend(self.each(&chunk.frame, &left)?);
+        } else {
+            found = self.walk(chunk)?;
+        }
+        // Should the table hold a key twice (made by `append`), the highest release speaks.
+        found.sort_by_key(|(row, existing): &(u32, Existing)| {
+            (*row, std::cmp::Reverse(existing.rank))
+        });
+        found.dedup_by_key(|(row, _)| *row);
+        if let Some((row, Existing { held: Some(held), .. })) = found.last() {
+            self.ahead = held.row as i64 - place(chunk, *row as usize);
+        }
+        Ok(found)
+    }
+}
+
+/// The number of a row in its source.
+fn place(chunk: &Chunk, row: usize) -> i64 {
+    chunk.raw.place(chunk.index[row]).row as i64
+}
+
+impl PgFinder {
+    /// Rows that are in the table as they are, in their order, as far as that is known without asking
+    /// for each.
+    fn unchanged(&mut self, chunk: &Chunk) -> Result<Vec<(u32, Existing)>, LoadError> {
+        let mut found = Vec::new();
+        if !self.way.ordered || self.strangers >= MISSES {
+            return Ok(found);
+        }
+        let Some(between) = span::between(&chunk.frame, &self.of.spec.key) else {
+            return Ok(found);
+        };
+        let most = chunk.frame.height() + OTHERS;
+        let sql = digest::question(&self.server.schema, &self.of, &between, most);
+        let asked =
+            self.ask(&format!("{BEGIN}{sql}; COMMIT"), |row, reading, blocks: &mut Vec<_>| {
+                blocks.extend(Block::read(&row, |run, source| reading.origin(run, source))?);
+                Ok(())
+            });
+        let blocks = match asked {
+            Ok(blocks) => blocks,
+            // It may be a server that knows no such hash, or has no time for a span of this size.
+            Err(error) if matches!(error.kind, LoadErrorKind::Slow | LoadErrorKind::Target) => {
+                self.strangers = MISSES;
+                self.session.run("ROLLBACK")?;
+                return Ok(found);
+            }
+            Err(error) => return Err(error),
+        };
+        let places: Vec<_> = (0..chunk.frame.height()).map(|row| place(chunk, row)).collect();
+        digest::meet(&places, &chunk.hashes, self.ahead, &blocks, |row, block, held| {
+            let hash = chunk.hashes[row as usize];
+            found.push((row, self.reading.held(hash, block.own_rank, held)));
+        });
+        found.sort_unstable_by_key(|(row, _)| *row);
+        let few = found.len() * 2 < chunk.frame.height();
+        self.strangers = if few { self.strangers + 1 } else { 0 };
+        Ok(found)
+    }
+
+    /// All rows by a walk along the index, and by their keys what that may miss.
+    fn walk(&mut self, chunk: &Chunk) -> Result<Vec<(u32, Existing)>, StageError> {
+        let (frame, keys) = (&chunk.frame, &chunk.keys);
         let met = if self.way.ordered { self.along(frame).map_err(|e| failed(&e))? } else { None };
         let (mut found, mut left) = (Vec::new(), Vec::new());
         for (row, key) in (0..frame.height() as u32).zip(keys) {
@@ -126,16 +214,9 @@ impl Finder for PgFinder {
         if met.is_none() || !self.way.exact {
             found.extend(self.each(frame, &left)?);
         }
-        // Should the table hold a key twice (made by `append`), the highest release speaks.
-        found.sort_by_key(|(row, existing): &(u32, Existing)| {
-            (*row, std::cmp::Reverse(existing.rank))
-        });
-        found.dedup_by_key(|(row, _)| *row);
         Ok(found)
     }
-}
 
-impl PgFinder {
     /// Rows by their key between the first and the last one; `None` where there are too many.
     fn along(&mut self, frame: &DataFrame) -> Result<Option<HashMap<u128, Existing>>, LoadError> {
         let spec = &self.of.spec;
@@ -151,13 +232,15 @@ impl PgFinder {
             most + 1,
         );
         let width = spec.key.len();
-        let asked = self.ask(&sql, |texts, reading, found: &mut HashMap<_, Existing>| {
+        let asked = self.ask(&sql, |row, reading, found: &mut HashMap<_, Existing>| {
+            let texts = row.values()?;
             let key = key_hash_of_texts(texts[..width].iter().map(|text| text.unwrap_or("")));
             let existing = reading.existing(&texts[width..]);
             match found.get_mut(&key) {
                 Some(known) if known.rank >= existing.rank => {}
                 _ => drop(found.insert(key, existing)),
             }
+            Ok(())
         });
         match asked {
             Ok(found) if found.len() <= most => {
@@ -189,12 +272,14 @@ impl PgFinder {
         while !rest.is_empty() {
             let (some, more) = rest.split_at(self.keys.min(rest.len()));
             let sql = self.question(frame, some)?;
-            let got = self.ask(&sql, |texts, reading, found: &mut Vec<_>| {
+            let got = self.ask(&sql, |row, reading, found: &mut Vec<_>| {
+                let texts = row.values()?;
                 // Ordinality counts from one.
                 let place = texts[0].and_then(|text| text.parse::<usize>().ok());
                 if let Some(row) = place.and_then(|place| some.get(place - 1)) {
                     found.push((*row, reading.existing(&texts[1..])));
                 }
+                Ok(())
             });
             match got {
                 Err(error) if error.kind == LoadErrorKind::Slow && self.keys > FEWEST => {
@@ -216,13 +301,13 @@ impl PgFinder {
     fn ask<C: Default>(
         &mut self,
         sql: &str,
-        each: impl Fn(&[Option<&str>], &mut Reading, &mut C),
+        each: impl Fn(Row<'_>, &mut Reading, &mut C) -> Result<(), LoadError>,
     ) -> Result<C, LoadError> {
         let collect = |session: &mut Session, reading: &mut Reading| {
             let mut found = C::default();
             session.ask(sql, |_, row: Option<Row<'_>>| {
                 if let Some(row) = row {
-                    each(&row.values()?, reading, &mut found);
+                    each(row, reading, &mut found)?;
                 }
                 Ok(ControlFlow::Continue(()))
             })?;
@@ -303,15 +388,24 @@ impl Reading {
     fn existing(&mut self, texts: &[Option<&str>]) -> Existing {
         let row = texts[4].and_then(|text| text.parse().ok());
         let of = self.origin(texts[2].unwrap_or_default(), texts[3].unwrap_or_default());
-        let own = texts[1].map_or(0, rank_of);
-        let raised = row.and_then(|row| self.ranks.of(&of, row));
+        let own_rank = texts[1].map_or(0, rank_of);
+        // A row that somebody else has put there has no hash of ours: it differs from every one.
+        let hash = texts[0].and_then(uuid).unwrap_or(0);
+        match row.filter(|_| texts[2].is_some()) {
+            Some(row) => self.held(hash, own_rank, Held { of, row }),
+            None => Existing { hash, rank: own_rank, this_run: false, row: None, held: None },
+        }
+    }
+
+    /// A row that a load has put there.
+    fn held(&self, hash: u128, own_rank: i64, held: Held) -> Existing {
+        let raised = self.ranks.of(&held.of, held.row);
         Existing {
-            // A row that somebody else has put there has no hash of ours: it differs from every one.
-            hash: texts[0].and_then(uuid).unwrap_or(0),
-            rank: raised.map_or(own, |raised| raised.max(own)),
-            this_run: of.run == self.of.run,
-            row: row.filter(|_| self.of.source.as_ref() == Some(&of.source)),
-            held: row.filter(|_| texts[2].is_some()).map(|row| Held { of, row }),
+            hash,
+            rank: raised.map_or(own_rank, |raised| raised.max(own_rank)),
+            this_run: held.of.run == self.of.run,
+            row: (self.of.source.as_ref() == Some(&held.of.source)).then_some(held.row),
+            held: Some(held),
         }
     }
 

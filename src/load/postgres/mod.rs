@@ -24,6 +24,7 @@
 mod address;
 mod confirmed;
 mod copy;
+mod digest;
 mod doctor;
 mod encode;
 mod error;
@@ -49,5 +50,7 @@ pub use preflight::ddl;
 pub use sources::Sources;
 pub use target::PgTarget;
 
-/// New rows of a commit. More would be lost with a connection, fewer cost more round trips.
-pub const COMMIT_ROWS: u64 = 100_000;
+/// New rows of a commit. More would be lost with a connection, and leave one of two connections without
+/// work while the other one takes the last of them (0.4 s of 300,000 parcels, measured); fewer cost more
+/// round trips.
+pub const COMMIT_ROWS: u64 = 25_000;

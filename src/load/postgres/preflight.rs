@@ -48,12 +48,19 @@ pub fn columns(con: &dyn Link, schema: &str, table: &str) -> Result<Vec<PgColumn
     Ok(rows.rows.iter().map(column).collect())
 }
 
+/// Provenance as it stands in a new table: before all other columns. The server takes a row apart from its
+/// beginning, so each question of a load would cost three times as much if they stood behind 200 columns
+/// (measured). Those of a fixed size come first for the same reason.
+const IN_FRONT: [&str; 6] =
+    ["_etl_hash", "_etl_row", "_etl_loaded_at", "_etl_run", "_etl_source", "_etl_release"];
+
 /// The statement that makes the table; its key is unique where rows are told apart by it.
 pub fn ddl(table: &str, spec: &TableSpec, unique: bool) -> String {
-    let mut parts: Vec<_> = spec
-        .all_columns()
-        .map(|(name, ty)| format!("  {} {}", quote(name), types::ddl(ty)))
-        .collect();
+    let mut columns: Vec<_> = spec.all_columns().collect();
+    let front = |name: &str| IN_FRONT.iter().position(|own| *own == name);
+    columns.sort_by_key(|(name, ..)| front(name).unwrap_or(IN_FRONT.len()));
+    let mut parts: Vec<_> =
+        columns.iter().map(|(name, ty)| format!("  {} {}", quote(name), types::ddl(ty))).collect();
     if unique && !spec.key.is_empty() {
         parts.push(format!("  PRIMARY KEY ({})", key_of(spec)));
     }

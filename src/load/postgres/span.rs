@@ -92,6 +92,14 @@ impl Cells {
         }
     }
 
+    /// Whether all rows have the same value.
+    fn is_one(&self) -> bool {
+        match self {
+            Self::Int(values) => values.windows(2).all(|two| two[0] == two[1]),
+            Self::Text(array) => (1..array.len()).all(|row| array.value(row) == array.value(0)),
+        }
+    }
+
     fn literal(&self, row: usize) -> String {
         match self {
             Self::Int(values) => values[row].to_string(),
@@ -113,8 +121,20 @@ pub fn between(frame: &DataFrame, key: &[String]) -> Option<String> {
         rows.clone().min_by(|one, other| compare(*one, *other))?,
         rows.max_by(|one, other| compare(*one, *other))?,
     );
+    let names: Vec<_> = key.iter().map(|name| format!("t.{}", quote(name))).collect();
+    let is_one = |cells: &Cells| cells.compare(first, last).is_eq() && cells.is_one();
+    if cells.iter().filter(|cells| !is_one(cells)).count() <= 1 {
+        // The server compares single columns faster than tuples.
+        let term = |(cells, name): (&Cells, &String)| match is_one(cells) {
+            true => format!("{name} = {}", cells.literal(first)),
+            false => {
+                format!("{name} BETWEEN {} AND {}", cells.literal(first), cells.literal(last))
+            }
+        };
+        return Some(cells.iter().zip(&names).map(term).collect::<Vec<_>>().join(" AND "));
+    }
     let tuple = |parts: Vec<String>| format!("({})", parts.join(", "));
-    let names = tuple(key.iter().map(|name| format!("t.{}", quote(name))).collect());
+    let names = tuple(names);
     let values = |row: usize| tuple(cells.iter().map(|cells| cells.literal(row)).collect());
     Some(format!("{names} >= {} AND {names} <= {}", values(first), values(last)))
 }
@@ -132,7 +152,14 @@ mod tests {
             between(&frame, &key).expect("plain keys"),
             "(t.\"a\", t.\"b\") >= (1, 'z') AND (t.\"a\", t.\"b\") <= (2, 'x')"
         );
+        let frame = df!("a" => [2i64, 2], "b" => ["x", "z"], "c" => [7i32, 7]).expect("frame");
+        let key = ["a".to_owned(), "b".to_owned(), "c".to_owned()];
+        assert_eq!(
+            between(&frame, &key).expect("plain keys"),
+            "t.\"a\" = 2 AND t.\"b\" BETWEEN 'x' AND 'z' AND t.\"c\" = 7"
+        );
+        let key = &key[..2];
         let frame = df!("a" => [Some(2i64), None], "b" => ["x", "z"]).expect("frame");
-        assert_eq!(between(&frame, &key), None);
+        assert_eq!(between(&frame, key), None);
     }
 }

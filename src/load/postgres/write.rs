@@ -63,7 +63,7 @@ impl PgWriter {
             (Some(side), _) => (table()?, Some(beside(side)?)),
             (None, _) => (table()?, None),
         };
-        let session = server.open()?;
+        let session = link.into_session()?;
         Ok(Self { server, plan, session, inserts, changes, pending: Pending::default() })
     }
 
@@ -89,7 +89,7 @@ impl PgWriter {
         };
         let encoder = Encoder::new(rows, &into.columns, &self.plan.provenance)?;
         let mut refused = BTreeMap::new();
-        for (row, at, characters) in encoder.long(&into.columns) {
+        for (row, at, characters) in encoder.long() {
             let column = &into.columns[at];
             let problem = too_long(column, characters);
             if self.plan.cut && !column.key {
