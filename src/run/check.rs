@@ -6,19 +6,18 @@ use super::error::RunError;
 use super::geography;
 use super::ingest::load_pack;
 use super::memory;
+use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::problems::{from_notes, sort};
 use super::request::{Mode, Request};
 use super::summary::{InputSummary, ProblemSummary, RunStatus, Summary};
 use super::whole::Whole;
-use crate::chunk::{Budget, Mark, Notes, Tally};
-use crate::flow::{
-    Event, FlowError, FlowInput, FlowPlan, MeterReading, Meters, Observer, Stop, drive,
-};
+use crate::chunk::{Mark, Notes, Tally};
+use crate::flow::{Event, MeterReading, Meters, Observer, Stop};
 use crate::load::dead_letter::Letterhead;
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
-use crate::load::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Writer};
+use crate::load::{KeySet, LoadError, Piece, Seal, Writer};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
 use std::collections::BTreeMap;
@@ -27,6 +26,8 @@ use std::time::Instant;
 
 /// Rows after which the account of a check is put down.
 const GROUP_ROWS: u64 = 122_880;
+/// Most rows of a chunk.
+const CHUNK_ROWS: usize = 50_000;
 
 /// Checks the request's inputs without a target.
 pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
@@ -167,30 +168,21 @@ impl Checker<'_> {
         let encode = Encode { key, lookup: None, not_compared: Vec::new() };
         stages.push(Arc::new(Arc::new(encode)) as Arc<dyn StageSpec>);
         let shares = memory::shares(&self.request.limits);
-        let budget = Budget::new(shares.chunks_of(input.format));
-        let stop = self.stop.child();
-        stop.watch(&budget);
-        let plan = FlowPlan {
-            stages: &stages,
-            workers: self.request.limits.threads.max(1),
-            fuse: self.request.limits.fuse,
-            chunk_rows: self.request.limits.chunk_rows.unwrap_or(50_000),
-            budget,
-            meters: Arc::clone(meters),
-            stop,
-        };
-        let source = input.table.open(input.cleaning.reads(&input.schema), Mark::default())?;
-        let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
         let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));
         let writers: Vec<Box<dyn Writer>> = vec![Box::new(Keep { found: Arc::clone(&found) })];
         let plan_of_gate = self.gate_plan(input, limit);
         let keys = KeySet::new(shares.keys, self.request.limits.temp_dir.clone());
         let mut gate = Gate::new(plan_of_gate, writers, keys, Arc::clone(meters));
-        match drive(flow_input, &plan, &mut gate) {
-            Ok(()) => {}
-            Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
-            Err(error) => return Err(error.into()),
-        }
+        let passage = Passage {
+            request: self.request,
+            shares: &shares,
+            input,
+            stages: &stages,
+            chunk_rows: self.request.limits.chunk_rows.unwrap_or(CHUNK_ROWS),
+            meters,
+            stop: self.stop,
+        };
+        passage.run(Mark::default(), &mut gate)?;
         gate.finish()?;
         let (tally, mut notes) =
             std::mem::take(&mut *found.lock().unwrap_or_else(|p| p.into_inner()));

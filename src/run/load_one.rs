@@ -4,6 +4,7 @@ use super::agents;
 use super::check::{agent_names, describe};
 use super::error::RunError;
 use super::ingest::Session;
+use super::passage::Passage;
 use super::prepare::Prepared;
 use super::problems::read_problems;
 use super::request::Mode;
@@ -11,8 +12,8 @@ use super::resume::contiguous_end;
 use super::retry::Counting;
 use super::summary::InputSummary;
 use super::whole::{catch_up, refuse};
-use crate::chunk::{Budget, Mark, Notes, Tally};
-use crate::flow::{Event, FlowError, FlowInput, FlowPlan, Meters, drive};
+use crate::chunk::{Mark, Notes, Tally};
+use crate::flow::{Event, Meters};
 use crate::load::dead_letter::{self, Letterhead};
 use crate::load::encode::Encode;
 use crate::load::gate::{Gate, GatePlan};
@@ -22,7 +23,7 @@ use crate::load::ledger::{
 };
 use crate::load::table::{Provenance, Strategy, TableSpec, side_table};
 use crate::load::target::{Changes, KeyQuestion, WritePlan, transaction};
-use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Telling, Threaded, Writer};
+use crate::load::{KeySet, Link, LoadError, Telling, Threaded, Writer};
 use crate::stage::StageSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -287,21 +288,15 @@ impl<'a> LoadOne<'a> {
         let looks_back = tells_all && stages.iter().any(|stage| stage.looks_at_all_rows());
         let start = if looks_back { Mark::default() } else { start };
         stages.push(Arc::new(self.encoder(row)));
-        let budget = Budget::new(shares.chunks_of(self.input.format));
-        // What ends this input, such as `--limit`, does not end the run.
-        let stop = self.session.stop.child();
-        stop.watch(&budget);
-        let plan = FlowPlan {
+        let passage = Passage {
+            request,
+            shares,
+            input: self.input,
             stages: &stages,
-            workers: request.limits.threads.max(1),
-            fuse: request.limits.fuse,
             chunk_rows: self.halved(self.chunk_rows()) as usize,
-            budget,
-            meters: Arc::clone(meters),
-            stop,
+            meters,
+            stop: &self.session.stop,
         };
-        let source = self.input.table.open(self.input.cleaning.reads(&self.input.schema), start)?;
-        let flow_input = FlowInput { source, origin: Arc::clone(&self.input.origin) };
         let seen = self.seen(con, row, meters)?;
         let write = Arc::new(self.write_plan(row, meters));
         std::thread::scope(|scope| {
@@ -314,11 +309,7 @@ impl<'a> LoadOne<'a> {
             }
             let mut gate =
                 Gate::new(self.gate_plan(row, start, &write), writers, seen, Arc::clone(meters));
-            match drive(flow_input, &plan, &mut gate) {
-                Ok(()) => {}
-                Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
-                Err(error) => return Err(RunError::from(error)),
-            }
+            passage.run(start, &mut gate)?;
             if tells_all {
                 self.refuse_whole(&stages)?;
             }

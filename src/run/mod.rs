@@ -22,6 +22,7 @@ mod mapping;
 mod masking;
 mod memory;
 mod names;
+mod passage;
 mod plan;
 mod policy;
 mod prepare;

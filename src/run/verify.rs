@@ -10,12 +10,13 @@ use super::geography;
 use super::history;
 use super::ingest::{key_of, load_pack};
 use super::memory::{self, Shares};
+use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
 use super::whole::Whole;
-use crate::chunk::{Budget, Chunk, Existing, Mark};
+use crate::chunk::{Chunk, Existing, Mark};
 use crate::duck::Value;
-use crate::flow::{Consumer, Event, FlowInput, FlowPlan, Meters, Observer, Stop, drive};
+use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
 use crate::load::ledger::{Ledger, PastInput, replays};
 use crate::load::target::KeyQuestion;
@@ -204,23 +205,18 @@ impl Verifier<'_> {
         agents::rehearse(&stages, input)?;
         let encode = Arc::new(Encode { key, lookup, not_compared });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);
-        let budget = Budget::new(self.shares.chunks_of(input.format));
-        let stop = self.stop.child();
-        stop.watch(&budget);
-        let plan = FlowPlan {
-            stages: &stages,
-            workers: request.limits.threads.max(1),
-            fuse: request.limits.fuse,
-            chunk_rows: request.limits.chunk_rows.unwrap_or(CHUNK_ROWS),
-            budget,
-            meters,
-            stop,
-        };
-        let source = input.table.open(input.cleaning.reads(&input.schema), Mark::default())?;
         let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
         let mut compare = Compare::new(seen, input.rank());
-        let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
-        drive(flow_input, &plan, &mut compare).map_err(RunError::from)?;
+        let passage = Passage {
+            request,
+            shares: &self.shares,
+            input,
+            stages: &stages,
+            chunk_rows: request.limits.chunk_rows.unwrap_or(CHUNK_ROWS),
+            meters: &meters,
+            stop: self.stop,
+        };
+        passage.run(Mark::default(), &mut compare)?;
         Ok(compare)
     }
 
