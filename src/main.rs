@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 /// Chunks are made on one thread and dropped on another; the system's allocator keeps what was freed
-/// per thread, which here means twice the memory (measured: 505 against 290 MB).
+/// per thread, which here means twice the memory (measured: 505 against 290 MB). Without huge pages (`no_thp`): a
+/// chunk that takes a part of one has all of it cleared (0.35 s of a load of 300,000 parcels, measured).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
