@@ -295,7 +295,7 @@ impl<'a> LoadOne<'a> {
             stages: &stages,
             chunk_rows: self.halved(self.chunk_rows()) as usize,
             meters,
-            stop: &self.session.stop,
+            stop: self.session.stop,
         };
         let seen = self.seen(con, row, meters)?;
         let write = Arc::new(self.write_plan(row, meters));

@@ -4,6 +4,7 @@ use super::check::{Node, Typed};
 use super::eval::{Cells, Unfit, Vector};
 use super::pattern::Pattern;
 use super::values::{Flags, TRUE, Texts, Values};
+use hashbrown::HashMap;
 use polars::prelude::ChunkTake;
 use polars_arrow::array::MutablePlString;
 use std::sync::Arc;
@@ -193,26 +194,40 @@ fn characters(text: &str, from: usize, count: usize) -> &str {
 /// there is an empty text. Most often few of many parts are there: each row has a bit for each part.
 fn joined(rows: usize, between: &str, parts: &[Texts]) -> Texts {
     let some: Vec<_> = parts.iter().filter(|part| !matches!(part, Texts::All(None))).collect();
+    let bits: Vec<_> = some.chunks(64).map(|parts| present(rows, parts)).collect();
+    // Of parts that are the same in all rows, the same ones come to the same text.
+    let repeats = bits.len() == 1 && !some.iter().any(|part| matches!(part, Texts::Each(..)));
+    let mut known: HashMap<u64, String> = HashMap::new();
     let mut made = MutablePlString::with_capacity(rows);
     let mut text = String::new();
-    let bits: Vec<_> = some.chunks(64).map(|parts| present(rows, parts)).collect();
     for row in 0..rows {
+        if repeats && let Some(text) = known.get(&bits[0][row]) {
+            made.push_value(text);
+            continue;
+        }
+        let parts = some.chunks(64).zip(&bits).flat_map(|(parts, bits)| set_bits(bits[row], parts));
         text.clear();
-        let mut first = true;
-        for (parts, bits) in some.chunks(64).zip(&bits) {
-            let mut left = bits[row];
-            while left != 0 {
-                if !std::mem::take(&mut first) {
-                    text.push_str(between);
-                }
-                let part = parts[left.trailing_zeros() as usize];
-                text.push_str(part.get(row).unwrap_or_default());
-                left &= left - 1;
+        for (at, part) in parts.enumerate() {
+            if at > 0 {
+                text.push_str(between);
             }
+            text.push_str(part.get(row).unwrap_or_default());
+        }
+        if repeats {
+            known.insert(bits[0][row], text.clone());
         }
         made.push_value(&text);
     }
     Texts::of(made.into())
+}
+
+/// The parts whose bits are set.
+fn set_bits<'t>(mut bits: u64, parts: &'t [&Texts]) -> impl Iterator<Item = &'t Texts> {
+    std::iter::from_fn(move || {
+        let at = (bits != 0).then(|| bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(parts[at])
+    })
 }
 
 /// For each row a bit for each of at most 64 parts that has a text there.

@@ -5,6 +5,7 @@
 //! and no surname is lent to a part that has none: that would be a guess.
 
 use super::Done;
+use super::steps::is_tight;
 use super::words::{Filter, bare, words};
 use hashbrown::HashMap;
 use std::borrow::Cow;
@@ -95,8 +96,11 @@ impl OwnerWords {
         phrases.into_iter().flatten().filter(begins).map(|(_, says)| *says)
     }
 
-    /// The owners as a JSON list.
+    /// The owners as a JSON list; none where there is one, and the name is just that.
     pub(super) fn list(&self, name: &str, out: &mut String) -> Done {
+        if self.is_one(name) {
+            return Done::Blank;
+        }
         out.push('[');
         if matches!(self.kind(name), None | Some(PERSON)) {
             for part in name.split(['&', ';']).flat_map(by_and) {
@@ -107,7 +111,22 @@ impl OwnerWords {
             push_json(name.trim(), out);
         }
         out.push(']');
-        Done::Changed
+        let only = out.strip_prefix("[\"").and_then(|list| list.strip_suffix("\"]"));
+        if only == Some(name.trim()) { Done::Blank } else { Done::Changed }
+    }
+
+    /// Whether a name is that of one owner for certain, whatever kind of owner, and stands as it would be
+    /// listed.
+    fn is_one(&self, name: &str) -> bool {
+        let parts = memchr::memchr2(b'&', b';', name.as_bytes()).is_some()
+            || memchr::memmem::find(upper(name).as_bytes(), b" AND ").is_some();
+        if parts || !is_tight(name) || name.starts_with(',') || name.ends_with(',') {
+            return false;
+        }
+        // A role has few words.
+        let mut last = name.rsplit(' ').take(ROLE_WORDS).collect::<Vec<_>>();
+        last.reverse();
+        self.roles_at_end(&last).is_none()
     }
 
     /// Adds a part without the words behind it that are no name.

@@ -209,7 +209,7 @@ fn outcome(before: &str, after: &str) -> Done {
 }
 
 /// Whether there is nothing but visible ASCII with single blanks between: most texts, told by one look.
-fn is_tight(text: &str) -> bool {
+pub(super) fn is_tight(text: &str) -> bool {
     let mut blank = true;
     for byte in text.bytes() {
         match byte {
