@@ -24,10 +24,10 @@ pub struct Shares {
 /// DuckDB holds beyond its own limit, and what the allocators keep. Measured on a roll of 223
 /// columns, derived ones included, with two workers; the least shares below are more than what is left at
 /// 320 MiB.
-pub const FIXED: u64 = 255 << 20;
+pub const FIXED: u64 = 275 << 20;
 
 /// The same for a second writer.
-const SECOND_WRITER: u64 = 53 << 20;
+const SECOND_WRITER: u64 = 33 << 20;
 
 /// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
 const GROUPS_ALONE: u64 = 8;
