@@ -68,7 +68,7 @@ pub fn agents(
             }
             other => {
                 return Err(RunError::new(RunErrorKind::Usage, format!("unknown agent `{other}`"))
-                    .with_hint("the agents are validate, transform and enrich"));
+                    .with_hint("the agents are validate, transform and enrich, or none"));
             }
         });
     }

@@ -96,7 +96,7 @@ fn missing_required(
     );
     let mut error = RunError::new(RunErrorKind::Input, message).with_code("E204");
     for (header, meant) in &binding.near {
-        error = error.with_hint(format!("did you mean {meant} by \"{header}\"?"));
+        error = error.with_hint(format!("did you mean {} by \"{header}\"?", meant.to_uppercase()));
     }
     if binding.near.is_empty() && !binding.unknown.is_empty() {
         let unknown: Vec<_> = binding.unknown.iter().map(|at| headers[*at].as_str()).collect();

@@ -4,7 +4,7 @@
 //! of its own ([`Cleaned::reads`]), and everybody else the one with the types that columns have then.
 
 use super::agents;
-use super::error::{RunError, RunErrorKind};
+use super::error::RunError;
 use super::prepare::Prepared;
 use super::request::Request;
 use crate::chunk::{ColumnKind, ReadColumn, ReadSchema, Role};
@@ -55,11 +55,11 @@ impl Cleaned {
 /// Reads the user's file.
 pub(super) fn read(path: &Path) -> Result<(CleanFile, String), RunError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        usage(format!("{} cannot be read: {error}", path.display()))
+        RunError::usage(format!("{} cannot be read: {error}", path.display()))
             .with_hint("--clean takes a TOML file with tables [[clean]]")
     })?;
     let file = CleanFile::parse(&text)
-        .map_err(|wrong| usage(format!("{} cannot be used: {wrong}", path.display())))?;
+        .map_err(|wrong| RunError::usage(format!("{} cannot be used: {wrong}", path.display())))?;
     Ok((file, text))
 }
 
@@ -114,13 +114,13 @@ fn positions(input: &Prepared, clean: &Clean, kind: Option<&Kind>) -> Result<Vec
         match columns.iter().position(|column| is(&column.name) || is(&column.header)) {
             Some(at) if columns[at].key || columns[at].role == Role::Id => {
                 let message = format!("{wanted} cannot be cleaned: ids stay as they are written");
-                return Err(usage(message));
+                return Err(RunError::usage(message));
             }
             Some(at) => found.push(at),
             None if kind.is_some_and(|kind| kind.columns.iter().any(|column| is(&column.name))) => {
             }
             None => {
-                return Err(usage(format!(
+                return Err(RunError::usage(format!(
                     "{}: there is no column {wanted} to clean",
                     input.origin.label()
                 ))
@@ -140,7 +140,7 @@ fn recipe(
     let column = &input.schema.columns[position];
     let typed = |known: &Recipe| known.column == column.name && known.typing.is_some();
     if input.cleaning.recipes.iter().any(typed) {
-        return Err(usage(format!("clean {}: it has got its type already", column.name))
+        return Err(RunError::usage(format!("clean {}: it has got its type already", column.name))
             .with_hint("say all steps of a column that is no text in one [[clean]]"));
     }
     Ok(Recipe {
@@ -167,7 +167,7 @@ fn steps(clean: &Clean, pack: &Pack) -> Result<Vec<Step>, RunError> {
         steps.push(Step::Replace(match replace.regex {
             false => Replacement::text(&replace.find, &replace.with),
             true => Replacement::pattern(&replace.find, &replace.with).map_err(|error| {
-                usage(format!("the pattern {} cannot be used: {error}", replace.find))
+                RunError::usage(format!("the pattern {} cannot be used: {error}", replace.find))
             })?,
         }));
     }
@@ -209,7 +209,7 @@ fn form_step(form: Form, pack: &Pack) -> Result<Option<Step>, RunError> {
 fn words<'p>(pack: &'p Pack, name: &str, columns: &[&str]) -> Result<Vec<Vec<&'p str>>, RunError> {
     let lacks = || {
         let message = format!("the pack `{}` has no code table {name} with {columns:?}", pack.name);
-        usage(message).with_hint("take the table from the pack florida")
+        RunError::usage(message).with_hint("take the table from the pack florida")
     };
     let table = pack.table(name).ok_or_else(lacks)?;
     let places: Option<Vec<usize>> = columns.iter().map(|column| table.column(column)).collect();
@@ -224,7 +224,7 @@ fn typing(clean: &Clean, column: &ReadColumn) -> Result<Option<Typing>, RunError
     let asked = match &clean.ty {
         None => None,
         Some(ty) => Some(ColumnKind::from_duckdb(&ty.to_uppercase()).ok_or_else(|| {
-            usage(format!("clean {}: `{ty}` is no type", column.name))
+            RunError::usage(format!("clean {}: `{ty}` is no type", column.name))
                 .with_hint("use VARCHAR, BIGINT, INTEGER, DOUBLE, DECIMAL(18,2) or DATE")
         })?),
     };
@@ -250,7 +250,7 @@ fn typing(clean: &Clean, column: &ReadColumn) -> Result<Option<Typing>, RunError
         _ => true,
     };
     if !sound {
-        return Err(usage(format!("clean {}: it cannot get this type", column.name))
+        return Err(RunError::usage(format!("clean {}: it cannot get this type", column.name))
             .with_hint("numbers: as = \"number\"; dates: as = \"date\" with formats"));
     }
     let kind = kind.filter(|kind| *kind != ColumnKind::Text);
@@ -277,7 +277,9 @@ fn settle(
     }
     if kind.is_some() {
         let message = format!("clean {}: a roll's column keeps its type", column.name);
-        return Err(usage(message).with_hint(format!("type = \"{}\"", column.kind.duckdb())));
+        return Err(
+            RunError::usage(message).with_hint(format!("type = \"{}\"", column.kind.duckdb()))
+        );
     }
     let column = &mut Arc::make_mut(&mut input.schema).columns[position];
     column.kind = made;
@@ -301,7 +303,7 @@ fn add_column(
     let named = into.starts_with('_') || into.is_empty();
     let again = input.cleaning.added().any(|known| known == into);
     if taken || named || again {
-        return Err(usage(format!("clean {}: the name {into} is taken", recipe.column)));
+        return Err(RunError::usage(format!("clean {}: the name {into} is taken", recipe.column)));
     }
     if input.mapping.is_none() {
         input.spec.columns.push(TargetColumn { name: into.to_owned(), ty: ADDED.into() });
@@ -316,8 +318,4 @@ pub(super) fn agent(input: &Prepared) -> Option<Arc<dyn StageSpec>> {
         return None;
     }
     Some(Arc::new(Arc::new(Cleaning { recipes })))
-}
-
-fn usage(message: String) -> RunError {
-    RunError::new(RunErrorKind::Usage, message)
 }

@@ -78,6 +78,11 @@ impl StdError for RunError {
 }
 
 impl RunError {
+    /// What was asked for cannot be.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(RunErrorKind::Usage, message)
+    }
+
     /// An error with a sentence.
     pub fn new(kind: RunErrorKind, message: impl Into<String>) -> Self {
         Self {

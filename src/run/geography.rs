@@ -101,7 +101,7 @@ pub(super) fn opened<'r>(request: &'r Request, pack: &Pack) -> Result<Cow<'r, Re
 /// `column=file`.
 fn named<'t>(text: &'t str, flag: &str) -> Result<(&'t str, &'t str), RunError> {
     let wrong = |what: &str| {
-        Err(usage(format!("{flag} {text}: {what}"))
+        Err(RunError::usage(format!("{flag} {text}: {what}"))
             .with_hint(format!("write it like {flag} flood=zones.geojson")))
     };
     let Some((column, path)) = text.split_once('=') else {
@@ -191,8 +191,10 @@ pub(super) fn bind(
     let inputs = inputs(input, kind);
     let label = input.origin.label();
     if inputs.own.is_none() && request.geography.locations.is_none() {
-        return Err(usage(format!("{label}: there are no points to hold against the layers"))
-            .with_hint("give the points of parcels: --locations FILE"));
+        return Err(RunError::usage(format!(
+            "{label}: there are no points to hold against the layers"
+        ))
+        .with_hint("give the points of parcels: --locations FILE"));
     }
     if inputs.own.is_none() && inputs.id.is_none() && inputs.zip.is_none() {
         input
@@ -202,7 +204,7 @@ pub(super) fn bind(
     }
     for (name, ty) in Locate::columns(geography, &inputs) {
         if input.spec.columns.iter().any(|column| column.name == name) {
-            return Err(usage(format!("{label}: the column {name} is taken"))
+            return Err(RunError::usage(format!("{label}: the column {name} is taken"))
                 .with_hint("give the layer another name"));
         }
         if input.mapping.is_none() {
@@ -231,7 +233,7 @@ pub(super) fn refuse_several_counties(
     }
     let message = "the places of --locations name no county, and the inputs are of several: the same id \
                    may be another parcel there";
-    Err(usage(message.into())
+    Err(RunError::usage(message)
         .with_hint("add a column co_no to the places, or load a county at a time"))
 }
 
@@ -282,8 +284,4 @@ fn home(pack: &Pack, county: u8) -> Option<Layer> {
 pub(super) fn agent(input: &Prepared) -> Option<Arc<dyn StageSpec>> {
     let locate = Arc::clone(input.locate.as_ref()?);
     Some(Arc::new(locate))
-}
-
-fn usage(message: String) -> RunError {
-    RunError::new(RunErrorKind::Usage, message)
 }

@@ -5,7 +5,7 @@
 //! the table, and everything behind it (hash, key, scope) knows only those.
 
 use super::agents::parameters;
-use super::error::{RunError, RunErrorKind};
+use super::error::RunError;
 use super::prepare::Prepared;
 use crate::load::table::{PROVENANCE, TargetColumn};
 use crate::pack::{Pack, Settled};
@@ -99,7 +99,7 @@ impl Mapping {
             Some((_, content)) => (*content).to_owned(),
             None => std::fs::read_to_string(Path::new(name)).map_err(|error| {
                 let known = BUILT_IN.map(|(name, _)| name).join(", ");
-                usage(format!("the mapping {name} cannot be read: {error}"))
+                RunError::usage(format!("the mapping {name} cannot be read: {error}"))
                     .with_hint(format!("give a file, or one that is built in: {known}"))
             })?,
         };
@@ -107,7 +107,8 @@ impl Mapping {
     }
 
     fn parse(name: &str, content: String) -> Result<Self, RunError> {
-        let wrong = |what: String| usage(format!("the mapping {name} cannot be used: {what}"));
+        let wrong =
+            |what: String| RunError::usage(format!("the mapping {name} cannot be used: {what}"));
         let mut mapping: Self =
             toml::from_str(&content).map_err(|error| wrong(error.to_string()))?;
         mapping.name = name.to_owned();
@@ -151,14 +152,19 @@ impl Mapping {
                 "{label} is of kind {kind}; the mapping {} is for {}",
                 self.name, self.kind
             );
-            return Err(usage(told).with_hint("load it without --mapping, or with another one"));
+            return Err(
+                RunError::usage(told).with_hint("load it without --mapping, or with another one")
+            );
         }
         let named = named(&input.settled, pack);
         let mut scope = Vec::new();
         for (column, parameter) in &self.scope {
             let value = named.get(parameter.as_str()).cloned().flatten().ok_or_else(|| {
-                usage(format!("the mapping {} needs the {parameter} of the roll", self.name))
-                    .with_hint("say it with --county and --year")
+                RunError::usage(format!(
+                    "the mapping {} needs the {parameter} of the roll",
+                    self.name
+                ))
+                .with_hint("say it with --county and --year")
             })?;
             scope.push((column.clone(), value));
         }
@@ -211,10 +217,6 @@ fn named(settled: &Settled, pack: &Pack) -> BTreeMap<&'static str, Option<String
         ("county", settled.county.map(|number| number.to_string())),
         ("roll_year", settled.year.map(|year| year.to_string())),
     ])
-}
-
-fn usage(message: String) -> RunError {
-    RunError::new(RunErrorKind::Usage, message)
 }
 
 #[cfg(test)]

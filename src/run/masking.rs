@@ -1,6 +1,6 @@
 //! `--mask column:way`: finds the columns in an input, and refuses what cannot be masked.
 
-use super::error::{RunError, RunErrorKind};
+use super::error::RunError;
 use super::prepare::Prepared;
 use super::request::Request;
 use crate::chunk::{ColumnKind, Notes};
@@ -22,7 +22,7 @@ pub(super) fn bind(
     let mut columns: Vec<MaskedColumn> = Vec::new();
     for (wanted, way) in &request.masks {
         if *way == Masking::Hash && request.mask_key.is_none() {
-            return Err(usage(format!("--mask {wanted}:hash needs a key")).with_hint(
+            return Err(RunError::usage(format!("--mask {wanted}:hash needs a key")).with_hint(
                 "give --mask-key env:NAME or file:PATH: without a key every name of a \
                             telephone book could be tried",
             ));
@@ -74,7 +74,9 @@ fn leave_out_extra(
     if way != Masking::Drop {
         let message =
             format!("{wanted} is kept in the JSON column _extra and cannot be masked there");
-        return Err(usage(message).with_hint(format!("leave it out: --mask {wanted}:drop")));
+        return Err(
+            RunError::usage(message).with_hint(format!("leave it out: --mask {wanted}:drop"))
+        );
     }
     Arc::make_mut(&mut input.schema).extra.retain(|(field, _)| *field != at);
     // No column of the chunk has this name: only the veil concerns it.
@@ -107,7 +109,7 @@ fn column(
     let read = input.schema.columns.iter().find(|column| {
         [&column.name, &column.header].iter().any(|name| name.trim().eq_ignore_ascii_case(wanted))
     });
-    let refused = |why: &str| Err(usage(format!("{wanted} cannot be masked: {why}")));
+    let refused = |why: &str| Err(RunError::usage(format!("{wanted} cannot be masked: {why}")));
     let Some(read) = read else {
         let derived = kind.into_iter().flat_map(|kind| &kind.derived);
         let derived = derived.map(|derived| (&derived.name, &derived.ty));
@@ -184,7 +186,7 @@ pub(super) fn refuse_unknown(
         let known = inputs.iter().any(|input| in_file(input) || in_table(input))
             || pack.kinds.iter().any(in_kind);
         if !known {
-            return Err(usage(format!("--mask {wanted}: no input has such a column"))
+            return Err(RunError::usage(format!("--mask {wanted}: no input has such a column"))
                 .with_hint("`etl plan` lists the columns of an input"));
         }
     }
@@ -207,10 +209,6 @@ pub(super) fn around(specs: &mut Vec<Arc<dyn StageSpec>>, input: &Prepared) {
 pub(super) fn veiled(mut notes: Notes, input: &Prepared) -> Notes {
     input.masks.veil(&mut notes);
     notes
-}
-
-fn usage(message: String) -> RunError {
-    RunError::new(RunErrorKind::Usage, message)
 }
 
 #[cfg(test)]

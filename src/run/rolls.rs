@@ -1,7 +1,7 @@
 //! In which table the rolls of a kind are: that of the pack, or the one that they were loaded into under
 //! another name, which the ledger knows.
 
-use super::error::{RunError, RunErrorKind};
+use super::error::RunError;
 use crate::load::Link;
 use crate::load::ledger::has_ledger;
 use crate::pack::{Kind, Pack};
@@ -22,11 +22,16 @@ impl RollTables {
             let known = |known: &&Kind| known.id == *kind || known.table == *kind;
             if !pack.kinds.iter().any(|kind| known(&kind)) {
                 let kinds: Vec<_> = pack.kinds.iter().map(|kind| kind.id.as_str()).collect();
-                return Err(usage(format!("`{kind}` is no kind of the pack {}", pack.name))
-                    .with_hint(format!("its kinds are {}", kinds.join(", "))));
+                return Err(RunError::usage(format!(
+                    "`{kind}` is no kind of the pack {}",
+                    pack.name
+                ))
+                .with_hint(format!("its kinds are {}", kinds.join(", "))));
             }
             if con.columns(table)?.is_empty() {
-                return Err(usage(format!("there is no table {table}")).with_hint(told(&loaded)));
+                return Err(
+                    RunError::usage(format!("there is no table {table}")).with_hint(told(&loaded))
+                );
             }
         }
         let mut tables = BTreeMap::new();
@@ -84,7 +89,8 @@ fn of_kind(con: &dyn Link, kind: &Kind, loaded: &Loaded) -> Result<String, RunEr
         [only] => Ok(only.clone()),
         several => {
             let told = format!("{} rolls are in several tables: {}", kind.id, several.join(", "));
-            Err(usage(told).with_hint(format!("say which: --rolls {}={}", kind.id, several[0])))
+            Err(RunError::usage(told)
+                .with_hint(format!("say which: --rolls {}={}", kind.id, several[0])))
         }
     }
 }
@@ -100,8 +106,4 @@ fn told(loaded: &Loaded) -> String {
         [] => "nothing was loaded yet".into(),
         some => format!("loaded are {}", some.iter().map(table).collect::<Vec<_>>().join(", ")),
     }
-}
-
-fn usage(message: String) -> RunError {
-    RunError::new(RunErrorKind::Usage, message)
 }

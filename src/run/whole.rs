@@ -11,11 +11,12 @@ use super::cross::number_of;
 use super::error::{RunError, RunErrorKind};
 use super::ingest::Session;
 use super::masking::veiled;
+use super::passage::Passage;
 use super::prepare::Prepared;
 use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
-use crate::chunk::{Budget, Chunk, Mark, Notes, Severity, parted};
-use crate::flow::{Consumer, Event, FlowInput, FlowPlan, Meters, drive};
+use crate::chunk::{Chunk, Mark, Notes, Severity, parted};
+use crate::flow::{Consumer, Event, Meters};
 use crate::load::ledger::replace_findings;
 use crate::load::target::transaction;
 use crate::validate::{FactInput, FileFact};
@@ -128,21 +129,16 @@ fn show(session: &Session<'_>, input: &Prepared, place: usize) -> Result<(), Run
     stages.truncate(last + 1);
     let told = format!("looking at {} again for rules about all rows", input.origin.label());
     session.observer.on(&Event::Step(&told));
-    let budget = Budget::new(shares.chunks_of(input.format));
-    let stop = session.stop.child();
-    stop.watch(&budget);
-    let plan = FlowPlan {
+    let passage = Passage {
+        request,
+        shares,
+        input,
         stages: &stages,
-        workers: request.limits.threads.max(1),
-        fuse: request.limits.fuse,
         chunk_rows: request.limits.chunk_rows.unwrap_or(CHUNK_ROWS),
-        budget,
-        meters: Meters::new(vec!["read"]),
-        stop,
+        meters: &Meters::new(vec!["read"]),
+        stop: session.stop,
     };
-    let source = input.table.open(input.cleaning.reads(&input.schema), Mark::default())?;
-    let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
-    Ok(drive(flow_input, &plan, &mut LetGo)?)
+    passage.run(Mark::default(), &mut LetGo)
 }
 
 /// Takes chunks that have shown their rows.
