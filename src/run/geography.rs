@@ -244,7 +244,7 @@ fn inputs(input: &Prepared, kind: Option<&Kind>) -> Inputs {
         };
         names.iter().find_map(is).map(|column| (column.name.clone(), column.header.clone()))
     };
-    let text = |kind| kind == ColumnKind::Text;
+    let text = |kind| matches!(kind, ColumnKind::Text | ColumnKind::Int | ColumnKind::BigInt);
     let number = |kind| matches!(kind, ColumnKind::Double | ColumnKind::Decimal(_));
     let id = match kind {
         Some(kind) => kind.id_column.as_deref().filter(|_| kind.county_column.is_some()),

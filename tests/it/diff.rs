@@ -153,6 +153,8 @@ fn mistakes_have_a_way_out() {
         (&["diff", "2024", "2025"], "no rows of roll 2025"),
         (&["diff", "2024", "2025", "--county", "Nowhere"], "`Nowhere` is no county"),
         (&["diff", "2023P", "nothing.csv"], "nothing.csv"),
+        (&["diff", "2024", "2025", "--set", "alert_precent=25"], "no number `alert_precent`"),
+        (&["diff", "2024", "2025", "--schema", "ETL"], "is the ledger's"),
     ] {
         let text = place.run(arguments);
         assert!(!text.starts_with("exit: 0") && text.contains(told), "{arguments:?}: {text}");

@@ -123,7 +123,13 @@ impl Locate {
 
     fn answers(&self, frame: &DataFrame) -> Result<Vec<Answer>, GeoError> {
         let texts = |name: Option<&str>| -> Option<StringChunked> {
-            frame.column(name?).ok()?.str().ok().map(|texts| texts.rechunk().into_owned())
+            let column = frame.column(name?).ok()?;
+            // In a table of no kind an id of digits is a number.
+            let column = match column.dtype().is_integer() {
+                true => column.cast(&DataType::String).ok()?,
+                false => column.clone(),
+            };
+            column.str().ok().map(|texts| texts.rechunk().into_owned())
         };
         let rows = frame.height();
         let none = Answer { point: None, found: None };

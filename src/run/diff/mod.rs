@@ -140,6 +140,7 @@ pub fn diff(
     let started = Instant::now();
     let pack = load_pack(&asked.request.pack)?;
     let (diff, kind) = known(&pack)?;
+    refuse_unknown(diff, &asked.params)?;
     let county = asked.county.as_deref().map(|text| county(text, &pack)).transpose()?;
     let sides = [&asked.before, &asked.after];
     let mut summary = if sides.iter().all(|side| side.is_in_target()) {
@@ -164,6 +165,16 @@ fn known(pack: &Pack) -> Result<(&Diff, &Kind), RunError> {
         let told = format!("the pack {} does not say how two rolls are compared", pack.name);
         RunError::new(RunErrorKind::Usage, told)
     })
+}
+
+/// A number that the question does not have is a slip, and would be left out in silence.
+fn refuse_unknown(diff: &Diff, params: &[(String, i64)]) -> Result<(), RunError> {
+    let own = &diff.query.params;
+    let known = |name: &String| own.iter().any(|(known, _)| known == name);
+    let Some((name, _)) = params.iter().find(|(name, _)| !known(name)) else { return Ok(()) };
+    let names: Vec<_> = own.iter().map(|(name, _)| name.as_str()).collect();
+    let told = format!("the comparison has no number `{name}`");
+    Err(RunError::usage(told).with_hint(format!("it has {}", names.join(", "))))
 }
 
 /// The two sides as SQL, and what is asked of them.
@@ -233,7 +244,7 @@ impl Comparison<'_> {
         let alerts = self.con.query(
             &format!(
                 "SELECT {columns} FROM {table} WHERE level = 'alert' \
-                 ORDER BY abs(amount) DESC, co_no, parcel_id LIMIT {ALERTS}"
+                 ORDER BY abs(amount) DESC NULLS LAST, co_no, parcel_id LIMIT {ALERTS}"
             ),
             &[],
         )?;

@@ -95,6 +95,8 @@ impl Side {
         own.target = scratch.target();
         own.failed_dir = Some(scratch.folder().to_owned());
         own.table = Some(table.to_owned());
+        // Its own columns are compared, whatever those of the target's table are.
+        own.mapping = None;
         own.errors.max_errors = None;
         own.errors.max_rate = None;
         let summary = ingest(&own, observer, stop)?;
