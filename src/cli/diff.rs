@@ -75,7 +75,7 @@ impl Diff {
         let both = before.is_in_target() && after.is_in_target();
         let name = named.or_else(|| both.then(|| TABLE.to_owned()));
         // It says which county is compared, not what the files are.
-        let county = request.county.take();
+        let county = request.told.county.take();
         let asked = DiffRequest {
             before,
             after,

@@ -72,7 +72,7 @@ pub(super) fn bind(
     pack: &Pack,
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
-    if request.keep_raw {
+    if request.values.keep_raw {
         (0..input.schema.columns.len()).for_each(|position| keep(input, position));
     }
     if !agents::has(request, crate::transform::NAME) {
@@ -83,15 +83,15 @@ pub(super) fn bind(
         return Ok(());
     }
     let mut all: Vec<Clean> = kind.map(|kind| kind.cleaning.clone()).unwrap_or_default();
-    if let Some(path) = &request.clean {
+    if let Some(path) = &request.values.clean {
         let (file, text) = read(path)?;
         all.extend(file.clean);
         input.cleaning.text = text;
     }
-    all.iter_mut().for_each(|clean| clean.keep_raw |= request.keep_raw);
+    all.iter_mut().for_each(|clean| clean.keep_raw |= request.values.keep_raw);
     for clean in &all {
         // Values stay as they are written; a column beside them changes none.
-        if request.no_fix && clean.into.is_none() {
+        if request.values.no_fix && clean.into.is_none() {
             continue;
         }
         for position in positions(input, clean, kind)? {

@@ -275,7 +275,7 @@ fn a_masked_column_shows_none_of_what_was_left_out() {
     assert!(!examples.concat().contains("DAVIE"), "{examples:?}");
 }
 
-const READ: &str = "_extra->'_raw'";
+const READ: &str = "(_extra->'_raw')";
 
 #[test]
 fn what_the_reader_changes_is_kept_where_asked() {

@@ -12,8 +12,8 @@ pub use side::Side;
 
 use super::error::{RunError, RunErrorKind};
 use super::gold::{Builder, GoldRequest, building, open};
+use super::identify::county_number;
 use super::ingest::load_pack;
-use super::prepare::county_number;
 use super::request::Request;
 use super::rolls::RollTables;
 use super::scratch::Scratch;

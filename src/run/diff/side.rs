@@ -93,7 +93,7 @@ impl Side {
         let mut own = request.clone();
         own.inputs = vec![path.clone()];
         own.target = scratch.target();
-        own.failed_dir = Some(scratch.folder().to_owned());
+        own.failed.folder = Some(scratch.folder().to_owned());
         own.table = Some(table.to_owned());
         // Its own columns are compared, whatever those of the target's table are.
         own.mapping = None;

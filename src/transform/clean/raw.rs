@@ -106,6 +106,10 @@ fn changed_cells<'k>(chunk: &Chunk, columns: &'k [Kept]) -> BTreeMap<usize, Vec<
         };
         cells.entry(row).or_default().push(column);
     }
+    for columns in cells.values_mut() {
+        columns.sort_unstable_by_key(|column| column.position);
+        columns.dedup();
+    }
     cells
 }
 
