@@ -347,7 +347,7 @@ fn next_steps(summary: &Summary, style: Style) -> Vec<String> {
     let mut distinct = files.clone();
     distinct.dedup();
     let (place, what) = match distinct.len() {
-        1 => (shorten(&safe(first), style.width.saturating_sub(40)), shell(first)),
+        1 => (shorten(&safe(first), style.width.saturating_sub(41)), shell(first)),
         many => (format!("{} and {} more", safe(first), many - 1), format!("{}{to}", summary.run)),
     };
     vec![
