@@ -16,6 +16,7 @@ use super::request::Request;
 use super::scratch::Scratch;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Severity;
+use crate::duck::Value;
 use crate::flow::{MeterReading, Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
@@ -246,6 +247,11 @@ fn trend(runs: &[RunRow], summary: &Summary) -> Vec<PastRun> {
     let mut trend: Vec<_> = runs[from..].iter().filter(shares).take(TREND).map(past).collect();
     trend.reverse();
     trend
+}
+
+/// A number of rows as a question has counted them.
+fn rows_of(value: &Value) -> u64 {
+    value.as_int().and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
 }
 
 /// A table of the user with the columns that `con` finds in it; `None` where it is gone.

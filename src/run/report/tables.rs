@@ -1,8 +1,8 @@
 //! Completeness and validity of the columns of a run's tables.
 
 use super::charts::charts;
-use super::columns_of;
 use super::enriched;
+use super::{columns_of, rows_of};
 use crate::chunk::Severity;
 use crate::duck::{Value, quote};
 use crate::load::Link;
@@ -112,9 +112,8 @@ fn filled(asked: &Asked<'_>) -> Result<(u64, Vec<u64>), RunError> {
     let counts = asked.columns.iter().map(|(name, _)| format!(", count({})", quote(name)));
     let question = format!("SELECT count(*){} FROM {{from}}", counts.collect::<String>());
     let rows = asked.rows(&question)?;
-    let number = |value: &Value| value.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
     let all: Vec<u64> =
-        rows.first().map(|row| row.iter().map(number).collect()).unwrap_or_default();
+        rows.first().map(|row| row.iter().map(rows_of).collect()).unwrap_or_default();
     let (rows, counts) = all.split_first().map_or((0, &[][..]), |(rows, counts)| (*rows, counts));
     Ok((rows, counts.to_vec()))
 }
