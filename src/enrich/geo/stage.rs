@@ -303,6 +303,9 @@ impl StageSpec for Arc<Locate> {
             add("places matched loosely", read(&counters.loosely));
             add("places ambiguous", read(&counters.ambiguous));
             add("places without a row", places.unused());
+            if places.left_out() > 0 {
+                add("places left out (no id, no point)", places.left_out());
+            }
         }
         add("points by ZIP", read(&counters.by_zip));
         add("rows without a point", read(&counters.nowhere));
