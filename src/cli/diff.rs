@@ -5,10 +5,10 @@ use super::context::Context;
 use super::error::CliError;
 use super::insight::InsightArgs;
 use super::progress::Progress;
-use super::text::{Align, Paint, count, duration, hang, plural, safe, table};
+use super::text::{Align, Paint, count, duration, hang, plural, safe, shell, table};
 use super::{exit, output, signals};
 use crate::flow::Stop;
-use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side};
+use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side, SideSummary};
 use clap::Args;
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
@@ -148,14 +148,24 @@ fn emptied(file: &File, is_file: bool) -> std::io::Result<BufWriter<&File>> {
 
 fn told(summary: &DiffSummary, paint: Paint, width: usize) -> String {
     let (before, after) = (&summary.before, &summary.after);
+    let rows = |side: &SideSummary| plural(side.rows, "row");
     let mut lines = vec![format!(
         "{} {} ({}) with {} ({})",
         paint.green("compared"),
         safe(&before.name),
-        plural(before.rows, "row"),
+        rows(before),
         safe(&after.name),
-        plural(after.rows, "row")
+        rows(after)
     )];
+    for side in [before, after].into_iter().filter(|side| side.refused > 0) {
+        let refused = plural(side.refused, "row");
+        let text = format!(
+            "refused in {}: {refused}; such parcels seem to be missing (etl check {} says why)",
+            safe(&side.name),
+            shell(&side.name)
+        );
+        lines.extend(hang("  ", &text, width).iter().map(|line| paint.yellow(line)));
+    }
     if !summary.left_out.is_empty() {
         let list: Vec<_> = summary.left_out.iter().map(i64::to_string).collect();
         let text = format!("not compared, in one of them only: counties {}", list.join(", "));

@@ -43,7 +43,7 @@ pub(super) fn bind(
         if !bound.has_columns()? {
             continue;
         }
-        match rule.row_check() {
+        match rule.row_check(|column| bound.has_decimals(column)) {
             Some(check) => rows.push(bound.row_rule(check, engine)?),
             None => facts.push(bound.fact(whole)?),
         }
@@ -109,6 +109,12 @@ impl Bound<'_> {
             return Err(error.with_hint(known).with_hint(hint));
         }
         Ok(all)
+    }
+
+    fn has_decimals(&self, column: &str) -> bool {
+        let columns = &self.input.schema.columns;
+        let kind = columns.iter().find(|known| known.name == column).map(|known| known.kind);
+        matches!(kind, Some(ColumnKind::Double | ColumnKind::Decimal(_)))
     }
 
     fn row_rule(

@@ -138,6 +138,21 @@ fn people_get_a_text() {
     assert!(text.contains("old &lt;owner> | new \\| owner"), "{text}");
 }
 
+/// Who is refused is not compared, and that is told.
+#[test]
+fn rows_that_a_file_loses_are_told() {
+    let place = rolls();
+    let text = std::fs::read_to_string(place.path(NEW)).expect("the roll");
+    let place = place.file("broken.csv", &text.replace(",94000,", ",many,"));
+    let summary = diff(&place, &[OLD, "broken.csv"]);
+    assert_eq!(
+        (&summary["before"]["refused"], &summary["after"]["refused"]),
+        (&0.into(), &1.into())
+    );
+    let told = place.run(&["diff", OLD, "broken.csv"]);
+    assert!(told.contains("refused in broken.csv: 1 row"), "{told}");
+}
+
 #[test]
 fn rolls_are_found_under_any_name() {
     let place = rolls();

@@ -178,6 +178,17 @@ fn a_mistake_is_found_before_a_row_is_read_and_drawn() {
     }
 }
 
+/// A list says 1, and a column of numbers with decimals writes 1.0 or 1.00.
+#[test]
+fn a_list_of_numbers_holds_for_decimals() {
+    let rules = "[[rule]]\ncolumns = [\"size\", \"rate\"]\nset = [1, 20, \"2.5\"]\n";
+    let table = "size,rate\n1,1.000\n20,2.500\n2.5,20.000\n3,1.000\n1E+0,10.000\n";
+    let place = Place::new().file("a.csv", table).file("rules.toml", rules);
+    let output = place.output(&[&["check", "a.csv"], &TO[..]].concat());
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    assert_eq!(told(&summary), [("size_rate_set".to_owned(), "warning".to_owned(), 2)]);
+}
+
 /// Rules about all rows of a run.
 const ALL: &str = "[[rule]]\nid = \"once\"\ncolumns = [\"name\", \"zip\"]\nunique = true\n\n\
     [[rule]]\nid = \"far\"\ncolumn = \"price\"\noutlier = 50.0\n\n\

@@ -79,6 +79,8 @@ pub struct SideSummary {
     pub name: String,
     /// Rows.
     pub rows: u64,
+    /// Rows of a file that were refused: they are not compared, and their parcels seem to be missing.
+    pub refused: u64,
 }
 
 /// Changes of one kind.
@@ -205,7 +207,7 @@ impl Comparison<'_> {
                 )
                 .with_hint("`etl runs list` shows what was loaded"));
             }
-            Ok(SideSummary { name, rows })
+            Ok(SideSummary { name, rows, refused: 0 })
         };
         Ok([side(0)?, side(1)?])
     }
@@ -351,8 +353,9 @@ fn in_scratch(
 ) -> Result<DiffSummary, RunError> {
     let scratch = Scratch::new(asked.request.limits.temp_dir.as_deref())?;
     let sides = [(&asked.before, "side_before"), (&asked.after, "side_after")];
-    for (side, table) in sides {
-        side.into_scratch(&asked.request, &scratch, table, kind, observer, stop)?;
+    let mut refused = [0; 2];
+    for ((side, table), refused) in sides.into_iter().zip(&mut refused) {
+        *refused = side.into_scratch(&asked.request, &scratch, table, kind, observer, stop)?;
     }
     let there = GoldRequest { target: scratch.target(), ..opening(asked) };
     let target = open(&there)?;
@@ -377,6 +380,7 @@ fn in_scratch(
     })?;
     let table = builder.name("changes");
     let mut summary = comparison.told(&table, each)?;
+    [summary.before.refused, summary.after.refused] = refused;
     if let Some((schema, name)) = &asked.table {
         hand_over(asked, (diff, kind), con, &table, (schema, name))?;
         summary.table = Some(format!("{schema}.{name}"));
