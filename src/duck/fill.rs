@@ -40,10 +40,10 @@ pub(super) fn can_fill(field: &Field) -> bool {
 pub(super) unsafe fn fill(vector: duckdb_vector, array: &dyn Array, rows: Range<usize>) -> bool {
     // SAFETY: passed on as promised by the caller; numbers of each type are written as that type.
     unsafe {
-        if let Some(valid) = array.validity() {
-            if !fill_validity(vector, valid, rows.clone()) {
-                return true;
-            }
+        if let Some(valid) = array.validity()
+            && !fill_validity(vector, valid, rows.clone())
+        {
+            return true;
         }
         macro_rules! numbers {
             ($($number:ty),*) => {

@@ -80,8 +80,8 @@ impl Coded {
         self.flags(|text| if text.is_none() { TRUE } else { FALSE })
     }
 
-    fn flags(&self, mut flag: impl FnMut(Option<&str>) -> u8) -> Flags {
-        let table = self.table(|text| flag(text));
+    fn flags(&self, flag: impl FnMut(Option<&str>) -> u8) -> Flags {
+        let table = self.table(flag);
         Flags::each(self.rows.iter().map(|place| table[usize::from(*place)]))
     }
 
