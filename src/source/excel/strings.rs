@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 /// Bytes of the part that are parsed at once.
 const BLOCK: usize = 512 << 10;
 
-/// Bytes of a string's place in memory.
-const PLACE: u64 = 16;
+/// Bytes of a string's place in memory: a view, and its length.
+const PLACE: u64 = 17;
 
 /// All strings, ready for look-ups by any number of threads.
 #[derive(Debug)]

@@ -14,13 +14,15 @@ use memchr::memchr;
 
 /// Longest number read here.
 const NUMBER: usize = 32;
-/// Bytes in which a whole number or a shared string fits with all around it.
-const WINDOW: usize = 64;
+/// Bytes in which a whole number or a shared string fits with all around it: no word of one begins
+/// behind the 64th.
+const WINDOW: usize = 64 + 8;
 
 const OPEN: u64 = u64::from_le_bytes(*b"<c r=\"\0\0");
 const VALUE: u32 = u32::from_le_bytes(*b"><v>");
 const STYLE: u32 = u32::from_le_bytes(*b" s=\"");
 const SHARED: u64 = u64::from_le_bytes(*b" t=\"s\"><");
+const SHARED_END: u16 = u16::from_le_bytes(*b"v>");
 const CLOSE: u64 = u64::from_le_bytes(*b"</v></c>");
 
 /// A cell that was read here.
@@ -53,40 +55,49 @@ enum Type {
 #[inline(always)]
 fn plain(bytes: &[u8], digits: &RowDigits) -> Option<Plain> {
     let window = bytes.first_chunk::<WINDOW>()?;
-    if word(window, 0)? << 16 != OPEN << 16 {
+    if word(window, 0) << 16 != OPEN << 16 {
         return None;
     }
     let (column, letters) = column(&window[6..9])?;
     let mut at = 6 + letters;
-    if !digits.match_word(word(window, at)?) {
+    if !digits.match_word(word(window, at)) {
         return None;
     }
     at += digits.length;
-    let mut next = word(window, at)?;
+    let mut next = word(window, at);
     let mut style = None;
     if next as u32 == STYLE {
-        let (number, length) = whole(window, at + 4)?;
-        style = Some(number as usize);
+        let (digits, length) = leading_digits(word(window, at + 4));
         at += 4 + length + 1;
-        if window.get(at - 1) != Some(&b'"') {
+        if !(1..8).contains(&length) || word(window, at - 1) as u8 != b'"' {
             return None;
         }
-        next = word(window, at)?;
+        style = Some(eight_digits(digits << (64 - 8 * length)) as usize);
+        next = word(window, at);
     }
-    let shared = match next {
-        next if next as u32 == VALUE => false,
-        SHARED if window.get(at + 8..at + 10)? == b"v>" => true,
-        _ => return None,
-    };
-    at += if shared { 10 } else { 4 };
-    let (value, length) = whole(window, at)?;
+    let shared = next == SHARED;
+    if shared {
+        at += 10;
+        if word(window, at - 2) as u16 != SHARED_END {
+            return None;
+        }
+    } else if next as u32 == VALUE {
+        at += 4;
+    } else {
+        return None;
+    }
+    let (value, length) = short(window, at).or_else(|| whole(window, at))?;
     at += length;
-    (word(window, at)? == CLOSE).then_some(Plain { column, shared, value, style, length: at + 8 })
+    (word(window, at) == CLOSE).then_some(Plain { column, shared, value, style, length: at + 8 })
 }
 
+/// The eight bytes at `at`. (What follows on each other in a cell never reaches the 64th byte; cutting
+/// the offset off there says so without a question.)
 #[inline(always)]
-fn word(window: &[u8; WINDOW], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*window.get(at..)?.first_chunk()?))
+fn word(window: &[u8; WINDOW], at: usize) -> u64 {
+    debug_assert!(at < 64);
+    let at = at % 64;
+    u64::from_le_bytes(*window[at..].first_chunk().expect("a word begins before the 64th byte"))
 }
 
 /// The column that one to three letters name, and how many they are.
@@ -110,18 +121,35 @@ fn column(letters: &[u8]) -> Option<(u32, usize)> {
     (three < MAX_COLUMNS).then_some((three, 3))
 }
 
+/// Up to seven digits at `at` with a `<` behind them: their number, and how many they are.
+#[inline(always)]
+fn short(window: &[u8; WINDOW], at: usize) -> Option<(u64, usize)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let word = word(window, at);
+    // No digit has both of the bits that `<` has beside those of `0`.
+    let end = word & word >> 1 & (ONES * 0x04);
+    let count = (end.trailing_zeros() / 8) as usize;
+    if count.wrapping_sub(1) >= 7 {
+        return None;
+    }
+    // The bytes behind the digits are pushed out; zeros take their place before the first.
+    let digits = (word ^ (ONES * 0x30)) << (64 - 8 * count);
+    let others = (digits.wrapping_add(ONES * 0x76) | digits) & (ONES * 0x80);
+    (others == 0).then(|| (eight_digits(digits), count))
+}
+
 /// The digits at `at`: their number, and how many there are; at most 15, which are certainly exact
 /// as a float.
-#[inline(always)]
+#[inline(never)]
 fn whole(window: &[u8; WINDOW], at: usize) -> Option<(u64, usize)> {
-    let (digits, count) = leading_digits(word(window, at)?);
+    let (digits, count) = leading_digits(word(window, at));
     if count == 0 {
         return None;
     }
     if count < 8 {
         return Some((eight_digits(digits << (64 - 8 * count)), count));
     }
-    let (more, rest) = leading_digits(word(window, at + 8)?);
+    let (more, rest) = leading_digits(word(window, at + 8));
     match rest {
         0 => Some((eight_digits(digits), 8)),
         8 => None,
@@ -374,6 +402,9 @@ mod tests {
                 window[3..3 + written.len()].copy_from_slice(written.as_bytes());
                 let expected = text.parse().expect("digits");
                 assert_eq!(whole(&window, 3), Some((expected, text.len())), "{written:?}");
+                let short = short(&window, 3);
+                let fits = text.len() < 8 && behind == "<";
+                assert_eq!(short, fits.then_some((expected, text.len())), "{written:?}");
                 assert_eq!(whole_number(&window[3..]), Some((expected, text.len())));
             }
         }
