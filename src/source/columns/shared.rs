@@ -20,14 +20,16 @@ pub struct SharedTexts {
     /// Their lengths once more, close together: they are asked for at every cell.
     lengths: Buffer<u8>,
     plain: bool,
+    scientific: bool,
 }
 
 impl SharedTexts {
-    /// Of `texts`. `plain`: none is empty, has a blank at an end or holds NUL.
-    pub fn new(texts: MutableBinaryViewArray<str>, plain: bool) -> Self {
+    /// Of `texts`. `plain`: none is empty, has a blank at an end or holds NUL. `scientific`: some may
+    /// look like a number that a spreadsheet has shortened.
+    pub fn new(texts: MutableBinaryViewArray<str>, plain: bool, scientific: bool) -> Self {
         let length = |view: &View| u8::try_from(view.length).unwrap_or(LONG);
         let lengths = texts.views().iter().map(length).collect::<Vec<_>>().into();
-        Self { texts: texts.freeze(), lengths, plain }
+        Self { texts: texts.freeze(), lengths, plain, scientific }
     }
 
     /// How many there are.
@@ -54,7 +56,8 @@ impl SharedTexts {
         let (mut least, mut most, mut bytes) = (LONG, 0, 0);
         for number in cells.clone() {
             let length = *self.lengths.get(number)?;
-            (least, most, bytes) = (least.min(length), most.max(length), bytes + usize::from(length));
+            (least, most, bytes) =
+                (least.min(length), most.max(length), bytes + usize::from(length));
         }
         let (least, mut most) = (usize::from(least), usize::from(most));
         if most == usize::from(LONG) {
@@ -68,7 +71,7 @@ impl SharedTexts {
         let maybe_null = spec.nulls.iter().any(|token| (least..=most).contains(&token.len()));
         let null = || maybe_null && texts().any(is_null);
         let damaged = |text: &str| number::is_scientific(text.as_bytes());
-        let refused = || spec.role == Role::Id && texts().any(damaged);
+        let refused = || self.scientific && spec.role == Role::Id && texts().any(damaged);
         (!long && !short && !null() && !refused()).then_some(bytes)
     }
 

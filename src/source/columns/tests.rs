@@ -121,7 +121,7 @@ const SHARED: [&str; 6] =
 fn shared(spec: &ReadColumn, cells: &[Option<u64>], others: &[&str]) -> Vec<Option<String>> {
     let mut texts = MutableBinaryViewArray::<str>::new();
     SHARED.iter().for_each(|text| texts.push_value_ignore_validity(text));
-    let shared = SharedTexts::new(texts, true);
+    let shared = SharedTexts::new(texts, true, true);
     let mut builder = ColumnBuilder::new(spec, 4);
     for batch in cells.chunks(MOST) {
         let numbers: Vec<_> = batch.iter().map(|cell| cell.unwrap_or(u64::MAX)).collect();

@@ -33,8 +33,6 @@ pub struct Lanes<'a> {
     /// Rows taken; below [`ROWS`] while one is being taken.
     rows: usize,
     lanes: Vec<Lane>,
-    /// Kinds of the cells of the row being taken.
-    seen: u8,
     probe: Probe,
 }
 
@@ -79,7 +77,6 @@ impl<'a> Lanes<'a> {
             texts: strings.in_memory(),
             rows: 0,
             lanes: vec![empty; layout.headers.len()],
-            seen: 0,
             probe: Probe::new(layout),
         }
     }
@@ -106,20 +103,17 @@ impl<'a> Lanes<'a> {
         }
         lane.kinds[self.rows % ROWS] = kind as u8;
         lane.values[self.rows % ROWS] = value;
-        self.seen |= kind as u8;
         true
     }
 
     /// Forgets the row being taken.
     pub fn clear_row(&mut self) {
         self.lanes.iter_mut().for_each(|lane| lane.kinds[self.rows % ROWS] = 0);
-        self.seen = 0;
     }
 
     /// Keeps the row being taken.
     pub fn end_row(&mut self) {
         self.rows += 1;
-        self.seen = 0;
     }
 
     /// Forgets all rows.
@@ -128,14 +122,21 @@ impl<'a> Lanes<'a> {
         self.rows = 0;
     }
 
-    /// Whether the row being taken holds more than blanks.
+    /// Whether no row has a value in a field.
+    #[inline(always)]
+    pub fn is_blank(&self, field: usize) -> bool {
+        self.lanes[field].kinds == [0; ROWS]
+    }
+
+    /// Whether the row being taken, in which there are cells of the kinds `seen`, holds more than blanks.
     #[inline]
     pub fn has_value(
         &self,
+        seen: u8,
         scanner: &Scanner<'_>,
         strings: &mut Lookup<'_>,
     ) -> Result<bool, Fault> {
-        if self.seen & !(SHARED | TEXT) != 0 {
+        if seen & !(SHARED | TEXT) != 0 {
             return Ok(true);
         }
         for field in 0..self.lanes.len() {
@@ -199,13 +200,9 @@ impl<'a> Lanes<'a> {
         let Lane { kinds, values } = &self.lanes[field];
         let seen = kinds.iter().fold(0, |seen, kind| seen | kind);
         let (kinds, values) = (&kinds[..self.rows], &values[..self.rows]);
-        if seen == 0 {
-            builder.push_nulls(kinds.len());
-            return Ok(0);
-        }
         let filled = if seen.is_power_of_two() { filled(kinds, seen.trailing_zeros()) } else { 0 };
-        let text = builder.spec().kind == ColumnKind::Text;
-        match (seen, text, self.texts) {
+        let is_text = builder.spec().kind == ColumnKind::Text;
+        match (seen, is_text, self.texts) {
             (WHOLE, false, _) if builder.push_wholes(values, filled) => return Ok(0),
             (WHOLE, true, _) => {
                 builder.push_whole_texts(values, filled, misfit);
