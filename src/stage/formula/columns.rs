@@ -4,10 +4,12 @@ use super::check::Ty;
 use super::eval::{Unfit, Vector};
 use super::values::{FALSE, Flags, TRUE, Texts, UNKNOWN, Values, mask_of};
 use polars::prelude::{
-    BooleanChunked, Column, DataType, Float64Chunked, Int32Chunked, Int64Chunked, IntoColumn,
-    IntoSeries, StringChunked,
+    BooleanChunked, ChunkFull, Column, DataType, Float64Chunked, Int32Chunked, Int64Chunked,
+    IntoColumn, IntoSeries, StringChunked,
 };
-use polars_arrow::array::{ArrayCollectIterExt, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::array::{
+    Array, ArrayCollectIterExt, BooleanArray, PrimitiveArray, Utf8ViewArray,
+};
 use polars_arrow::bitmap::Bitmap;
 use polars_arrow::datatypes::ArrowDataType;
 use polars_arrow::types::NativeType;
@@ -28,12 +30,20 @@ pub(super) fn vector_of(column: &Column) -> Result<Vector, Unfit> {
         }
         DataType::Int32 => {
             let array = series.i32().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            let values = array.values().iter().map(|value| i64::from(*value)).collect();
-            Vector::Wholes(Values::Each(values, mask_of(array.validity())))
+            match single(array) {
+                Some(value) => Vector::Wholes(Values::All(Some(value.into()))),
+                None => {
+                    let values = array.values().iter().map(|value| i64::from(*value)).collect();
+                    Vector::Wholes(Values::Each(values, mask_of(array.validity())))
+                }
+            }
         }
         DataType::Int64 => {
             let array = series.i64().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            Vector::Wholes(Values::Each(array.values().clone(), mask_of(array.validity())))
+            Vector::Wholes(match single(array) {
+                Some(value) => Values::All(Some(value)),
+                None => Values::Each(array.values().clone(), mask_of(array.validity())),
+            })
         }
         DataType::Float64 => {
             let array = series.f64().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
@@ -41,10 +51,16 @@ pub(super) fn vector_of(column: &Column) -> Result<Vector, Unfit> {
         }
         DataType::String => {
             let array = series.str().map_err(|_| Unfit)?.downcast_iter().next().ok_or(Unfit)?;
-            Vector::Texts(Texts::of(array.clone()))
+            Vector::Texts(Texts::of_column(array))
         }
         _ => return Err(Unfit),
     })
+}
+
+/// The number that all rows have, as county and year of a roll: then formulas have nothing to do a row.
+fn single<T: NativeType>(array: &PrimitiveArray<T>) -> Option<T> {
+    let (first, rest) = array.values().split_first()?;
+    (array.null_count() == 0 && rest.iter().all(|value| value == first)).then_some(*first)
 }
 
 /// The values as a column of a chunk.
@@ -68,6 +84,11 @@ pub(super) fn column(name: &str, rows: usize, vector: Vector, ty: Ty) -> Option<
         (Vector::Texts(texts), Ty::Text) => {
             let array: Utf8ViewArray = match texts {
                 Texts::Each(array, _) => array,
+                Texts::All(Some(text)) => {
+                    let all = StringChunked::full(name.into(), &text, rows);
+                    return Some(all.into_column());
+                }
+                Texts::Coded(coded) => coded.array()?,
                 all => (0..rows).map(|row| all.get(row)).collect_arr(),
             };
             StringChunked::with_chunk(name.into(), array).into_column()

@@ -2,12 +2,12 @@
 
 use super::check::{Arith, Compare, Node, Ty, Typed};
 use super::columns::vector_of;
-use super::lookup::Lookups;
+use super::lookup::{Found, Lookups};
 use super::pattern::Pattern;
 use super::values::{FALSE, Flags, Mask, TRUE, Texts, UNKNOWN, Values};
 use chrono::{Datelike, NaiveDate};
 use hashbrown::HashMap;
-use polars::prelude::{DataFrame, IdxCa};
+use polars::prelude::DataFrame;
 
 /// A chunk holds something that only DuckDB should decide: an overflow, a text that is no plain
 /// number, a date that does not exist, letters beyond ASCII in `upper`.
@@ -31,7 +31,7 @@ pub(super) struct Cells<'a> {
     pub(super) rows: usize,
     ready: HashMap<String, Vector>,
     /// Rows of joined tables, by lookup.
-    pub(super) found: HashMap<usize, IdxCa>,
+    pub(super) found: HashMap<usize, Found>,
     /// The rows whose values count ([`super::live`]); `None`: all.
     pub(super) live: Option<Mask>,
 }
@@ -90,7 +90,7 @@ impl<'a> Cells<'a> {
             }
             Node::InTexts(of, set) => {
                 let texts = self.texts(of)?;
-                texts.map_live(self.live.as_ref(), |text| set.contains(text)).flags()
+                texts.test(self.live.as_ref(), |text| set.contains(text))
             }
             Node::InWholes(of, set) => self.wholes(of)?.map(|value| set.contains(&value)).flags(),
             Node::Matches(of, pattern) => {
@@ -98,8 +98,8 @@ impl<'a> Cells<'a> {
                 matching(&texts, self.live.as_ref(), pattern)?
             }
             Node::StartsWith(of, with) => {
-                let with = self.texts(with)?;
-                self.texts(of)?.zip(&with, rows, |text, with| text.starts_with(with)).flags()
+                let (texts, with) = (self.texts(of)?, self.texts(with)?);
+                texts.compare(&with, rows, |text, with| text.starts_with(with))
             }
             Node::Coalesce(parts) => {
                 let mut found = Flags::All(UNKNOWN);
@@ -146,15 +146,7 @@ impl<'a> Cells<'a> {
                 let key = |value: f64| if value.is_nan() { (true, 0.0) } else { (false, value) };
                 ordered(how, &a.map(key), &b.map(key))
             }
-            (Vector::Texts(a), Vector::Texts(b)) => match how {
-                Compare::Equal => a.zip(&b, rows, |a, b| a == b),
-                Compare::Unequal => a.zip(&b, rows, |a, b| a != b),
-                Compare::Less => a.zip(&b, rows, |a, b| a < b),
-                Compare::AtMost => a.zip(&b, rows, |a, b| a <= b),
-                Compare::Greater => a.zip(&b, rows, |a, b| a > b),
-                Compare::AtLeast => a.zip(&b, rows, |a, b| a >= b),
-            }
-            .flags(),
+            (Vector::Texts(a), Vector::Texts(b)) => a.compare(&b, rows, |a, b| holds(how, &a, &b)),
             (Vector::Flags(a), Vector::Flags(b)) => a.zip(&b, |a, b| match (a, b) {
                 (UNKNOWN, _) | (_, UNKNOWN) => UNKNOWN,
                 _ => u8::from(holds(how, &a, &b)) * TRUE,
@@ -312,14 +304,13 @@ fn holds<T: PartialOrd>(how: Compare, a: &T, b: &T) -> bool {
 /// One loop for each comparison, so that each vectorises.
 fn ordered<T: PartialOrd + Copy + Default>(how: Compare, a: &Values<T>, b: &Values<T>) -> Flags {
     match how {
-        Compare::Equal => a.zip(b, |a, b| a == b),
-        Compare::Unequal => a.zip(b, |a, b| a != b),
-        Compare::Less => a.zip(b, |a, b| a < b),
-        Compare::AtMost => a.zip(b, |a, b| a <= b),
-        Compare::Greater => a.zip(b, |a, b| a > b),
-        Compare::AtLeast => a.zip(b, |a, b| a >= b),
+        Compare::Equal => a.test(b, |a, b| a == b),
+        Compare::Unequal => a.test(b, |a, b| a != b),
+        Compare::Less => a.test(b, |a, b| a < b),
+        Compare::AtMost => a.test(b, |a, b| a <= b),
+        Compare::Greater => a.test(b, |a, b| a > b),
+        Compare::AtLeast => a.test(b, |a, b| a >= b),
     }
-    .flags()
 }
 
 /// A sum; adding nothing to a column leaves it as it is.
@@ -404,7 +395,7 @@ fn matching(texts: &Texts, live: Option<&Mask>, pattern: &Pattern) -> Result<Fla
             false
         })
     };
-    let flags = texts.map_live(live, matches).flags();
+    let flags = texts.test(live, matches);
     unfit.map_or(Ok(flags), Err)
 }
 

@@ -1,10 +1,12 @@
 //! Code tables beside a formula: for each row of a chunk the row of the table that matches.
 
 use super::check::{Node, Scope, Ty, Typed, check};
+use super::coded::Coded;
 use super::parse::{Tree, parse};
+use super::values::Texts;
 use crate::stage::{Joined, StoredTable};
 use hashbrown::HashMap;
-use polars::prelude::{IdxCa, Schema, StringChunked};
+use polars::prelude::{ChunkTake, IdxCa, Schema};
 use std::sync::Arc;
 
 /// The lookups of a projection that can be done here.
@@ -50,14 +52,43 @@ impl Lookups {
 
 impl Lookup {
     /// The table's row for each key; no row where the key is NULL or not in the table.
-    pub fn find<'k>(&self, keys: impl Iterator<Item = Option<&'k str>>) -> IdxCa {
-        keys.map(|key| key.and_then(|key| self.rows.get(key).copied())).collect()
+    pub fn find(&self, rows: usize, keys: &Texts) -> Found {
+        let row = |key: Option<&str>| self.rows.get(key?).copied();
+        match keys {
+            Texts::All(key) => Found::All(row(key.as_deref())),
+            Texts::Coded(keys) => {
+                let each = keys.each().iter().map(|key| row(key.as_deref())).collect();
+                Found::Coded(keys.clone(), each)
+            }
+            keys => Found::Each((0..rows).map(|at| row(keys.get(at))).collect()),
+        }
     }
 
-    /// A column of the table.
-    pub fn column(&self, at: usize) -> &StringChunked {
-        &self.table.columns[at]
+    /// What a column of the table holds in the rows that were found.
+    pub fn texts(&self, column: usize, found: &Found) -> Option<Texts> {
+        let column = &self.table.columns[column];
+        let text = |row: Option<u32>| column.get(row? as usize);
+        Some(match found {
+            Found::All(row) => Texts::All(text(*row).map(Into::into)),
+            Found::Coded(keys, each) => {
+                Texts::coded(keys.replaced(each.iter().map(|row| text(*row))))
+            }
+            Found::Each(rows) => {
+                let taken = column.take(rows).ok()?;
+                Texts::of(taken.rechunk().downcast_iter().next().cloned()?)
+            }
+        })
     }
+}
+
+/// The rows of a table that match those of a chunk.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The same for all.
+    All(Option<u32>),
+    /// One for each different key.
+    Coded(Coded, Vec<Option<u32>>),
+    Each(IdxCa),
 }
 
 fn lookup(join: &Joined, tables: &[Arc<StoredTable>], scope: &Scope<'_>) -> Option<Lookup> {

@@ -1,11 +1,11 @@
 //! Texts of formulas.
 
 use super::check::{Node, Typed};
+use super::coded::Coded;
 use super::eval::{Cells, Unfit, Vector};
 use super::pattern::Pattern;
 use super::values::{Flags, TRUE, Texts, Values};
 use hashbrown::HashMap;
-use polars::prelude::ChunkTake;
 use polars_arrow::array::MutablePlString;
 use std::sync::Arc;
 
@@ -48,6 +48,10 @@ impl Cells<'_> {
             Node::Joined(between, parts) => Ok(joined(rows, between, &self.each(parts)?)),
             Node::NullIf(one, text) => {
                 let texts = self.texts(one)?;
+                if let Texts::Coded(coded) = &texts {
+                    let kept = |have: &str| (have != text).then(|| have.to_owned());
+                    return Ok(Texts::coded(coded.map(kept)));
+                }
                 let kept = |row| texts.get(row).filter(|have| have != text);
                 Ok(Texts::from_rows((0..rows).map(kept)))
             }
@@ -75,17 +79,17 @@ impl Cells<'_> {
         if !self.found.contains_key(&lookup) {
             // Found for all rows: who asks next may look at others.
             let keys = self.within(None, |cells| cells.texts(&table.key))?;
-            let found = table.find((0..self.rows).map(|row| keys.get(row)));
-            self.found.insert(lookup, found);
+            self.found.insert(lookup, table.find(self.rows, &keys));
         }
         let found = self.found.get(&lookup).ok_or(Unfit)?;
-        let taken = table.column(column).take(found).map_err(|_| Unfit)?;
-        let array = taken.rechunk().downcast_iter().next().cloned().ok_or(Unfit)?;
-        Ok(Texts::of(array))
+        table.texts(column, found).ok_or(Unfit)
     }
 
     /// What a group of a pattern holds of each text.
     fn groups(&self, texts: &Texts, pattern: &Pattern, group: usize) -> Result<Texts, Unfit> {
+        if let Texts::Coded(coded) = texts {
+            return each_text(coded, |text| Ok(pattern.group(text, group)?.to_owned()));
+        }
         let mut made = MutablePlString::with_capacity(self.rows);
         for row in 0..self.rows {
             let text = texts.get(row).filter(|_| self.is_live(row));
@@ -96,12 +100,19 @@ impl Cells<'_> {
 
     /// A piece of each text.
     fn pieces(&self, texts: &Texts, piece: impl Fn(&str) -> &str) -> Result<Texts, Unfit> {
+        if let Texts::Coded(coded) = texts {
+            return each_text(coded, |text| Ok(piece(text).to_owned()));
+        }
         let piece = |row| texts.get(row).filter(|_| self.is_live(row)).map(&piece);
         Ok(Texts::from_rows((0..self.rows).map(piece)))
     }
 
     /// Capital letters of ASCII; the tables for others are DuckDB's.
     fn upper(&self, texts: &Texts) -> Result<Texts, Unfit> {
+        if let Texts::Coded(coded) = texts {
+            let upper = |text: &str| text.is_ascii().then(|| text.to_ascii_uppercase());
+            return each_text(coded, |text| upper(text).ok_or(Unfit));
+        }
         let mut made = MutablePlString::with_capacity(self.rows);
         let mut upper = String::new();
         for row in 0..self.rows {
@@ -137,6 +148,12 @@ impl Cells<'_> {
 
     /// Characters of ASCII by others.
     fn translated(&self, texts: &Texts, table: &[Option<u8>]) -> Result<Texts, Unfit> {
+        // Bytes beyond ASCII stay as they are, and with them their characters.
+        let by = |byte: u8| table.get(usize::from(byte)).map_or(Some(byte), |other| *other);
+        if let Texts::Coded(coded) = texts {
+            let bytes = |text: &str| text.bytes().filter_map(by).collect();
+            return each_text(coded, |text| String::from_utf8(bytes(text)).map_err(|_| Unfit));
+        }
         let mut made = MutablePlString::with_capacity(self.rows);
         let mut bytes = Vec::new();
         for row in 0..self.rows {
@@ -145,13 +162,21 @@ impl Cells<'_> {
                 continue;
             };
             bytes.clear();
-            // Bytes beyond ASCII stay as they are, and with them their characters.
-            let by = |byte: u8| table.get(usize::from(byte)).map_or(Some(byte), |other| *other);
             bytes.extend(text.bytes().filter_map(by));
             made.push(Some(std::str::from_utf8(&bytes).map_err(|_| Unfit)?));
         }
         Ok(Texts::of(made.into()))
     }
+}
+
+/// A text made of each different one.
+fn each_text(
+    coded: &Coded,
+    mut make: impl FnMut(&str) -> Result<String, Unfit>,
+) -> Result<Texts, Unfit> {
+    let mut unfit = None;
+    let made = coded.map(|text| make(text).map_err(|error| unfit = Some(error)).ok());
+    unfit.map_or(Ok(Texts::coded(made)), Err)
 }
 
 /// The text of the first arm whose condition holds. One text where something holds, which is what lists
@@ -160,10 +185,55 @@ fn picked(rows: usize, arms: &[(Flags, Texts)], other: &Texts) -> Texts {
     if let ([(Flags::Each(flags), Texts::All(Some(text)))], Texts::All(None)) = (arms, other) {
         return Texts::Where(Arc::clone(flags), Arc::clone(text));
     }
+    if let Some(coded) = picked_codes(rows, arms, other) {
+        return Texts::coded(coded);
+    }
     Texts::from_rows((0..rows).map(|row| {
         let arm = arms.iter().find(|(condition, _)| condition.get(row) == TRUE);
         arm.map_or(other, |(_, arm)| arm).get(row)
     }))
+}
+
+/// The same where few texts can come out.
+fn picked_codes(rows: usize, arms: &[(Flags, Texts)], other: &Texts) -> Option<Coded> {
+    let (mut each, mut places) = (Vec::new(), vec![0; rows]);
+    let mut from = first_code(&mut each, other)?;
+    add_codes(&mut places, &Flags::All(TRUE), other, from);
+    // The first arm that holds is the last to have its say.
+    for (condition, arm) in arms.iter().rev() {
+        from = first_code(&mut each, arm)?;
+        add_codes(&mut places, condition, arm, from);
+    }
+    Some(Coded::new(places, each))
+}
+
+/// Adds the different texts; the place of the first.
+fn first_code(each: &mut Vec<Option<Box<str>>>, texts: &Texts) -> Option<u8> {
+    let from = u8::try_from(each.len()).ok()?;
+    match texts {
+        Texts::All(text) => each.push(text.as_deref().map(Into::into)),
+        Texts::Coded(coded) => each.extend_from_slice(coded.each()),
+        Texts::Each(..) | Texts::Where(..) => return None,
+    }
+    (each.len() <= 256).then_some(from)
+}
+
+fn add_codes(places: &mut [u8], condition: &Flags, texts: &Texts, from: u8) {
+    let holds = |row: usize| condition.get(row) == TRUE;
+    match (texts, condition) {
+        (_, Flags::All(flag)) if *flag != TRUE => {}
+        (Texts::Coded(coded), _) => {
+            for (row, (place, code)) in places.iter_mut().zip(coded.rows()).enumerate() {
+                *place = if holds(row) { from + code } else { *place };
+            }
+        }
+        (_, Flags::All(_)) => places.fill(from),
+        (_, Flags::Each(flags)) => {
+            for (place, flag) in places.iter_mut().zip(flags.iter()) {
+                *place = if *flag == TRUE { from } else { *place };
+            }
+        }
+    }
 }
 
 /// Whole numbers in decimal.
@@ -196,7 +266,8 @@ fn joined(rows: usize, between: &str, parts: &[Texts]) -> Texts {
     let some: Vec<_> = parts.iter().filter(|part| !matches!(part, Texts::All(None))).collect();
     let bits: Vec<_> = some.chunks(64).map(|parts| present(rows, parts)).collect();
     // Of parts that are the same in all rows, the same ones come to the same text.
-    let repeats = bits.len() == 1 && !some.iter().any(|part| matches!(part, Texts::Each(..)));
+    let repeats =
+        bits.len() == 1 && some.iter().all(|part| matches!(part, Texts::All(_) | Texts::Where(..)));
     let mut known: HashMap<u64, String> = HashMap::new();
     let mut made = MutablePlString::with_capacity(rows);
     let mut text = String::new();
@@ -240,6 +311,11 @@ fn present(rows: usize, parts: &[&Texts]) -> Vec<u64> {
             }
             Texts::Each(_, Some(mask)) => set(&mut bits, mask, at, 1),
             Texts::Where(flags, _) => set(&mut bits, flags, at, TRUE),
+            Texts::Coded(coded) => {
+                for (row, bits) in bits.iter_mut().enumerate() {
+                    *bits |= u64::from(coded.get(row).is_some()) << at;
+                }
+            }
         }
     }
     bits

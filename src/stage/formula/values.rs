@@ -1,5 +1,6 @@
 //! Columns of values on their way through a formula: one value for all rows, or one for each.
 
+use super::coded::Coded;
 use polars_arrow::array::{Array, ArrayCollectIterExt, Utf8ViewArray};
 use polars_arrow::bitmap::Bitmap;
 use polars_buffer::Buffer;
@@ -40,6 +41,8 @@ pub(super) enum Texts {
     Each(Utf8ViewArray, Option<Mask>),
     /// The same where the flag is [`TRUE`], NULL elsewhere.
     Where(Arc<Vec<u8>>, Arc<str>),
+    /// Of few different ones.
+    Coded(Coded),
 }
 
 /// The validity of a column as a mask.
@@ -53,6 +56,17 @@ fn joined(a: &Option<Mask>, b: &Option<Mask>) -> Option<Mask> {
     match (a, b) {
         (None, mask) | (mask, None) => mask.clone(),
         (Some(a), Some(b)) => Some(Arc::new(a.iter().zip(b.iter()).map(|(a, b)| a & b).collect())),
+    }
+}
+
+/// Flags where there are values, unknown elsewhere; in one pass, without a branch.
+fn flags_of(flags: impl Iterator<Item = u8>, mask: Option<&Mask>) -> Flags {
+    match mask {
+        None => Flags::each(flags),
+        Some(mask) => {
+            let known = |(flag, valid): (u8, &u8)| flag * valid + (1 - valid) * UNKNOWN;
+            Flags::each(flags.zip(mask.iter()).map(known))
+        }
     }
 }
 
@@ -81,6 +95,26 @@ impl<T: Copy + Default> Values<T> {
             (Self::Each(a, first), Values::Each(b, second)) => {
                 let values = a.iter().zip(b.iter()).map(|(a, b)| f(*a, *b)).collect();
                 Values::Each(values, joined(first, second))
+            }
+        }
+    }
+
+    /// A truth of each pair of values of two columns; unknown where either is NULL.
+    pub fn test<B: Copy>(&self, other: &Values<B>, is: impl Fn(T, B) -> bool) -> Flags {
+        let flag = |is: bool| u8::from(is) * TRUE;
+        match (self, other) {
+            (Self::All(None), _) | (_, Values::All(None)) => Flags::All(UNKNOWN),
+            (Self::All(Some(a)), Values::All(Some(b))) => Flags::known(is(*a, *b)),
+            (Self::All(Some(a)), Values::Each(values, mask)) => {
+                flags_of(values.iter().map(|b| flag(is(*a, *b))), mask.as_ref())
+            }
+            (Self::Each(values, mask), Values::All(Some(b))) => {
+                flags_of(values.iter().map(|a| flag(is(*a, *b))), mask.as_ref())
+            }
+            (Self::Each(a, first), Values::Each(b, second)) => {
+                let mask = joined(first, second);
+                let both = a.iter().zip(b.iter());
+                flags_of(both.map(|(a, b)| flag(is(*a, *b))), mask.as_ref())
             }
         }
     }
@@ -247,6 +281,22 @@ impl Flags {
 }
 
 impl Texts {
+    /// Those of a column: coded where few differ.
+    pub fn of_column(array: &Utf8ViewArray) -> Self {
+        match Coded::of(array) {
+            Some(coded) => Self::coded(coded),
+            None => Self::of(array.clone()),
+        }
+    }
+
+    /// Of few different ones, perhaps of one.
+    pub fn coded(coded: Coded) -> Self {
+        match coded.single() {
+            Some(text) => Self::All(text.map(Into::into)),
+            None => Self::Coded(coded),
+        }
+    }
+
     /// Those of an array.
     pub fn of(array: Utf8ViewArray) -> Self {
         let mask = mask_of(array.validity());
@@ -261,13 +311,14 @@ impl Texts {
             Self::Each(array, None) => Some(array.value(row)),
             Self::Each(array, Some(mask)) => (mask[row] == 1).then(|| array.value(row)),
             Self::Where(flags, text) => (flags[row] == TRUE).then_some(text),
+            Self::Coded(coded) => coded.get(row),
         }
     }
 
     /// Where there is a text.
     fn mask(&self) -> Option<Mask> {
         match self {
-            Self::All(_) => None,
+            Self::All(_) | Self::Coded(_) => None,
             Self::Each(_, mask) => mask.clone(),
             Self::Where(flags, _) => {
                 Some(Arc::new(flags.iter().map(|flag| u8::from(*flag == TRUE)).collect()))
@@ -293,11 +344,24 @@ impl Texts {
             Self::Where(flags, text) => {
                 Values::Each(vec![f(text); flags.len()].into(), self.mask())
             }
+            Self::Coded(coded) => coded.values(f),
+        }
+    }
+
+    /// A truth of each text in the rows that count; unknown where there is none.
+    pub fn test(&self, live: Option<&Mask>, mut is: impl FnMut(&str) -> bool) -> Flags {
+        match self {
+            Self::Coded(coded) => coded.test(is),
+            Self::Where(flags, text) => {
+                let truth = u8::from(is(text)) * TRUE;
+                Flags::each(flags.iter().map(|flag| if *flag == TRUE { truth } else { UNKNOWN }))
+            }
+            _ => self.map_live(live, is).flags(),
         }
     }
 
     /// A value of each text in the rows that count; in the others there is none.
-    pub fn map_live<C: Default + Copy>(
+    fn map_live<C: Default + Copy>(
         &self,
         live: Option<&Mask>,
         mut f: impl FnMut(&str) -> C,
@@ -312,24 +376,23 @@ impl Texts {
         Values::from_rows(live.iter().enumerate().map(value))
     }
 
-    /// A value of each pair of texts.
-    pub fn zip<C: Default + Copy>(
-        &self,
-        other: &Self,
-        rows: usize,
-        f: impl Fn(&str, &str) -> C,
-    ) -> Values<C> {
+    /// A truth of each pair of texts.
+    pub fn compare(&self, other: &Self, rows: usize, is: impl Fn(&str, &str) -> bool) -> Flags {
         match (self, other) {
-            (Self::All(None), _) | (_, Self::All(None)) => Values::All(None),
-            (Self::All(Some(a)), _) => other.map(|b| f(a, b)),
-            (_, Self::All(Some(b))) => self.map(|a| f(a, b)),
-            _ => Values::from_rows((0..rows).map(|row| Some(f(self.get(row)?, other.get(row)?)))),
+            (Self::All(None), _) | (_, Self::All(None)) => Flags::All(UNKNOWN),
+            (Self::All(Some(a)), _) => other.test(None, |b| is(a, b)),
+            (_, Self::All(Some(b))) => self.test(None, |a| is(a, b)),
+            _ => Flags::each((0..rows).map(|row| match (self.get(row), other.get(row)) {
+                (Some(a), Some(b)) => u8::from(is(a, b)) * TRUE,
+                _ => UNKNOWN,
+            })),
         }
     }
 
     pub fn is_null(&self) -> Flags {
         match (self, self.mask()) {
             (Self::All(text), _) => Flags::known(text.is_none()),
+            (Self::Coded(coded), _) => coded.is_null(),
             (_, None) => Flags::All(FALSE),
             (_, Some(mask)) => {
                 Flags::each(mask.iter().map(|valid| if *valid == 1 { FALSE } else { TRUE }))
