@@ -66,6 +66,14 @@ impl Probe {
     }
 }
 
+impl Lane {
+    /// The kinds of all its cells together.
+    #[inline(always)]
+    fn seen(&self) -> u8 {
+        self.kinds.iter().fold(0, |seen, kind| seen | kind)
+    }
+}
+
 impl<'a> Lanes<'a> {
     /// For the rows of a table in a workbook of these shared strings.
     pub fn new(layout: &Layout, strings: &'a Strings) -> Self {
@@ -125,7 +133,7 @@ impl<'a> Lanes<'a> {
     /// Whether no row has a value in a field.
     #[inline(always)]
     pub fn is_blank(&self, field: usize) -> bool {
-        self.lanes[field].kinds == [0; ROWS]
+        self.lanes[field].seen() == 0
     }
 
     /// Whether the row being taken, in which there are cells of the kinds `seen`, holds more than blanks.
@@ -198,7 +206,7 @@ impl<'a> Lanes<'a> {
         mut misfit: impl FnMut(usize, MisfitKind),
     ) -> Result<usize, Fault> {
         let Lane { kinds, values } = &self.lanes[field];
-        let seen = kinds.iter().fold(0, |seen, kind| seen | kind);
+        let seen = self.lanes[field].seen();
         let (kinds, values) = (&kinds[..self.rows], &values[..self.rows]);
         let filled = if seen.is_power_of_two() { filled(kinds, seen.trailing_zeros()) } else { 0 };
         let is_text = builder.spec().kind == ColumnKind::Text;

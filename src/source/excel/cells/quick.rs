@@ -297,7 +297,7 @@ impl<'a> Scanner<'a> {
                 rest[3 + length..].strip_prefix(b"</v></c>")?;
                 let kind = match (kind, value) {
                     (Type::Shared, _) => Kind::Shared,
-                    (_, 0 | 1) => Kind::Bool,
+                    (_, 0 | 1) if length == 1 => Kind::Bool,
                     _ => return None,
                 };
                 (Shape { kind, value }, 3 + length + 8)
