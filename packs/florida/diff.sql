@@ -10,7 +10,7 @@
 -- column level: listed, or alert for a change of value that is large in percent and in dollars
 -- column was: Owner or just value before; empty for new parcels
 -- column is_now: Owner or just value after; empty for retired parcels
--- column amount: Just value after less just value before; of a new or retired parcel its whole just value
+-- column amount: Just value after less just value before; of a new or retired parcel its whole just value; empty where one is unknown
 -- column share: The change of value as a share of the value before
 -- column note: Address; for splits and combinations how it is known
 -- note: A split is told by the roll's own flag (1 and the month, 2 for combined), where it is newer than the
@@ -81,4 +81,6 @@ SELECT co_no, parcel_id, 'value',
     THEN 'alert' ELSE 'listed' END,
   CAST(old_jv AS VARCHAR), CAST(new_jv AS VARCHAR), new_jv - old_jv,
   CASE WHEN old_jv > 0 THEN CAST(new_jv - old_jv AS DOUBLE PRECISION) / old_jv END, address
-FROM compared WHERE was_there AND is_there AND abs(new_jv - old_jv) * 100 > old_jv * $listed_percent
+FROM compared WHERE was_there AND is_there AND (abs(new_jv - old_jv) * 100 > old_jv * $listed_percent
+  -- A value that is gone, or was not there, is a change without a size.
+  OR (old_jv IS NULL) <> (new_jv IS NULL))

@@ -16,6 +16,10 @@ pub trait RawRows: Send + Sync + fmt::Debug {
     fn fields(&self, record: u32) -> Vec<(String, String)>;
     /// The text of one field.
     fn field(&self, record: u32, field: usize) -> Option<String>;
+    /// The texts of several fields.
+    fn texts(&self, record: u32, fields: &[usize]) -> Vec<Option<String>> {
+        fields.iter().map(|field| self.field(record, *field)).collect()
+    }
     /// What would split a record whose only field is `_line`.
     fn grammar(&self) -> Option<LineGrammar> {
         None

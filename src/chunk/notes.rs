@@ -134,7 +134,8 @@ impl Notes {
         note.records.push(record);
     }
 
-    /// Counts one finding about each marked record of a chunk. `examples` are of the first of them.
+    /// Counts one finding about each marked record of a chunk, of a kind that was not told of it before.
+    /// `examples` are of the first of them.
     pub fn add_marked(
         &mut self,
         key: NoteKey,

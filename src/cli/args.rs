@@ -229,7 +229,7 @@ struct AgentArgs {
     /// Leave values as they are written
     #[arg(long)]
     no_fix: bool,
-    /// Keep what cleaning changes beside the row
+    /// Keep texts as they were read, where reading or cleaning changes them, beside the row
     #[arg(long)]
     keep_raw: bool,
     /// Points or polygons of parcels (GeoJSON, CSV) that give rows their coordinates; zip: by ZIP code

@@ -103,10 +103,16 @@ impl Context {
         }
     }
 
-    /// Characters of a line: what `COLUMNS` says, else 80, so that output is the same everywhere.
+    /// Characters of a line: what `COLUMNS` says, else those of the terminal, where they are not too many
+    /// to read; else 80, so that output into files is the same everywhere.
     pub fn width(&self) -> usize {
         let told = self.env.get("COLUMNS").and_then(|columns| columns.parse::<usize>().ok());
-        told.unwrap_or(80).clamp(40, 200)
+        let seen = || {
+            let (terminal_size::Width(width), _) =
+                terminal_size::terminal_size_of(std::io::stdout())?;
+            Some(usize::from(width).min(120))
+        };
+        told.or_else(seen).unwrap_or(80).clamp(40, 200)
     }
 
     /// Starts the log on stderr, where somebody asked for it.

@@ -3,12 +3,12 @@
 use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
-use super::gold::{named, number};
+use super::insight::InsightArgs;
 use super::progress::Progress;
-use super::text::{Align, Paint, clip, count, duration, plural, safe, table};
+use super::text::{Align, Paint, count, duration, hang, plural, safe, shell, table};
 use super::{exit, output, signals};
 use crate::flow::Stop;
-use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side};
+use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side, SideSummary};
 use clap::Args;
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
@@ -41,15 +41,8 @@ pub struct Diff {
     /// Change log: .csv has all changes, .md is for people
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// A number of the pack's question, such as alert_percent=25 (may be repeated)
-    #[arg(long, value_name = "NAME=N", value_parser = number)]
-    set: Vec<(String, i64)>,
-    /// Table that holds the rolls of a kind, where there are several
-    #[arg(long, value_name = "KIND=TABLE", value_parser = named)]
-    rolls: Vec<(String, String)>,
-    /// Schema of the table with the changes
-    #[arg(long, value_name = "NAME", default_value = "gold")]
-    schema: String,
+    #[command(flatten)]
+    insight: InsightArgs,
     /// The result as JSON
     #[arg(long)]
     json: bool,
@@ -76,20 +69,21 @@ impl Diff {
         if before == after {
             return Err(usage("both sides are the same", "name two rolls: etl diff 2024 2025"));
         }
+        let schema = self.insight.schema()?;
         // For the files it is decided by themselves; here it is the table with the changes.
         let named = request.table.take();
         let both = before.is_in_target() && after.is_in_target();
         let name = named.or_else(|| both.then(|| TABLE.to_owned()));
         // It says which county is compared, not what the files are.
-        let county = request.county.take();
+        let county = request.told.county.take();
         let asked = DiffRequest {
             before,
             after,
             request,
             county,
-            params: self.set.clone(),
-            rolls: self.rolls.clone(),
-            table: name.map(|name| (self.schema.clone(), name)),
+            params: self.insight.set.clone(),
+            rolls: self.insight.rolls.clone(),
+            table: name.map(|name| (schema.to_owned(), name)),
         };
         let progress = Progress::start(context.progress(&settings));
         let stop = Stop::default();
@@ -154,18 +148,28 @@ fn emptied(file: &File, is_file: bool) -> std::io::Result<BufWriter<&File>> {
 
 fn told(summary: &DiffSummary, paint: Paint, width: usize) -> String {
     let (before, after) = (&summary.before, &summary.after);
+    let rows = |side: &SideSummary| plural(side.rows, "row");
     let mut lines = vec![format!(
         "{} {} ({}) with {} ({})",
         paint.green("compared"),
         safe(&before.name),
-        plural(before.rows, "row"),
+        rows(before),
         safe(&after.name),
-        plural(after.rows, "row")
+        rows(after)
     )];
+    for side in [before, after].into_iter().filter(|side| side.refused > 0) {
+        let refused = plural(side.refused, "row");
+        let text = format!(
+            "refused in {}: {refused}; such parcels seem to be missing (etl check {} says why)",
+            safe(&side.name),
+            shell(&side.name)
+        );
+        lines.extend(hang("  ", &text, width).iter().map(|line| paint.yellow(line)));
+    }
     if !summary.left_out.is_empty() {
         let list: Vec<_> = summary.left_out.iter().map(i64::to_string).collect();
-        let text = format!("  not compared, in one of them only: counties {}", list.join(", "));
-        lines.push(clip(&paint.yellow(&text), width));
+        let text = format!("not compared, in one of them only: counties {}", list.join(", "));
+        lines.extend(hang("  ", &text, width).iter().map(|line| paint.yellow(line)));
     }
     if summary.counts.is_empty() {
         lines.push("  nothing changed".into());
@@ -183,7 +187,8 @@ fn told(summary: &DiffSummary, paint: Paint, width: usize) -> String {
     lines.extend(table(&rows, &[left, left, right, right], "  "));
     if !summary.alerts.is_empty() {
         lines.push(paint.red("largest alerts:"));
-        lines.extend(summary.alerts.iter().take(ALERTS).map(|alert| clip(&alerted(alert), width)));
+        let alerts = summary.alerts.iter().take(ALERTS);
+        lines.extend(alerts.flat_map(|alert| hang("  ", &alerted(alert), width)));
     }
     lines.push(String::new());
     let table = summary.table.as_ref().map(|table| format!(" · table {}", safe(table)));
@@ -200,7 +205,7 @@ fn alerted(alert: &Change) -> String {
     let share = alert.share.map(|share| format!(" ({:+.0} %)", share * 100.0)).unwrap_or_default();
     let note = alert.note.as_deref().map(|note| format!(" · {}", safe(note))).unwrap_or_default();
     let amount = dollars(alert.amount.unwrap_or(0));
-    format!("  county {} parcel {}: {amount}{share}{note}", alert.co_no, safe(&alert.parcel_id))
+    format!("county {} parcel {}: {amount}{share}{note}", alert.co_no, safe(&alert.parcel_id))
 }
 
 #[cfg(test)]

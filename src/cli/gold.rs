@@ -1,9 +1,10 @@
 //! `etl gold`: views and tables for analysts, built in the target.
 
-use super::args::{Format, TargetArgs, usage};
+use super::args::{Format, TargetArgs};
 use super::context::Context;
 use super::error::CliError;
-use super::text::{Align, Paint, clip, count, duration, plural, safe, table};
+use super::insight::InsightArgs;
+use super::text::{Align, Paint, clip, count, duration, hang, plural, safe, table};
 use super::{exit, output};
 use crate::config::{ByteSize, Partial};
 use crate::pack::Gold as Object;
@@ -32,15 +33,8 @@ pub struct Gold {
     /// Show what there is, without building
     #[arg(long)]
     list: bool,
-    /// A number of the pack's queries, such as months=12 (may be repeated)
-    #[arg(long, value_name = "NAME=N", value_parser = number)]
-    set: Vec<(String, i64)>,
-    /// Table that holds the rolls of a kind, where there are several (may be repeated)
-    #[arg(long, value_name = "KIND=TABLE", value_parser = named)]
-    rolls: Vec<(String, String)>,
-    /// Schema they are built in
-    #[arg(long, value_name = "NAME", default_value = "gold")]
-    schema: String,
+    #[command(flatten)]
+    insight: InsightArgs,
     #[command(flatten)]
     target: TargetArgs,
     #[command(flatten)]
@@ -67,23 +61,6 @@ pub struct EngineArgs {
     temp_dir: Option<PathBuf>,
 }
 
-/// `months=12`.
-pub fn number(text: &str) -> Result<(String, i64), String> {
-    let (name, number) = text.split_once('=').ok_or("write it like months=12")?;
-    let number = number.parse().map_err(|_| format!("`{number}` is no whole number"))?;
-    Ok((name.to_owned(), number))
-}
-
-/// `nal=my_parcels`.
-pub fn named(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((kind, table)) if !kind.is_empty() && !table.is_empty() => {
-            Ok((kind.to_owned(), table.to_owned()))
-        }
-        _ => Err("write it like nal=my_parcels".into()),
-    }
-}
-
 impl Gold {
     /// Whether the result is for scripts.
     pub fn json(&self) -> bool {
@@ -102,9 +79,7 @@ impl Gold {
 
     /// Builds, and tells what was built.
     pub fn run(&self, context: &Context) -> Result<u8, CliError> {
-        if self.schema.trim().is_empty() || self.schema == "etl" {
-            return Err(usage("the schema `etl` is the ledger's", "name another by --schema"));
-        }
+        let schema = self.insight.schema()?.to_owned();
         let settings = context.settings(self.partial(), None)?;
         let call =
             crate::config::Call { version: env!("CARGO_PKG_VERSION").into(), ..Default::default() };
@@ -118,9 +93,9 @@ impl Gold {
             target: request.target,
             pack: request.pack,
             names: self.names.clone(),
-            params: self.set.clone(),
-            rolls: self.rolls.clone(),
-            schema: self.schema.clone(),
+            params: self.insight.set.clone(),
+            rolls: self.insight.rolls.clone(),
+            schema,
             memory: request.limits.memory,
             threads: request.limits.threads,
             temp_dir: request.limits.temp_dir,
@@ -181,7 +156,7 @@ fn listed(objects: &[Object], paint: Paint, width: usize) -> String {
             some => format!("  --set {}", some.join(" ")),
         };
         lines.push(format!("{} {}{}", paint.bold(&object.name), kind(object), paint.dim(&params)));
-        lines.push(clip(&format!("  {}", object.title), width));
+        lines.extend(hang("  ", &object.title, width));
     }
     lines.join("\n") + "\n"
 }
@@ -245,6 +220,5 @@ mod tests {
         let pack = Pack::embedded("florida").expect("the pack is tested as a whole");
         let text = listed(&pack.insight.gold, Paint(false), 80);
         assert!(text.contains("sales_windows table  --set months=12 sales=100"), "{text}");
-        assert!(number("months=12").is_ok() && number("months").is_err() && number("a=b").is_err());
     }
 }

@@ -16,6 +16,7 @@ pub mod exit;
 mod failures;
 mod gold;
 mod ingest;
+mod insight;
 mod machine;
 mod output;
 mod plan;

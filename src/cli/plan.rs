@@ -4,7 +4,7 @@ use super::args::LoadArgs;
 use super::context::Context;
 use super::error::CliError;
 use super::progress::Progress;
-use super::text::{Align, Paint, binary, clip, count, plural, safe, table, wrap};
+use super::text::{Align, Paint, binary, clip, count, hang, plural, safe, table, wrap};
 use super::{exit, output};
 use crate::run::{self, InputPlan, SampleResult};
 use clap::Args;
@@ -181,7 +181,10 @@ fn columns(input: &InputPlan, style: Style) -> Vec<String> {
         })
         .collect();
     let table = table(&rows, &[Align::Left; 5], "    ");
-    lines.extend(table.iter().map(|line| clip(line, style.width)));
+    lines.extend(table.into_iter().map(|line| match style.all {
+        true => line,
+        false => clip(&line, style.width),
+    }));
     if number > most {
         lines.push(format!("    … and {} more (-v lists all)", count((number - most) as u64)));
     }
@@ -215,9 +218,8 @@ fn sample(sample: &SampleResult, style: Style) -> Vec<String> {
         let names: Vec<_> =
             names.iter().filter(|name| !name.is_empty()).map(|name| safe(name)).collect();
         let number = count(problem.count);
-        let line =
-            format!("    {number}  {}: {}{example}", names.join(" "), safe(&problem.message));
-        lines.push(clip(&line, style.width));
+        let told = format!("{}: {}{example}", names.join(" "), safe(&problem.message));
+        lines.extend(hang(&format!("    {number}  "), &told, style.width));
     }
     lines
 }

@@ -1,8 +1,8 @@
 //! What a run did, on one screen.
 
 use super::text::{
-    Align, Paint, binary, clip, count, decimal, duration, plain_path, plural, safe, shell, shorten,
-    table,
+    Align, Paint, binary, clip, count, decimal, duration, hang, plain_path, plural, safe, shell,
+    shorten, table,
 };
 use crate::chunk::{Example, Severity, Tally};
 use crate::run::{InputSummary, ProblemSummary, RunStatus, Summary};
@@ -81,7 +81,11 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
     }
     if !summary.skipped.is_empty() {
         let names: Vec<String> = summary.skipped.iter().map(|name| safe(name)).collect();
-        lines.push(clip(&format!("  not read: {}", names.join(", ")), style.width));
+        let names = names.join(", ");
+        lines.extend(match style.verbose {
+            true => hang("  not read: ", &names, style.width),
+            false => vec![clip(&format!("  not read: {names}"), style.width)],
+        });
     }
     lines
 }
@@ -105,8 +109,8 @@ fn about(input: &InputSummary, several: bool, style: Style) -> Vec<String> {
     if let Some(row) = input.resumed_from {
         later.push(format!("resumed at row {}; what is before it was loaded earlier", count(row)));
     }
-    let mut lines = vec![clip(&format!("  {name}{}", facts.join(" · ")), style.width)];
-    lines.extend(later.iter().map(|line| clip(&format!("  {line}"), style.width)));
+    let mut lines = hang("  ", &format!("{name}{}", facts.join(" · ")), style.width);
+    lines.extend(later.iter().flat_map(|line| hang("  ", line, style.width)));
     lines
 }
 
@@ -237,7 +241,7 @@ fn problems(summary: &Summary, style: Style) -> Vec<String> {
         lines.push(style.paint.yellow("warnings (the rows are loaded, duplicates excepted):"));
         let most = if style.verbose { usize::MAX } else { WARNINGS };
         for warning in about_files.iter().take(most) {
-            lines.push(clip(&format!("  {}", safe(warning)), style.width));
+            lines.extend(hang("  ", &safe(warning), style.width));
         }
         if about_files.len() > most {
             let more = plural((about_files.len() - most) as u64, "more finding");
@@ -267,12 +271,12 @@ fn listed(kinds: &[Kind<'_>], most: usize, summary: &Summary, style: Style) -> V
         let names: Vec<String> =
             names.iter().filter(|name| !name.is_empty()).map(|name| safe(name)).collect();
         let (why, hint) = why_and_hint(problem);
-        let head = format!("  {number:>width$}  {}: {}", names.join(" "), safe(why));
-        lines.push(clip(&head, style.width));
+        let told = format!("{}: {}", names.join(" "), safe(why));
+        lines.extend(hang(&format!("  {number:>width$}  "), &told, style.width));
         let detail = detail(kind, hint, summary.inputs.len() > 1);
         if !detail.is_empty() {
-            let pad = " ".repeat(width + 4);
-            lines.push(style.paint.dim(&clip(&format!("{pad}{detail}"), style.width)));
+            let detail = hang(&" ".repeat(width + 4), &detail, style.width);
+            lines.extend(detail.iter().map(|line| style.paint.dim(line)));
         }
     }
     if kinds.len() > most {
@@ -343,7 +347,7 @@ fn next_steps(summary: &Summary, style: Style) -> Vec<String> {
     let mut distinct = files.clone();
     distinct.dedup();
     let (place, what) = match distinct.len() {
-        1 => (shorten(&safe(first), style.width.saturating_sub(40)), shell(first)),
+        1 => (shorten(&safe(first), style.width.saturating_sub(41)), shell(first)),
         many => (format!("{} and {} more", safe(first), many - 1), format!("{}{to}", summary.run)),
     };
     vec![
@@ -382,9 +386,9 @@ fn effort(summary: &Summary, style: Style) -> Vec<String> {
     if !agents.is_empty() {
         let work: Vec<_> =
             agents.iter().map(|(name, ms)| format!("{name} {}", work_time(*ms))).collect();
-        lines.push(clip(&format!("agents: {}", work.join(", ")), style.width));
+        lines.extend(hang("agents: ", &work.join(", "), style.width));
     }
-    lines.extend(facts(&fresh).map(|told| clip(&told, style.width)));
+    lines.extend(facts(&fresh).iter().flat_map(|told| hang("", told, style.width)));
     if !summary.run.is_empty() {
         lines.push(format!("run {}", safe(&summary.run)));
     }

@@ -2,6 +2,9 @@
 
 pub use crate::report::number::{binary, count, decimal, duration, plural};
 
+/// Characters of a line of text, however narrow the terminal is.
+const LEAST_ROOM: usize = 20;
+
 /// A guess about the future, to the second: `12 s`, `3 min 42 s`.
 pub fn coarse(seconds: f64) -> String {
     if seconds < 59.5 { format!("{:.0} s", seconds.ceil()) } else { duration(seconds) }
@@ -28,6 +31,27 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The text behind `head`, in lines of about `width` characters, the later ones below where it began. Runs
+/// of blanks stay: a value may be about them.
+pub fn hang(head: &str, text: &str, width: usize) -> Vec<String> {
+    let indent = head.chars().count();
+    let room = width.saturating_sub(indent).max(LEAST_ROOM);
+    let mut lines = Vec::new();
+    let mut words = text.split(' ');
+    let mut line = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        if line.chars().count() + 1 + word.chars().count() > room {
+            lines.push(std::mem::replace(&mut line, word.to_owned()));
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.push(line);
+    let begin = |at: usize| if at == 0 { head.to_owned() } else { " ".repeat(indent) };
+    lines.iter().enumerate().map(|(at, line)| begin(at) + line).collect()
 }
 
 /// Text from outside, made safe for a terminal.
@@ -173,6 +197,14 @@ mod tests {
         assert_eq!(wrap("", 7), [""]);
         assert_eq!(wrap("incomprehensible x", 4), ["incomprehensible", "x"]);
         assert_eq!(lines("first\n\nsecond\u{7}"), "first\n  second\\u{7}");
+    }
+
+    #[test]
+    fn a_text_hangs_below_its_beginning_and_keeps_its_blanks() {
+        let text = "row 7: \"  DAVIE  \" · take the blanks out";
+        let lines = hang("  12  ", text, 28);
+        assert_eq!(lines, ["  12  row 7: \"  DAVIE  \" ·", "      take the blanks out"]);
+        assert_eq!(hang("- ", "", 80), ["- "]);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value
 use super::{defaults, file};
 use crate::rules::UserRule;
 use crate::run::{
-    Changes, ErrorBudget, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
+    Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
+    Told, Values,
 };
 use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
@@ -232,11 +233,13 @@ impl Settings {
             target: self.target(env)?,
             table: value(&self.table),
             mode: value(&self.mode),
-            kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
-            county: value(&self.county),
-            year: value(&self.year),
-            release: value(&self.release).map(|release| release.to_ascii_uppercase()),
-            submission: value(&self.submission),
+            told: Told {
+                kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
+                county: value(&self.county),
+                year: value(&self.year),
+                release: value(&self.release).map(|release| release.to_ascii_uppercase()),
+                submission: value(&self.submission),
+            },
             source: self.source_options(call.program)?,
             pack: value(&self.pack).unwrap_or_default(),
             agents,
@@ -262,16 +265,20 @@ impl Settings {
                 distances: value(&self.distances).unwrap_or_default(),
                 ..GeographyAsked::default()
             },
-            clean: value(&self.clean),
-            no_fix: value(&self.no_fix).unwrap_or(false),
-            keep_raw: value(&self.keep_raw).unwrap_or(false),
-            masks: self.masks()?,
-            mask_key: self.mask_key(env)?,
+            values: Values {
+                clean: value(&self.clean),
+                no_fix: value(&self.no_fix).unwrap_or(false),
+                keep_raw: value(&self.keep_raw).unwrap_or(false),
+                masks: self.masks()?,
+                mask_key: self.mask_key(env)?,
+            },
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
-            failed_rows: value(&self.failed_rows).unwrap_or(false),
-            failed_dir: value(&self.failed),
+            failed: Failed {
+                folder: value(&self.failed),
+                in_table: value(&self.failed_rows).unwrap_or(false),
+            },
             fresh: call.fresh,
             limit: call.limit,
             version: call.version,

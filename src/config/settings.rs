@@ -198,7 +198,7 @@ settings! {
     "fuse" fuse: bool = "All agents of a chunk on one core; false: threads and a queue for each.",
     "clean" clean: PathBuf = "File that says how columns are cleaned, beside what the pack says.",
     "no_fix" no_fix: bool = "Leave values as they are written: no cleaning, no trimming of text, no padding of codes.",
-    "keep_raw" keep_raw: bool = "Keep texts that cleaning changes beside the row, in _extra -> '_raw'.",
+    "keep_raw" keep_raw: bool = "Keep texts that reading or cleaning changes beside the row, in _extra -> '_raw'.",
     "locations" locations: String = "File of parcels with points or polygons (GeoJSON, CSV), from which rows get coordinates; zip: only the middles of ZIP codes.",
     "layer" layers: Vec<String> = "Polygons that hold points: column=file.geojson or column=file.geojson#property.",
     "distance" distances: Vec<String> = "Shapes to which the distance of points is measured, in metres: column=file.geojson.",

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use super::appender::Appender;
-use super::arrow::{FRAME_FUNCTION, Frames};
 use super::columns::{Builder, values};
 use super::error::{DuckError, DuckErrorKind};
 use super::frame::Frame;
 use super::raw::{RawCon, RawResult, RawStatement};
+use super::scan::{FRAME_FUNCTION, Frames};
 use super::value::{ColumnType, ResultColumn, Rows, Value};
 
 /// An SQL identifier, quoted whatever it holds.

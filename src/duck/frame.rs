@@ -7,6 +7,16 @@ use polars_arrow::datatypes::{ArrowDataType, Field, Metadata};
 
 use super::error::DuckError;
 
+/// How Arrow marks the bytes of a field as a UUID.
+const EXTENSION: &str = "ARROW:extension:name";
+const UUID: &str = "arrow.uuid";
+
+/// Whether the bytes of a field are UUIDs.
+pub(super) fn is_uuid(field: &Field) -> bool {
+    let marks = field.metadata.as_ref();
+    marks.and_then(|marks| marks.get(EXTENSION)).is_some_and(|kind| kind.as_str() == UUID)
+}
+
 /// Named columns of one length. A clone shares the data.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
@@ -75,7 +85,7 @@ impl Frame {
         let dtype = ArrowDataType::FixedSizeBinary(16);
         let array = FixedSizeBinaryArray::try_new(dtype.clone(), bytes.into(), validity)
             .map_err(|error| DuckError::usage(error.to_string()))?;
-        let mark = ("ARROW:extension:name".into(), "arrow.uuid".into());
+        let mark = (EXTENSION.into(), UUID.into());
         let field = Field::new(name.into(), dtype, true).with_metadata(Metadata::from_iter([mark]));
         self.push_field(field, Box::new(array))
     }

@@ -3,8 +3,8 @@
 //! One connection does it all: statements, transactions, an appender, and columns both ways without
 //! a copy where DuckDB allows it. That is why this is not the `duckdb` crate: there the appender
 //! cannot take columns inside the caller's transaction without a second Arrow library beside
-//! polars' own. All `unsafe` of the program is in `raw.rs` (statements and results) and `arrow.rs`
-//! (columns).
+//! polars' own. All `unsafe` of the program is in `raw.rs` (statements and results), `arrow.rs`
+//! (columns), `fill.rs` (their cells) and `scan.rs` (frames in SQL).
 //!
 //! Promises: extensions are never fetched or loaded by themselves; no file is opened twice in one
 //! process; the session's time zone is UTC wherever the program runs; an error says what kind of
@@ -16,9 +16,11 @@ mod columns;
 mod connection;
 mod error;
 mod files;
+mod fill;
 mod frame;
 mod log;
 mod raw;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -32,9 +34,9 @@ pub use error::{DuckError, DuckErrorKind, Place};
 pub use frame::Frame;
 pub use value::{ColumnType, ResultColumn, Rows, Value};
 
-use arrow::Frames;
 use files::OpenFile;
 use raw::{RawCon, RawDb};
+use scan::Frames;
 
 /// DuckDB's row group: a commit of a multiple of this many rows is stored once, any other is
 /// rewritten by later ones.
@@ -217,7 +219,7 @@ impl Database {
         };
         let database = Database { raw, frames, attach: path.map(again) };
         let con = database.connect()?;
-        arrow::register(&con.raw, &database.frames).map_err(|e| e.on(""))?;
+        scan::register(&con.raw, &database.frames).map_err(|e| e.on(""))?;
         // Without ICU there is neither the setting nor a zone other than UTC.
         if let Err(error) = con.execute("SET GLOBAL TimeZone = 'UTC'")
             && !matches!(error.kind, DuckErrorKind::Missing(_))

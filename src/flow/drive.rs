@@ -271,10 +271,13 @@ fn decode_loop(
         };
         let mut chunk = apply(stages, chunk, plan)?;
         let refused: usize = chunk.rejects.iter().map(Reject::held_bytes).sum();
+        let mut held = size;
         if let Some(permit) = &mut chunk.permit {
-            permit.resize(size + refused as u64);
+            // An agent that adds much has told the permit.
+            held = permit.bytes() + refused as u64;
+            permit.resize(held);
         }
-        sizer.learn(chunk.records as usize, raw_bytes, size + refused as u64);
+        sizer.learn(chunk.records as usize, raw_bytes, held);
         if out.send(chunk).is_err() {
             return Ok(());
         }

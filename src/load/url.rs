@@ -54,7 +54,16 @@ impl TargetUrl {
                 Self::Postgres(address) => format!("{address}: there is nothing"),
             };
             LoadError::new(LoadErrorKind::Target, message)
-                .with_hint(format!("load something first: etl ingest FILE --to {}", self.example()))
+                .with_hint(match self {
+                    // A load looks at all of its inputs first.
+                    Self::Duckdb(_) => {
+                        "where a load has just begun, ask again in a moment: it makes the file once it \
+                         has looked at its inputs; else load something: etl ingest FILE --to duckdb:PATH"
+                    }
+                    Self::Postgres(_) => {
+                        "load something first: etl ingest FILE --to postgres://USER@HOST/DATABASE"
+                    }
+                })
         })
     }
 
@@ -122,13 +131,6 @@ impl TargetUrl {
         match self {
             Self::Duckdb(_) => spec.ddl(),
             Self::Postgres(_) => postgres::ddl(&crate::duck::quote(&spec.name), spec, unique),
-        }
-    }
-
-    fn example(&self) -> &'static str {
-        match self {
-            Self::Duckdb(_) => "duckdb:PATH",
-            Self::Postgres(_) => "postgres://USER@HOST/DATABASE",
         }
     }
 }

@@ -150,11 +150,11 @@ fn of_known(known: &[(f64, u64)], share: f64) -> Option<f64> {
 }
 
 /// A point on the axis of a type, as a value of that type is written.
-fn written(number: f64, kind: ColumnKind) -> String {
+pub(super) fn written(number: f64, kind: ColumnKind) -> String {
     match kind {
         ColumnKind::Int | ColumnKind::BigInt => format!("{:.0}", number),
         ColumnKind::Decimal(scale) => format!("{number:.*}", usize::from(scale)),
-        ColumnKind::Date => moment(number.round() * 86_400.0, "%Y-%m-%d"),
+        ColumnKind::Date => moment((number / 86.4e9).round() * 86_400.0, "%Y-%m-%d"),
         ColumnKind::Timestamp => moment((number / 1e6).round(), "%Y-%m-%d %H:%M:%S"),
         _ => tidy(number).to_string(),
     }
@@ -208,6 +208,22 @@ mod tests {
         assert!(!found.distinct_exact && found.distinct.abs_diff(50_000) < 1_600, "{found:?}");
         assert!((found.quantile(0.5).expect("numbers") - 25_000.0).abs() < 250.0, "{found:?}");
         assert_eq!(found.max.as_deref(), Some("49999"));
+    }
+
+    #[test]
+    fn days_among_moments_have_their_place() {
+        let moment = |n: u32| match n % 2 {
+            0 => format!("2025-02-{:02}", n + 1),
+            _ => format!("2025-02-{:02} 12:00:00", n + 1),
+        };
+        let found = profile(&(0..28).map(moment).collect::<Vec<_>>(), 2);
+        assert_eq!(found.ty, "TIMESTAMP");
+        assert_eq!(
+            (found.min.as_deref(), found.max.as_deref()),
+            (Some("2025-02-01"), Some("2025-02-28 12:00:00"))
+        );
+        let median = found.quantiles.iter().find(|quantile| quantile.share == 0.5);
+        assert_eq!(median.map(|quantile| quantile.value.as_str()), Some("2025-02-14 12:00:00"));
     }
 
     #[test]

@@ -59,14 +59,23 @@ fn rows(before: &Profile, after: &Profile) -> Vec<Drift> {
         let message = format!("{old} rows became {new} ({:+.1} %)", change * 100.0);
         found.push(Drift { column: None, kind: "rows", message, grave: change.abs() > ROWS });
     }
-    for key in before.keys.iter().filter(|key| !after.keys.contains(key)) {
-        let there = key.iter().all(|name| after.column(name).is_some());
-        if there {
-            let message = format!("{} no longer names every row", key.join(" with "));
-            found.push(Drift { column: None, kind: "key", message, grave: true });
-        }
+    for key in before.keys.iter().filter(|key| is_lost(key, after)) {
+        let message = format!("{} no longer names every row", key.join(" with "));
+        found.push(Drift { column: None, kind: "key", message, grave: true });
     }
     found
+}
+
+/// Whether a key is known to be none any more: not all columns are checked in a large file, and pairs only
+/// where no single column is a key.
+fn is_lost(key: &[String], after: &Profile) -> bool {
+    match key {
+        [only] => after.column(only).is_some_and(|column| column.unique == Some(false)),
+        several => {
+            let there = several.iter().all(|name| after.column(name).is_some());
+            there && after.keys.is_empty()
+        }
+    }
 }
 
 struct Pair<'a> {
@@ -237,6 +246,24 @@ mod tests {
         let word = |n: usize| if n == 5 { "unknown".into() } else { prices(n) };
         let found = kinds(texts(900, prices), texts(900, word));
         assert!(found.contains(&"type") && found.contains(&"finding"), "{found:?}");
+    }
+
+    #[test]
+    fn a_key_is_lost_only_where_that_is_known() {
+        let rows =
+            || [("a", texts(9, |n| n.to_string())), ("b", texts(9, |n| (n % 2).to_string()))];
+        let (mut before, mut after) = (profile(&rows()), profile(&rows()));
+        let lost = |before: &Profile, after: &Profile| {
+            drift(before, after).iter().filter(|drift| drift.kind == "key").count()
+        };
+        before.keys = vec![vec!["a".into()]];
+        assert_eq!(lost(&before, &after), 0, "it was not checked");
+        after.columns[0].unique = Some(false);
+        assert_eq!(lost(&before, &after), 1);
+        before.keys = vec![vec!["a".into(), "b".into()]];
+        assert_eq!(lost(&before, &after), 1);
+        after.keys = vec![vec!["b".into()]];
+        assert_eq!(lost(&before, &after), 0, "pairs were not tried");
     }
 
     #[test]

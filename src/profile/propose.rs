@@ -3,9 +3,12 @@
 //! They say what has been so far: for a person to read, change and throw away. Ranges have room, lists
 //! and patterns have none.
 
+use super::column::written;
 use super::report::{ColumnProfile, Profile};
 use super::shape;
 use super::sketch::WHOLE;
+use crate::chunk::ColumnKind;
+use crate::source::infer::fit;
 use std::fmt::Write as _;
 
 /// Values of a list, at most.
@@ -60,13 +63,15 @@ fn one(out: &mut String, column: &ColumnProfile, stands: Stands) {
         let seen = format!("seen: {min} to {max}");
         let least = if min >= 0.0 { 0.0 } else { -room(-min) };
         let most = if max <= 0.0 { 0.0 } else { room(max) };
-        let parts = [named, ("min", least.to_string()), ("max", most.to_string())];
+        let parts = [named, ("min", number(least)), ("max", number(most))];
         return rule(out, &seen, &parts);
     }
     if column.is_moment() && stands == Stands::AsFound {
-        let (Some(min), Some(max)) = (&column.min, &column.max) else { return };
-        let days = ("# newest so far", comment(max));
-        return rule(out, &format!("{}: {}", days.0, days.1), &[named, ("min", text(min))]);
+        let kind = if column.ty == "DATE" { ColumnKind::Date } else { ColumnKind::Timestamp };
+        let iso = |value: &Option<String>| iso(value.as_deref()?, kind);
+        let (Some(min), Some(max)) = (iso(&column.min), iso(&column.max)) else { return };
+        let days = ("# newest so far", max);
+        return rule(out, &format!("{}: {}", days.0, days.1), &[named, ("min", text(&min))]);
     }
     if stands == Stands::Rewritten || (stands == Stands::AsFound && column.ty != "VARCHAR") {
         return;
@@ -108,6 +113,16 @@ fn room(number: f64) -> f64 {
     steps.into_iter().find(|step| *step >= wanted).unwrap_or(wanted)
 }
 
+/// A TOML number; whole ones end at 64 bits.
+fn number(number: f64) -> String {
+    if number.abs() < 1e15 { number.to_string() } else { format!("{number:?}") }
+}
+
+/// A day or moment as SQL reads it, however the file writes it.
+fn iso(value: &str, kind: ColumnKind) -> Option<String> {
+    Some(written(fit(value).measure(value)?, kind))
+}
+
 /// A TOML string.
 fn text(value: &str) -> String {
     toml::Value::String(value.to_owned()).to_string()
@@ -140,5 +155,17 @@ mod tests {
         for (number, expected) in [(1.0, 2.0), (7.0, 20.0), (300.0, 500.0), (40_740_000.0, 1e8)] {
             assert_eq!(room(number), expected, "{number}");
         }
+    }
+
+    #[test]
+    fn bounds_can_be_read_again() {
+        assert_eq!([0.0, 200.0, 0.5].map(number), ["0", "200", "0.5"]);
+        for bound in [1e20, -2e18, 1e15] {
+            let table: toml::Table = format!("max = {}", number(bound)).parse().expect("TOML");
+            assert_eq!(table["max"].as_float(), Some(bound));
+        }
+        assert_eq!(iso("1/31/2025", ColumnKind::Date).as_deref(), Some("2025-01-31"));
+        let moment = iso("2025-01-31 10:00:00", ColumnKind::Timestamp);
+        assert_eq!(moment.as_deref(), Some("2025-01-31 10:00:00"));
     }
 }

@@ -57,7 +57,7 @@ fn class(c: char) -> char {
 
 /// A regular expression for the texts of a shape; `None` where the shape is not whole.
 pub fn pattern(shape: &str) -> Option<String> {
-    if shape.ends_with('…') || !shape.is_ascii() {
+    if shape.ends_with('…') || !shape.is_ascii() || shape.contains(char::is_control) {
         return None;
     }
     let mut out = String::new();
@@ -118,5 +118,6 @@ mod tests {
             assert!(!matches.is_match(&format!("{text}1")), "{pattern}");
         }
         assert_eq!(pattern(&of("a{2}")), None);
+        assert_eq!(pattern(&of("a\tb")), None);
     }
 }

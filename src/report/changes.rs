@@ -32,8 +32,7 @@ pub fn changes(report: &Report) -> String {
         .collect();
     format!(
         "<p class=\"quiet\">Counted are cells; a change refuses nothing. <code>--no-fix</code> leaves \
-         texts as they are written, <code>--keep-raw</code> keeps beside the row what cleaning has \
-         changed.</p><div class=\"scroll\"><table class=\"findings changes\"><thead><tr><th>column</th>\
+         texts as they are written, <code>--keep-raw</code> keeps beside the row what was read.</p><div class=\"scroll\"><table class=\"findings changes\"><thead><tr><th>column</th>\
          <th>what was changed</th><th class=\"n\">cells</th><th class=\"n\">share of rows</th></tr>\
          </thead><tbody>{body}</tbody></table></div>"
     )

@@ -360,11 +360,12 @@ mod tests {
             "price_outlier",
         ];
         assert_eq!(told[1..], ids.map(warning));
-        let ok = |at: usize| rules[at].row_check().map(|check| check.ok).unwrap_or_default();
+        let ok =
+            |at: usize| rules[at].row_check(|_| false).map(|check| check.ok).unwrap_or_default();
         assert_eq!(ok(1), "\"a\" IS NOT NULL AND \"b\" IS NOT NULL");
         assert_eq!(ok(2), "coalesce(\"day\" >= '2020-01-01' AND \"day\" <= '2030-01-01', TRUE)");
         assert_eq!(ok(4), "coalesce(list_contains(['1', 'X'], CAST(\"code\" AS VARCHAR)), TRUE)");
-        assert!(rules[5].row_check().is_none());
+        assert!(rules[5].row_check(|_| false).is_none());
     }
 
     #[test]

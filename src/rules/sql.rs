@@ -2,6 +2,10 @@
 
 use super::model::{Check, UserRule};
 
+/// A number without zeros behind the point: `1` for 1.0, `1.5` for 1.50.
+const BARE: &str = "regexp_replace(regexp_replace(CAST({column} AS VARCHAR), \
+    '(\\.[0-9]*[1-9])0+$', '\\1'), '\\.0*$', '')";
+
 /// A demand on rows in SQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowCheck {
@@ -14,8 +18,10 @@ pub struct RowCheck {
 }
 
 impl UserRule {
-    /// The demand on rows; `None` where it is on the file as a whole.
-    pub fn row_check(&self) -> Option<RowCheck> {
+    /// The demand on rows; `None` where it is on the file as a whole. `decimals` says of which columns the
+    /// type has some: these write 1 as `1.0`, and a list does not.
+    pub fn row_check(&self, decimals: impl Fn(&str) -> bool) -> Option<RowCheck> {
+        let decimals = self.columns.iter().any(|column| decimals(column));
         let each = match &self.check {
             Check::Ok(ok) => {
                 let message = format!("the rule {} does not hold", self.id);
@@ -32,7 +38,11 @@ impl UserRule {
             }
             Check::Set(values) => {
                 let values: Vec<_> = values.iter().map(|value| literal(value)).collect();
-                format!("list_contains([{}], CAST({{column}} AS VARCHAR))", values.join(", "))
+                let text = match decimals {
+                    true => BARE,
+                    false => "CAST({column} AS VARCHAR)",
+                };
+                format!("list_contains([{}], {text})", values.join(", "))
             }
             Check::Unique | Check::FreshDays(_) | Check::Outlier(_) => return None,
         };

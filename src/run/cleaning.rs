@@ -12,7 +12,7 @@ use crate::load::table::TargetColumn;
 use crate::pack::{Case, Clean, CleanFile, Form, Kind, Pack};
 use crate::stage::StageSpec;
 use crate::transform::clean::{
-    AddressWords, Clean as Cleaning, Letters, NumberFormat, OwnerWords, Recipe, Replacement,
+    AddressWords, Clean as Cleaning, Kept, Letters, NumberFormat, OwnerWords, Recipe, Replacement,
     States, Step, Typing,
 };
 use std::path::Path;
@@ -28,6 +28,8 @@ pub struct Cleaned {
     pub recipes: Vec<Recipe>,
     /// Positions of columns that are read as text though they are none.
     as_text: Vec<usize>,
+    /// Columns whose texts are kept where the reader has changed them.
+    kept: Vec<Kept>,
     /// The user's file: part of what identifies a load.
     pub text: String,
 }
@@ -70,6 +72,9 @@ pub(super) fn bind(
     pack: &Pack,
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
+    if request.values.keep_raw {
+        (0..input.schema.columns.len()).for_each(|position| keep(input, position));
+    }
     if !agents::has(request, crate::transform::NAME) {
         let added =
             kind.iter().flat_map(|kind| &kind.cleaning).filter_map(|clean| clean.into.clone());
@@ -78,24 +83,36 @@ pub(super) fn bind(
         return Ok(());
     }
     let mut all: Vec<Clean> = kind.map(|kind| kind.cleaning.clone()).unwrap_or_default();
-    all.iter_mut().for_each(|clean| clean.keep_raw |= request.keep_raw);
-    if let Some(path) = &request.clean {
+    if let Some(path) = &request.values.clean {
         let (file, text) = read(path)?;
         all.extend(file.clean);
         input.cleaning.text = text;
     }
+    all.iter_mut().for_each(|clean| clean.keep_raw |= request.values.keep_raw);
     for clean in &all {
         // Values stay as they are written; a column beside them changes none.
-        if request.no_fix && clean.into.is_none() {
+        if request.values.no_fix && clean.into.is_none() {
             continue;
         }
         for position in positions(input, clean, kind)? {
             let recipe = recipe(position, clean, input, pack)?;
             settle(input, &recipe, position, kind)?;
+            if clean.keep_raw && clean.into.is_none() {
+                keep(input, position);
+            }
             input.cleaning.recipes.push(recipe);
         }
     }
     Ok(())
+}
+
+/// Has the texts of a column kept where the reader changes them.
+fn keep(input: &mut Prepared, position: usize) {
+    let column = &input.schema.columns[position];
+    let kept = Kept { column: column.name.clone(), position: position as u16, field: column.field };
+    if !input.cleaning.kept.contains(&kept) {
+        input.cleaning.kept.push(kept);
+    }
 }
 
 /// The columns that are meant. The pack may name some that this file does not have.
@@ -313,9 +330,11 @@ fn add_column(
 
 /// The agent, where there is something to clean.
 pub(super) fn agent(input: &Prepared) -> Option<Arc<dyn StageSpec>> {
-    let recipes = input.cleaning.recipes.clone();
-    if recipes.is_empty() {
+    let Cleaned { recipes, kept, .. } = input.cleaning.clone();
+    let masked = |kept: &Kept| input.masks.columns.iter().any(|mask| mask.name == kept.column);
+    let kept: Vec<_> = kept.into_iter().filter(|kept| !masked(kept)).collect();
+    if recipes.is_empty() && kept.is_empty() {
         return None;
     }
-    Some(Arc::new(Arc::new(Cleaning { recipes })))
+    Some(Arc::new(Arc::new(Cleaning { recipes, kept })))
 }

@@ -68,7 +68,7 @@ pub(super) fn opened<'r>(request: &'r Request, pack: &Pack) -> Result<Cow<'r, Re
     }
     let allowed = request.limits.memory.saturating_sub(LEAST).max(16 << 20);
     let mut reader = Reader { room: Room::new(allowed), hasher: blake3::Hasher::new() };
-    let county = |text: &str| super::prepare::county_number(text, pack);
+    let county = |text: &str| super::identify::county_number(text, pack);
     let places = match asked.locations.as_deref() {
         None | Some(ZIP) => None,
         Some(path) => {
@@ -244,7 +244,7 @@ fn inputs(input: &Prepared, kind: Option<&Kind>) -> Inputs {
         };
         names.iter().find_map(is).map(|column| (column.name.clone(), column.header.clone()))
     };
-    let text = |kind| kind == ColumnKind::Text;
+    let text = |kind| matches!(kind, ColumnKind::Text | ColumnKind::Int | ColumnKind::BigInt);
     let number = |kind| matches!(kind, ColumnKind::Double | ColumnKind::Decimal(_));
     let id = match kind {
         Some(kind) => kind.id_column.as_deref().filter(|_| kind.county_column.is_some()),

@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
     /// Folder of the failed-record files: as asked, else beside the target.
     pub fn failed_dir(&self) -> PathBuf {
         let beside = || self.request.target.folder().to_owned();
-        self.request.failed_dir.clone().unwrap_or_else(beside)
+        self.request.failed.folder.clone().unwrap_or_else(beside)
     }
 
     /// Loads inputs one after the other.
@@ -329,8 +329,11 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if let Some(mapping) = &input.mapping {
         add(&mapping.text);
     }
-    if request.no_fix || request.keep_raw || !input.cleaning.text.is_empty() {
-        add(&format!("{} {} {}", request.no_fix, request.keep_raw, input.cleaning.text));
+    if request.values.no_fix || request.values.keep_raw || !input.cleaning.text.is_empty() {
+        add(&format!(
+            "{} {} {}",
+            request.values.no_fix, request.values.keep_raw, input.cleaning.text
+        ));
     }
     if input.locate.is_some() {
         let asked = &request.geography;
@@ -339,9 +342,9 @@ pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -
     if request.cut {
         add("cut");
     }
-    if !request.masks.is_empty() {
-        let key = request.mask_key.as_ref().map(|key| key.id());
-        add(&format!("{:?} {key:?}", request.masks));
+    if !request.values.masks.is_empty() {
+        let key = request.values.mask_key.as_ref().map(|key| key.id());
+        add(&format!("{:?} {key:?}", request.values.masks));
     }
     if let Some(table) = &request.source.excel_table {
         add(&table.to_lowercase());

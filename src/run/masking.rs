@@ -16,12 +16,12 @@ pub(super) fn bind(
     request: &Request,
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
-    if request.masks.is_empty() {
+    if request.values.masks.is_empty() {
         return Ok(());
     }
     let mut columns: Vec<MaskedColumn> = Vec::new();
-    for (wanted, way) in &request.masks {
-        if *way == Masking::Hash && request.mask_key.is_none() {
+    for (wanted, way) in &request.values.masks {
+        if *way == Masking::Hash && request.values.mask_key.is_none() {
             return Err(RunError::usage(format!("--mask {wanted}:hash needs a key")).with_hint(
                 "give --mask-key env:NAME or file:PATH: without a key every name of a \
                             telephone book could be tried",
@@ -56,7 +56,7 @@ pub(super) fn bind(
         let dropped = columns.iter_mut().filter(|column| column.way == Masking::Drop);
         dropped.for_each(|column| column.way = Masking::Null);
     }
-    input.masks = Masks { columns, key: request.mask_key.clone() };
+    input.masks = Masks { columns, key: request.values.mask_key.clone() };
     Ok(())
 }
 
@@ -169,7 +169,7 @@ pub(super) fn refuse_unknown(
     pack: &Pack,
     inputs: &[Prepared],
 ) -> Result<(), RunError> {
-    for (wanted, _) in &request.masks {
+    for (wanted, _) in &request.values.masks {
         let is = |name: &str| name.trim().eq_ignore_ascii_case(wanted);
         let in_file = |input: &Prepared| input.schema.headers.iter().any(|name| is(name));
         let in_table = |input: &Prepared| {

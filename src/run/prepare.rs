@@ -4,11 +4,12 @@
 //! this order of trust; where columns and the inner file name contradict each other, the run stops
 //! before a row is loaded and shows both.
 
-use super::bind::{bind, bind_roll};
+use super::bind::bind_roll;
 use super::cleaning::{self, Cleaned};
 use super::error::{RunError, RunErrorKind};
 use super::file_rules;
 use super::geography;
+use super::identify::{column_facts, find_kind, flag_facts};
 use super::mapping::Mapping;
 use super::masking;
 use super::memory;
@@ -18,7 +19,7 @@ use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::enrich::geo::Locate;
 use crate::flow::{Event, Observer};
 use crate::load::table::{TableSpec, TargetColumn};
-use crate::pack::{Binding, Facts, Kind, NameFacts, Pack, Release, Settled, read_name, settle};
+use crate::pack::{Binding, Kind, Pack, Release, Settled, read_name, settle};
 use crate::source::{InputFile, Table, infer};
 use crate::transform::mask::Masks;
 use std::collections::HashSet;
@@ -137,7 +138,7 @@ pub(super) fn survey(
 ) -> Result<Vec<Arc<dyn Table>>, RunError> {
     refuse_range(file, request)?;
     let name = read_name(file.content.name(), &pack.counties);
-    let wanted = request.kind.as_ref().or(name.kind.as_ref());
+    let wanted = request.told.kind.as_ref().or(name.kind.as_ref());
     let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
     let mut options = request.source.clone();
     let shares = memory::shares(&request.limits);
@@ -243,133 +244,6 @@ fn check_header(origin: &Origin, headers: &[String], is_roll: bool) -> Result<()
     .with_hint("rename the columns, or give the row of the header with --header-row"))
 }
 
-fn find_kind(
-    table: &dyn Table,
-    member: &NameFacts,
-    request: &Request,
-    pack: &Pack,
-    origin: &Origin,
-) -> Result<(Option<usize>, String), RunError> {
-    let position = |id: &str| pack.kinds.iter().position(|kind| kind.id == id);
-    if let Some(wanted) = &request.kind {
-        if wanted == "generic" {
-            return Ok((None, "--type generic".into()));
-        }
-        return match position(wanted) {
-            Some(at) => Ok((Some(at), format!("--type {wanted}"))),
-            None => {
-                let known: Vec<_> = pack.kinds.iter().map(|kind| kind.id.as_str()).collect();
-                let message = format!("unknown type `{wanted}`");
-                Err(RunError::new(RunErrorKind::Usage, message)
-                    .with_hint(format!("use {}, or generic", known.join(", "))))
-            }
-        };
-    }
-    if let Some(at) = member.kind.as_deref().and_then(position)
-        && pack.kinds[at].headerless
-    {
-        return Ok((Some(at), format!("the file name {}", member.source)));
-    }
-    match pack.recognise(table.headers()) {
-        Some(found) => {
-            if let Some(named) = member.kind.as_ref().filter(|named| **named != found.kind) {
-                return Err(RunError::new(
-                    RunErrorKind::Usage,
-                    format!(
-                        "{}: the name says {named}, the columns say {} ({})",
-                        origin.label(),
-                        found.kind,
-                        found.evidence
-                    ),
-                )
-                .with_hint("rename the file, or decide with --type"));
-            }
-            Ok((position(&found.kind), found.evidence))
-        }
-        None => Ok(named_only(table.headers(), member, pack)),
-    }
-}
-
-/// A file that is called a roll but lacks what a roll must have: where at least half of its header
-/// are columns of the roll it is taken for one (and then refused, naming what is missing), else it
-/// is a table of its own.
-fn named_only(headers: &[String], member: &NameFacts, pack: &Pack) -> (Option<usize>, String) {
-    let named = member.kind.as_deref();
-    let at = named.and_then(|id| pack.kinds.iter().position(|kind| kind.id == id));
-    let Some(at) = at else {
-        // A renamed key must not turn a roll into a plain table unnoticed.
-        let position = |id: &str| pack.kinds.iter().position(|kind| kind.id == id);
-        return match pack.resembles(headers) {
-            Some(found) => (position(&found.kind), found.evidence),
-            None => (None, "its columns are those of no roll".into()),
-        };
-    };
-    let kind = &pack.kinds[at];
-    if kind.bind(headers, member.year).bound() * 2 >= headers.len().max(1) {
-        return (Some(at), format!("the file name {}", member.source));
-    }
-    let id = kind.id.to_uppercase();
-    (None, format!("the name says {id}, but the columns are those of no roll"))
-}
-
-/// What the user's flags say.
-pub(super) fn flag_facts(request: &Request, pack: &Pack) -> Result<Facts, RunError> {
-    let county = match &request.county {
-        None => None,
-        Some(text) => Some(county_number(text, pack).ok_or_else(|| {
-            RunError::new(RunErrorKind::Usage, format!("unknown county `{text}`"))
-                .with_hint("give a DOR number (11-77), a FIPS code (12011) or a name (Broward)")
-        })?),
-    };
-    let release = match &request.release {
-        None => None,
-        Some(text) => Some(text.parse::<Release>().map_err(|_| {
-            RunError::new(RunErrorKind::Usage, format!("unknown release `{text}`"))
-                .with_hint("use P (preliminary), S (supplemental) or F (final)")
-        })?),
-    };
-    Ok(Facts {
-        kind: request.kind.clone(),
-        county,
-        year: request.year,
-        release,
-        submission: request.submission,
-    })
-}
-
-/// A county by DOR number, FIPS code or any spelling of its name.
-pub(super) fn county_number(text: &str, pack: &Pack) -> Option<u8> {
-    let counties = &pack.counties;
-    let by_number = text.parse().ok().and_then(|number| counties.by_number(number));
-    by_number
-        .or_else(|| counties.by_fips(text))
-        .or_else(|| counties.by_spelling(text))
-        .map(|county| county.number)
-}
-
-/// County and year as the first records have them.
-fn column_facts(table: &dyn Table, kind: Option<&Kind>, request: &Request) -> Facts {
-    let Some(kind) = kind else { return Facts::default() };
-    let binding = bind(kind, table.headers(), request.year);
-    let first = |name: &Option<String>| -> Option<u16> {
-        let name = name.as_ref()?;
-        let at = kind.columns.iter().position(|column| column.name == *name)?;
-        let field = binding.columns[at]?;
-        table.sample().iter().find_map(|record| whole(record.get(field)?))
-    };
-    Facts {
-        kind: Some(kind.id.clone()),
-        county: first(&kind.county_column).and_then(|number| u8::try_from(number).ok()),
-        year: first(&kind.year_column),
-        ..Facts::default()
-    }
-}
-
-/// A whole number, as text or as a workbook shows it.
-fn whole(text: &str) -> Option<u16> {
-    text.trim().trim_end_matches(".0").parse().ok()
-}
-
 fn bind_generic(
     table: Arc<dyn Table>,
     origin: Arc<Origin>,
@@ -412,7 +286,7 @@ pub(super) fn changes_of_values(
     pack: &Pack,
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
-    if request.no_fix {
+    if request.values.no_fix {
         let schema = Arc::make_mut(&mut input.schema);
         for column in &mut schema.columns {
             // Ids must be found again whatever a run was told, and a number is none with its blanks.

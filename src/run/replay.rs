@@ -3,8 +3,9 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
+use super::identify::flag_facts;
 use super::names::column_names;
-use super::prepare::{Prepared, changes_of_values, flag_facts, generic};
+use super::prepare::{Prepared, changes_of_values, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
 use crate::load::Link;

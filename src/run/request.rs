@@ -93,6 +93,46 @@ pub struct Limits {
     pub fuse: bool,
 }
 
+/// What the user says of the files: it goes before their columns and names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// `nal`, `sdf`, `nap`, `navn`, `navd` or `generic`.
+    pub kind: Option<String>,
+    /// County by number, FIPS or name.
+    pub county: Option<String>,
+    /// Roll year.
+    pub year: Option<u16>,
+    /// `P`, `S` or `F`.
+    pub release: Option<String>,
+    /// Submission number.
+    pub submission: Option<u16>,
+}
+
+/// What is done to values on their way.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Values {
+    /// File of the user's own cleaning.
+    pub clean: Option<PathBuf>,
+    /// They stay as they are written.
+    pub no_fix: bool,
+    /// Texts that are changed are kept beside the row as they were read.
+    pub keep_raw: bool,
+    /// Columns that are masked, by name or header, and how.
+    pub masks: Vec<(String, Masking)>,
+    /// Key of masks that hash; never written anywhere.
+    #[serde(skip)]
+    pub mask_key: Option<MaskKey>,
+}
+
+/// Where refused rows go.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failed {
+    /// Folder of the failed-record files; `None`: beside the target.
+    pub folder: Option<PathBuf>,
+    /// They also become rows of `etl.failed_rows` in the target.
+    pub in_table: bool,
+}
+
 /// A run as asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
@@ -104,16 +144,8 @@ pub struct Request {
     pub table: Option<String>,
     /// Mode, where the user names one; else the kind's own.
     pub mode: Option<Mode>,
-    /// `nal`, `sdf`, `nap`, `navn`, `navd`, `generic`, where the user says so.
-    pub kind: Option<String>,
-    /// County by number, FIPS or name, where the user says so.
-    pub county: Option<String>,
-    /// Roll year, where the user says so.
-    pub year: Option<u16>,
-    /// `P`, `S` or `F`, where the user says so.
-    pub release: Option<String>,
-    /// Submission number, where the user says so.
-    pub submission: Option<u16>,
+    /// What the files are, where the user says so.
+    pub told: Told,
     /// How to read.
     pub source: SourceOptions,
     /// `florida` or the folder of a pack.
@@ -135,27 +167,16 @@ pub struct Request {
     pub minimal: bool,
     /// Where parcels are, and what is known of such places.
     pub geography: Asked,
-    /// File of the user's own cleaning.
-    pub clean: Option<PathBuf>,
-    /// Values stay as they are written.
-    pub no_fix: bool,
-    /// Texts that cleaning changes are kept beside the row.
-    pub keep_raw: bool,
-    /// Columns that are masked, by name or header, and how.
-    pub masks: Vec<(String, Masking)>,
-    /// Key of masks that hash; never written anywhere.
-    #[serde(skip)]
-    pub mask_key: Option<MaskKey>,
+    /// What is done to values.
+    pub values: Values,
     /// The mapping that binds a roll to an existing table: a name or a file.
     pub mapping: Option<String>,
     /// Texts that are longer than their column of a server are cut instead of refused.
     pub cut: bool,
     /// How often a load goes on by itself after a connection was lost.
     pub retry_attempts: u64,
-    /// Refused rows also become rows of `etl.failed_rows` in the target.
-    pub failed_rows: bool,
-    /// Folder of the failed-record files; `None`: beside the target.
-    pub failed_dir: Option<PathBuf>,
+    /// Where refused rows go.
+    pub failed: Failed,
     /// Forget unfinished work on these inputs and load them as new.
     pub fresh: bool,
     /// Read only the first so many records of each input (for trying out).

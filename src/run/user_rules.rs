@@ -14,6 +14,9 @@ use crate::stage::{Engine, Expression, Projection, substitute};
 use crate::validate::{FactRule, FileFact, FileFresh, FileOutliers, NAME, RowRule};
 use std::sync::Arc;
 
+/// The kind of a table that the pack does not know.
+const GENERIC: &str = "generic";
+
 /// Adds the rules that are about rows of this file; gives those that are about all of them.
 pub(super) fn bind(
     request: &Request,
@@ -25,6 +28,9 @@ pub(super) fn bind(
 ) -> Result<Vec<Arc<dyn FileFact>>, RunError> {
     let mut facts = Vec::new();
     let kind = input.kind_id(pack);
+    for rule in &request.rules {
+        Bound { rule, severity: Severity::Info, input, request }.must_be_known(pack)?;
+    }
     let about = |rule: &&UserRule| rule.kinds.is_empty() || rule.kinds.contains(&kind);
     for rule in request.rules.iter().filter(about) {
         let own = match rule.level {
@@ -37,7 +43,7 @@ pub(super) fn bind(
         if !bound.has_columns()? {
             continue;
         }
-        match rule.row_check() {
+        match rule.row_check(|column| bound.has_decimals(column)) {
             Some(check) => rows.push(bound.row_rule(check, engine)?),
             None => facts.push(bound.fact(whole)?),
         }
@@ -58,6 +64,25 @@ impl Bound<'_> {
         let mut error = RunError::new(RunErrorKind::Usage, message);
         error.place = self.rule.place.clone().map(Box::new);
         error
+    }
+
+    /// A kind that nobody knows would leave the rule out of every file, and an id of the pack's would count
+    /// two rules as one.
+    fn must_be_known(&self, pack: &Pack) -> Result<(), RunError> {
+        let rule = self.rule;
+        let known: Vec<_> = pack.kinds.iter().map(|kind| kind.id.as_str()).collect();
+        let is_known = |kind: &String| kind == GENERIC || known.contains(&kind.as_str());
+        if let Some(kind) = rule.kinds.iter().find(|kind| !is_known(kind)) {
+            return Err(self
+                .wrong(format!("there is no kind `{kind}`"))
+                .with_hint(format!("the kinds are {} and {GENERIC}", known.join(", "))));
+        }
+        match pack.rules.iter().any(|own| own.id == rule.id) {
+            true => {
+                Err(self.wrong("the pack has a rule of this id").with_hint("call it otherwise"))
+            }
+            false => Ok(()),
+        }
     }
 
     /// `false`: a column of the kind is not in this file, and the rule is left out like one of the
@@ -84,6 +109,12 @@ impl Bound<'_> {
             return Err(error.with_hint(known).with_hint(hint));
         }
         Ok(all)
+    }
+
+    fn has_decimals(&self, column: &str) -> bool {
+        let columns = &self.input.schema.columns;
+        let kind = columns.iter().find(|known| known.name == column).map(|known| known.kind);
+        matches!(kind, Some(ColumnKind::Double | ColumnKind::Decimal(_)))
     }
 
     fn row_rule(

@@ -7,6 +7,7 @@
 
 mod cells;
 mod facts;
+mod guard;
 mod measures;
 mod order;
 mod outliers;
@@ -23,7 +24,7 @@ pub use rules::{RowRule, RuleChecks};
 pub use unique::{FileUnique, SeenKeys};
 pub use whole::{FactInput, FactRule, FileFact};
 
-use rules::Sessions;
+use guard::Sessions;
 
 use crate::chunk::{Chunk, Notes};
 use crate::stage::{Engine, Stage, StageError, StageSpec};
@@ -69,12 +70,7 @@ impl StageSpec for Arc<Validate> {
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
-        let session = || {
-            self.engine
-                .session()
-                .map_err(|error| StageError::new(NAME, format!("no SQL engine: {}", error.message)))
-        };
-        let sessions = Sessions { rules: session()?, blame: session()? };
+        let sessions = Sessions::new(&self.engine)?;
         Ok(Box::new(Validator { spec: Arc::clone(self), sessions }))
     }
 
@@ -108,12 +104,12 @@ impl Stage for Validator {
             constant.check(&mut chunk, &cells.schema)?;
         }
         sequences.iter().for_each(|sequence| sequence.see(&chunk));
-        let broken = rules.broken(&chunk, &cells.schema, &mut self.sessions)?;
+        let found = rules.found(&chunk, &cells.schema, &mut self.sessions)?;
         let unreadable: HashSet<(usize, String)> = problems
             .iter()
             .filter_map(|(row, problem)| Some((*row, problem.column.clone()?)))
             .collect();
-        for broken in &broken {
+        for broken in &found.broken {
             let is_unreadable = |row, header: &str| unreadable.contains(&(row, header.to_owned()));
             broken.problems(&chunk, &cells.schema, is_unreadable, &mut problems);
         }
@@ -121,7 +117,10 @@ impl Stage for Validator {
         problems.iter().for_each(|(row, _)| refused[*row] = true);
         cells.note(&mut chunk, &misfits, &refused);
         cells.note_altered(&mut chunk, &refused);
-        broken.iter().for_each(|broken| broken.note(&mut chunk, &refused));
+        found.broken.iter().for_each(|broken| broken.note(&mut chunk, &refused));
+        for undecided in &found.undecided {
+            undecided.note(&mut chunk, &cells.schema, &refused);
+        }
         chunk.reject(NAME, problems);
         for fact in facts {
             fact.see(&chunk, &cells.schema)?;

@@ -7,7 +7,7 @@
 use super::measures::each_number;
 use super::order::InOrder;
 use super::whole::{FactInput, FactRule, FileFact, RowNumbers};
-use crate::chunk::{Chunk, Example, NoteKey, Notes, Place, ReadSchema};
+use crate::chunk::{Chunk, ColumnKind, Example, NoteKey, Notes, Place, ReadSchema};
 use crate::profile::Digest;
 use crate::stage::StageError;
 use std::collections::BTreeMap;
@@ -38,6 +38,8 @@ struct Outliers {
     rows: RowNumbers,
     /// What findings of an input are counted under.
     keys: BTreeMap<usize, NoteKey>,
+    /// What the numbers stand for.
+    kind: Option<ColumnKind>,
     measure: Measure,
     file: BufWriter<File>,
     /// The current input, and what was known before its first row.
@@ -82,6 +84,7 @@ impl FileOutliers {
             order: InOrder::default(),
             rows: RowNumbers::default(),
             keys: BTreeMap::new(),
+            kind: None,
             measure: Measure::default(),
             file,
             begun: None,
@@ -96,7 +99,9 @@ impl FileOutliers {
             return Ok(found);
         };
         let far = self.most * NORMAL * distance;
-        let told = self.rule.advised(&format!("{} (median {median:.0})", self.rule.message));
+        let kind = state.kind;
+        let middle = shown(median.round(), kind);
+        let told = self.rule.advised(&format!("{} (median {middle})", self.rule.message));
         state.file.flush()?;
         let file = state.file.get_mut();
         file.rewind()?;
@@ -115,13 +120,24 @@ impl FileOutliers {
             let example = || Example {
                 place: Place { row: state.rows.row(row).0, byte: None },
                 cell: None,
-                value: Some(number.to_string()),
+                value: Some(shown(number, kind)),
             };
             let notes = found.entry(place).or_default();
             notes.add(key.clone(), self.rule.severity, || told.clone(), example);
         }
         Ok(found)
     }
+}
+
+/// A number as people write it; one of a day or a moment is told as that.
+fn shown(number: f64, kind: Option<ColumnKind>) -> String {
+    let (micros, format) = match kind {
+        Some(ColumnKind::Date) => (number * 86.4e9, "%Y-%m-%d"),
+        Some(ColumnKind::Timestamp) => (number, "%Y-%m-%d %H:%M:%S"),
+        _ => return number.to_string(),
+    };
+    let moment = chrono::DateTime::from_timestamp_micros(micros as i64);
+    moment.map_or_else(|| number.to_string(), |moment| moment.format(format).to_string())
 }
 
 fn no_room(rule: &FactRule, error: &io::Error) -> StageError {
@@ -147,6 +163,7 @@ impl FileFact for FileOutliers {
         state.order = InOrder::default();
         state.rows.begin(input);
         state.keys.insert(input.place, self.rule.key(schema));
+        state.kind = self.rule.bound(schema).first().map(|column| column.kind);
         match state.begun.take() {
             Some((place, before)) if place == input.place => {
                 state.go_back(&before).map_err(|error| no_room(&self.rule, &error))?;
@@ -192,6 +209,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_and_moments_are_told_as_such() {
+        assert_eq!(shown(20_119.0, Some(ColumnKind::Date)), "2025-01-31");
+        assert_eq!(shown(90_061e6, Some(ColumnKind::Timestamp)), "1970-01-02 01:01:01");
+        assert_eq!(shown(1.5, Some(ColumnKind::Double)), "1.5");
+    }
+
+    #[test]
     fn the_middle_depends_on_the_numbers_alone_and_can_go_back() {
         let mut measure = Measure::default();
         (0..10_000).for_each(|n| measure.add(f64::from(n * 7_919 % 10_007)));
@@ -202,6 +226,7 @@ mod tests {
             order: InOrder::default(),
             rows: RowNumbers::default(),
             keys: BTreeMap::new(),
+            kind: None,
             measure,
             file: BufWriter::new(tempfile::tempfile().expect("a file")),
             begun: None,

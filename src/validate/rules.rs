@@ -1,9 +1,10 @@
 //! Rules on rows, as one SQL projection a chunk.
 
 use super::NAME;
+use super::guard::{Asked, Sessions, boolean};
 use super::words::{with_values, without_values};
 use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadColumn, ReadSchema, Severity, advised};
-use crate::stage::{Expression, Projection, Session, StageError};
+use crate::stage::{Projection, Session, StageError};
 use polars::prelude::{IdxCa, NewChunkedArray};
 
 /// A rule that one row decides.
@@ -30,15 +31,22 @@ pub struct RowRule {
 pub struct RuleChecks {
     /// The rules.
     pub rows: Vec<RowRule>,
-    projection: Projection,
+    asked: Asked,
     missing: Vec<(String, String)>,
 }
 
-/// Connections of a worker: the second one asks which column is to blame, so that the statement
-/// prepared on the first one stays.
-pub(super) struct Sessions {
-    pub(super) rules: Session,
-    pub(super) blame: Session,
+/// What the rules have found in a chunk.
+#[derive(Default)]
+pub(super) struct Found<'a> {
+    pub(super) broken: Vec<Broken<'a>>,
+    pub(super) undecided: Vec<Undecided<'a>>,
+}
+
+/// Rows on which the expression of a rule fails.
+pub(super) struct Undecided<'a> {
+    rule: &'a RowRule,
+    rows: Vec<usize>,
+    why: String,
 }
 
 /// Rows that break a rule, each with the column to mend.
@@ -50,41 +58,48 @@ pub(super) struct Broken<'a> {
 impl RuleChecks {
     /// Prepares the projection.
     pub fn new(rows: Vec<RowRule>, missing: &[(String, String)]) -> Self {
-        let expressions: Vec<_> =
-            rows.iter().map(|rule| boolean(&rule.id, rule.ok.clone())).collect();
-        let projection = Projection::new(NAME, &expressions, &[], missing).independent();
-        Self { rows, projection, missing: missing.to_vec() }
+        let asked = Asked::new(&rows, missing);
+        Self { rows, asked, missing: missing.to_vec() }
     }
 
-    /// The rules that some row breaks.
-    pub(super) fn broken<'a>(
+    /// The rules that some row breaks, and those that some row does not let decide.
+    pub(super) fn found<'a>(
         &'a self,
         chunk: &Chunk,
         schema: &'a ReadSchema,
         sessions: &mut Sessions,
-    ) -> Result<Vec<Broken<'a>>, StageError> {
-        let mut all = Vec::new();
+    ) -> Result<Found<'a>, StageError> {
+        let mut found = Found::default();
         if chunk.kept() == 0 {
-            return Ok(all);
+            return Ok(found);
         }
-        let verdicts = self.projection.run(&mut sessions.rules, &chunk.frame)?;
-        for (rule, verdict) in self.rows.iter().zip(&verdicts) {
+        let verdicts = self.asked.verdicts(&chunk.frame, sessions)?;
+        for (at, (rule, verdict)) in self.rows.iter().zip(&verdicts).enumerate() {
             let verdict = verdict
                 .bool()
                 .map_err(|error| StageError::new(NAME, format!("rule {}: {error}", rule.id)))?;
+            let guarded = self.asked.is_guarded(at, sessions);
             // Most rules are broken nowhere: one pass over the bits tells.
-            if verdict.all() {
+            if verdict.all() && !(guarded && verdict.null_count() > 0) {
                 continue;
             }
-            let rows = verdict.iter().enumerate().filter(|(_, ok)| *ok == Some(false));
-            let rows: Vec<usize> = rows.map(|(row, _)| row).collect();
+            let of = |wanted: Option<bool>| {
+                let rows = verdict.iter().enumerate().filter(move |(_, ok)| *ok == wanted);
+                rows.map(|(row, _)| row).collect::<Vec<usize>>()
+            };
+            let rows = of(Some(false));
             if !rows.is_empty() {
-                let columns = self.blame(rule, &rows, chunk, schema, &mut sessions.blame)?;
+                let columns = self.blame(rule, &rows, chunk, schema, &mut sessions.some)?;
                 let rows = rows.into_iter().zip(columns).collect();
-                all.push(Broken { rule, rows });
+                found.broken.push(Broken { rule, rows });
+            }
+            let rows = if guarded { of(None) } else { Vec::new() };
+            if let Some(first) = rows.first() {
+                let why = self.asked.why(at, &chunk.frame, *first, sessions);
+                found.undecided.push(Undecided { rule, rows, why });
             }
         }
-        Ok(all)
+        Ok(found)
     }
 
     /// The column to mend in each of the rows.
@@ -125,10 +140,6 @@ impl RuleChecks {
         }
         Ok(blamed)
     }
-}
-
-fn boolean(name: &str, sql: String) -> Expression {
-    Expression { name: name.to_owned(), ty: Some("BOOLEAN".into()), sql }
 }
 
 impl Broken<'_> {
@@ -191,6 +202,36 @@ impl Broken<'_> {
             chunk.note(*row, key, rule.severity, message, |raw, record| {
                 field.and_then(|field| raw.field(record, field))
             });
+        }
+    }
+}
+
+impl Undecided<'_> {
+    /// Whatever the rule's level is: the rows are loaded, and nobody knows whether they break it.
+    pub(super) fn note(&self, chunk: &mut Chunk, schema: &ReadSchema, refused: &[bool]) {
+        let Self { rule, rows, why } = self;
+        let in_file = |name: &String| schema.position(name).map(|at| &schema.columns[at]);
+        let columns: Vec<_> = rule.columns.iter().filter_map(in_file).collect();
+        let header = columns.first().map(|column| column.header.clone()).unwrap_or_default();
+        let fields: Vec<_> = columns.iter().map(|column| column.field).collect();
+        let told = format!("the rule {} cannot be decided: {why}", rule.id);
+        let told = advised(
+            &told,
+            "correct the value; or write TRY_CAST, which gives NULL where CAST fails",
+        );
+        for row in rows.iter().filter(|row| !refused[**row]) {
+            let rule = format!("{}_undecided", rule.id);
+            let key = NoteKey { code: Code::E304, rule, column: header.clone() };
+            chunk.note(
+                *row,
+                key,
+                Severity::Warning,
+                || told.clone(),
+                |raw, record| {
+                    let texts = raw.texts(record, &fields).into_iter().flatten();
+                    Some(texts.collect::<Vec<_>>().join(", "))
+                },
+            );
         }
     }
 }

@@ -274,3 +274,47 @@ fn a_masked_column_shows_none_of_what_was_left_out() {
     let examples = lines(&place, "SELECT examples FROM etl.problems");
     assert!(!examples.concat().contains("DAVIE"), "{examples:?}");
 }
+
+const READ: &str = "(_extra->'_raw')";
+
+#[test]
+fn what_the_reader_changes_is_kept_where_asked() {
+    let all = "SELECT id, coalesce(_extra->'_raw'->>'town', town), _extra->'_raw'->>'price' \
+               FROM padded WHERE id BETWEEN 13 AND 16 ORDER BY id";
+    let place = padded("301,DAVIE,7");
+    ingest(&place, "padded.csv", &["--keep-raw", "--chunk-rows", "7"]);
+    assert_eq!(
+        lines(&place, all),
+        ["13,DAVIE,", "14,DAVIE,", "15,  DAVIE\u{a0}, 15 ", "16,DAVIE,"]
+    );
+    let untouched = format!("SELECT count(*) FROM padded WHERE {READ} IS NULL");
+    assert_eq!(lines(&place, &untouched), ["161"], "every third and every fifth row was changed");
+    // No agent but the loader: the reader changes cells all the same.
+    ingest(&place, "padded.csv", &["--keep-raw", "--agents", "none", "--table", "bare"]);
+    let kept = format!("SELECT count({READ}) FROM bare");
+    assert_eq!(lines(&place, &kept), ["140"]);
+    // Only of a column that is asked for.
+    let clean = "[[clean]]\ncolumns = [\"price\"]\nas = \"number\"\nkeep_raw = true\n";
+    let place = padded("301,DAVIE,7").file("clean.toml", clean);
+    ingest(&place, "padded.csv", &["--clean", "clean.toml"]);
+    let keys = format!("SELECT DISTINCT json_keys({READ}) FROM padded ORDER BY ALL");
+    assert_eq!(lines(&place, &keys), ["[price]", "\"\""]);
+    // Never of a masked one.
+    let place = padded("301,DAVIE,7");
+    ingest(&place, "padded.csv", &["--keep-raw", "--mask", "town:null"]);
+    assert_eq!(lines(&place, &keys), ["[price]", "\"\""]);
+}
+
+/// A code without its zeros, and an owner between blanks that is cleaned as well.
+#[test]
+fn of_a_roll_the_text_that_was_read_is_kept() {
+    let header = "CO_NO,PARCEL_ID,FILE_T,ASMNT_YR,DOR_UC,JV,OWN_NAME";
+    let row = "16, 474119030010 ,R,2025,1,400000,\" SMITH,JOHN A  & MARY B \"";
+    let place = Place::new().file("NAL16P202501.csv", &format!("{header}\r\n{row}\r\n"));
+    ingest(&place, "NAL16P202501.csv", &["--keep-raw"]);
+    assert_eq!(
+        lines(&place, &format!("SELECT dor_uc, own_name, {READ} FROM parcels")),
+        ["001,\"SMITH,JOHN A & MARY B\",\"{\"\"parcel_id\"\":\"\" 474119030010 \"\",\
+          \"\"dor_uc\"\":\"\"1\"\",\"\"own_name\"\":\"\" SMITH,JOHN A  & MARY B \"\"}\""]
+    );
+}

@@ -56,16 +56,19 @@ fn a_roll_is_known_by_its_columns_and_keys() {
 fn the_file_keeps_the_rules_that_are_proposed_from_it() {
     let place = Place::new();
     roll(&place, &["nal", "--rows", "3000", "--out", "NAL16P202501.csv"]);
-    let plain = "code,name,price,day,left,right\n".to_owned()
+    let plain = "code,name,price,day,left,right,sold,size\n".to_owned()
         + &(0..600)
             .map(|n| {
                 format!(
-                    "A{:03},o'x{n},{}.5,2025-01-{:02},{},{}\n",
+                    "A{:03},o'x{n},{}.5,2025-01-{:02},{},{},{}/{}/2025,{}E+20\n",
                     n % 9,
                     n * 31 % 900,
                     n % 28 + 1,
                     n / 30,
-                    n % 30
+                    n % 30,
+                    n % 12 + 1,
+                    n % 28 + 1,
+                    n % 7
                 )
             })
             .collect::<String>();

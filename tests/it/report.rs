@@ -186,6 +186,30 @@ fn a_table_of_no_known_kind_has_charts_that_say_something() {
 }
 
 /// A Parquet file may hold numbers that have no place on an axis.
+/// Names with blanks and capitals, and a file that an earlier run has loaded into the same table.
+#[test]
+fn rows_of_all_runs_and_findings_of_all_names_are_counted() {
+    let file = |from: u32| -> String {
+        let row = |n: u32| format!("{n},{},{n}\n", if n.is_multiple_of(5) { "many" } else { "7" });
+        "Id,Sale Price,x\n".to_owned() + &(from..from + 60).map(row).collect::<String>()
+    };
+    let rules = "[[rule]]\nid = \"seven\"\nlevel = \"critical\"\ncolumn = \"sale_price\"\n\
+                 set = [7]\n";
+    let place = Place::new().file("a.csv", &file(1)).file("b.csv", &file(101));
+    let place = place.file("rules.toml", rules);
+    let more = ["--table", "t", "--rules", "rules.toml"];
+    loads(&place, TO, &["a.csv"], &more);
+    let both = [&["ingest", "a.csv", "b.csv", "--mode", "append"][..], &more].concat();
+    let output = place.output(&both);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = json(&place, &[]);
+    let table = &report["tables"][0];
+    assert_eq!((number(&table["rows"]), number(&table["all_rows"])), (96, 96));
+    let columns = table["columns"].as_array().expect("columns");
+    let price = columns.iter().find(|column| column["name"] == "sale_price").expect("a column");
+    assert_eq!((number(&price["filled"]), number(&price["refused"])), (96, 12));
+}
+
 #[test]
 fn numbers_without_an_end_are_counted_and_do_not_stretch_the_axis() {
     let place = Place::new();

@@ -158,6 +158,16 @@ fn a_mistake_is_found_before_a_row_is_read_and_drawn() {
         ),
         ("[[rule]]\ncolumn = \"name\"\noutlier = 5.0\n", "rules.toml:3:11", ["numbers", "VARCHAR"]),
         ("[[rule]]\ncolumn = \"name\"\npatern = \"x\"\n", "rules.toml:3:1", ["patern", "rule"]),
+        (
+            "[[rule]]\ncolumn = \"name\"\nkinds = [\"nall\"]\nnot_null = true\n",
+            "rules.toml:4:12",
+            ["`nall`", "nal"],
+        ),
+        (
+            "[[rule]]\nid = \"NAL-01\"\ncolumn = \"name\"\nnot_null = true\n",
+            "rules.toml:4:12",
+            ["the pack has a rule", "call it otherwise"],
+        ),
     ] {
         let place = place(rules);
         let output = place.output(&["ingest", "a.csv", "--rules", "rules.toml"]);
@@ -166,6 +176,19 @@ fn a_mistake_is_found_before_a_row_is_read_and_drawn() {
         assert!(text.contains(place_of) && text.contains('╭'), "{place_of}:\n{text}");
         parts.iter().for_each(|part| assert!(text.contains(part), "{part}:\n{text}"));
     }
+}
+
+/// A list says 1, and a column of numbers with decimals writes 1.0 or 1.00.
+#[test]
+fn a_list_of_numbers_holds_for_decimals() {
+    let rules = "[[rule]]\ncolumns = [\"size\", \"rate\"]\nset = [1, 20, \"2.5\"]\n";
+    let table = "size,rate\n1,1.000\n20,2.500\n2.5,20.000\n3,1.000\n1E+0,10.000\n";
+    let place = Place::new().file("a.csv", table).file("rules.toml", rules);
+    let output = place.output(&[&["check", "a.csv"], &TO[..]].concat());
+    let summary: Value = serde_json::from_slice(&output.stdout).expect("a summary");
+    // 3 in one column, 10.000 in the other.
+    let one = ("size_rate_set".to_owned(), "warning".to_owned(), 1);
+    assert_eq!(told(&summary), [one.clone(), one]);
 }
 
 /// Rules about all rows of a run.
@@ -305,4 +328,50 @@ fn rules_that_nobody_would_check_are_refused() {
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("--agents validate"), "{told}");
+}
+
+/// A rule that cannot be decided on some rows.
+const CASTS: &str = "[[rule]]\nid = \"town_code\"\nlevel = \"critical\"\ncolumns = [\"town\", \"kind\"]\n\
+    ok = \"CAST(town AS INTEGER) < 1_900 OR kind = 'barn'\"\n\n\
+    [[rule]]\nid = \"dear\"\ncolumn = \"price\"\nok = \"price < 900000\"\n";
+
+/// 2,000 towns by number, of which every hundredth is a name; 99 of those above 1,900 break the rule.
+fn coded() -> Place {
+    let mut text = "kind,price,town\n".to_owned();
+    for n in 0..2_000 {
+        let town = if n % 100 == 7 { format!("DAVIE {n}") } else { n.to_string() };
+        writeln!(text, "land,{},{town}", if n == 3 { 950_000 } else { 1 }).expect("memory");
+    }
+    Place::new().file("a.csv", &text).file("rules.toml", CASTS)
+}
+
+#[test]
+fn rows_on_which_a_rule_fails_are_counted_and_the_others_judged() {
+    let run = |more: &[&str]| {
+        let place = coded();
+        let output = place.output(&[&["ingest", "a.csv"], &TO[..], more].concat());
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+        let summary: Value = serde_json::from_slice(&output.stdout).expect("a summary");
+        assert_eq!(
+            (&summary["tally"]["rejected"], &summary["tally"]["inserted"]),
+            (&99.into(), &1_901.into())
+        );
+        summary["inputs"][0]["problems"].clone()
+    };
+    let problems = run(&["-j", "1"]);
+    let undecided = problems.as_array().expect("problems").iter();
+    let undecided = undecided.clone().find(|one| one["rule"] == "town_code_undecided");
+    let undecided = undecided.expect("it is told");
+    assert_eq!(
+        (&undecided["count"], &undecided["severity"], &undecided["examples"][0]["value"]),
+        (&20.into(), &"warning".into(), &"DAVIE 7, land".into())
+    );
+    let message = undecided["message"].as_str().expect("a message");
+    assert!(
+        message.contains("the rule town_code cannot be decided: Conversion Error"),
+        "{message}"
+    );
+    assert!(!message.contains("DAVIE"), "{message}");
+    assert!(problems.as_array().expect("problems").iter().any(|one| one["rule"] == "dear"));
+    assert_eq!(run(&["-j", "3", "--chunk-rows", "11"]), problems);
 }

@@ -74,6 +74,31 @@ fn columns_come_back_as_they_went_through_a_view_and_a_table() {
 }
 
 #[test]
+fn rows_beyond_a_slice_come_with_their_nulls_and_long_texts() {
+    let con = memory();
+    let rows = 5_003;
+    let some = |row: usize, every: usize| (row % every != 1).then_some(row);
+    let mut frame = Frame::new();
+    let long = |row| format!("row {row}, which is more than twelve bytes");
+    frame.push("t", texts((0..rows).map(|row| some(row, 3).map(long)))).unwrap();
+    frame.push("c", texts((0..rows).map(|row| Some(format!("{:03}", row % 7))))).unwrap();
+    frame.push("i", ints((0..rows).map(|row| some(row, 5).map(|row| row as i64)))).unwrap();
+    let empty = |row: usize| (!(2_048..4_096).contains(&row)).then_some(1);
+    frame.push("e", ints((0..rows).map(empty))).unwrap();
+    frame.push_uuids("u", (0..rows).map(|row| some(row, 64).map(|row| row as u128))).unwrap();
+    let flags: polars_arrow::array::BooleanArray =
+        (0..rows).map(|row| some(row, 9).map(|row| row % 2 == 0)).collect();
+    frame.push("b", Box::new(flags)).unwrap();
+    // A frame that begins within a byte of every mask, and ends within a word.
+    for (from, len) in [(0, rows), (3, rows - 3), (2_045, 2_049), (70, 64)] {
+        let part = frame.slice(from, len);
+        let view = con.frame_view("part", &part).unwrap();
+        assert_same(&part, &con.query_columns("SELECT * FROM part").unwrap());
+        drop(view);
+    }
+}
+
+#[test]
 fn a_null_column_may_stand_first() {
     let con = memory();
     let mut frame = Frame::new();

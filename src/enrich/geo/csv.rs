@@ -17,11 +17,11 @@ pub(super) struct Place<'r> {
     pub point: Point,
 }
 
-/// Reads the rows; rows without coordinates are passed over.
+/// Reads the rows; gives how many were passed over because they have no coordinates.
 pub(super) fn places(
     input: impl Read,
     each: &mut dyn FnMut(Place<'_>) -> Result<(), GeoError>,
-) -> Result<(), GeoError> {
+) -> Result<u64, GeoError> {
     let wrong = |error: csv::Error| GeoError::Form(format!("it is no CSV: {error}"));
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(input);
     let headers = reader.headers().map_err(wrong)?.clone();
@@ -38,12 +38,16 @@ pub(super) fn places(
     let (id, latitude, longitude) = (must(ID)?, must(LATITUDE)?, must(LONGITUDE)?);
     let county = find(COUNTY);
     let mut record = csv::StringRecord::new();
+    let mut left_out = 0;
     while reader.read_record(&mut record).map_err(wrong)? {
         let number = |at: usize| record.get(at).unwrap_or_default().parse::<f64>().ok();
-        let (Some(y), Some(x)) = (number(latitude), number(longitude)) else { continue };
+        let (Some(y), Some(x)) = (number(latitude), number(longitude)) else {
+            left_out += 1;
+            continue;
+        };
         let point = Point::new(x, y).ok_or(GeoError::NotDegrees { x, y })?;
         let county = county.and_then(|at| record.get(at)).filter(|text| !text.is_empty());
         each(Place { id: record.get(id).unwrap_or_default(), county, point })?;
     }
-    Ok(())
+    Ok(left_out)
 }

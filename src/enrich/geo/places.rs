@@ -28,6 +28,8 @@ pub struct Places {
     counties: bool,
     /// One bit an entry: a row has asked for it.
     used: Vec<AtomicU64>,
+    /// Places of the file without an id or a point.
+    left_out: u64,
 }
 
 /// Bytes of an entry while the list grows.
@@ -41,7 +43,8 @@ impl Places {
         room: &mut Room,
         county: &dyn Fn(&str) -> Option<u8>,
     ) -> Result<Self, GeoError> {
-        let mut places = Self { entries: Vec::new(), counties: false, used: Vec::new() };
+        let mut places =
+            Self { entries: Vec::new(), counties: false, used: Vec::new(), left_out: 0 };
         let (first, rest) = beginning(&mut input)?;
         let input = std::io::Cursor::new(first).chain(rest);
         let mut add = |id: &str, named: Option<&str>, point: Point| {
@@ -49,21 +52,29 @@ impl Places {
             let number = named.and_then(county);
             places.counties |= number.is_some();
             let (exact, loose) = hashes(number, id);
-            places.entries.extend((!id.trim().is_empty()).then_some(Entry { loose, exact, point }));
+            match id.trim().is_empty() {
+                true => places.left_out += 1,
+                false => places.entries.push(Entry { loose, exact, point }),
+            }
             Ok(())
         };
+        let mut nowhere = 0;
         if first == [b'{'] {
             geojson::features(input, &mut |feature| {
                 let named = |names: &[&str]| names.iter().find_map(|name| feature.property(name));
                 let id = named(csv::ID).or_else(|| feature.id.as_ref().and_then(geojson::text));
                 let point = feature.geometry()?.and_then(|shape| shape.centroid());
-                let (Some(id), Some(point)) = (id, point) else { return Ok(()) };
+                let (Some(id), Some(point)) = (id, point) else {
+                    nowhere += 1;
+                    return Ok(());
+                };
                 let point = Point { longitude: point.x(), latitude: point.y() };
                 add(&id, named(csv::COUNTY).as_deref(), point)
             })?;
         } else {
-            csv::places(input, &mut |place| add(place.id, place.county, place.point))?;
+            nowhere = csv::places(input, &mut |place| add(place.id, place.county, place.point))?;
         }
+        places.left_out += nowhere;
         Ok(places.indexed())
     }
 
@@ -85,6 +96,11 @@ impl Places {
     /// Parcels.
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Places of the file that have no id or no point.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// No parcel.

@@ -123,7 +123,13 @@ impl Locate {
 
     fn answers(&self, frame: &DataFrame) -> Result<Vec<Answer>, GeoError> {
         let texts = |name: Option<&str>| -> Option<StringChunked> {
-            frame.column(name?).ok()?.str().ok().map(|texts| texts.rechunk().into_owned())
+            let column = frame.column(name?).ok()?;
+            // In a table of no kind an id of digits is a number.
+            let column = match column.dtype().is_integer() {
+                true => column.cast(&DataType::String).ok()?,
+                false => column.clone(),
+            };
+            column.str().ok().map(|texts| texts.rechunk().into_owned())
         };
         let rows = frame.height();
         let none = Answer { point: None, found: None };
@@ -297,6 +303,9 @@ impl StageSpec for Arc<Locate> {
             add("places matched loosely", read(&counters.loosely));
             add("places ambiguous", read(&counters.ambiguous));
             add("places without a row", places.unused());
+            if places.left_out() > 0 {
+                add("places left out (no id, no point)", places.left_out());
+            }
         }
         add("points by ZIP", read(&counters.by_zip));
         add("rows without a point", read(&counters.nowhere));

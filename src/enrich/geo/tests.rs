@@ -64,6 +64,20 @@ fn places_may_be_polygons_and_need_no_county() {
 }
 
 #[test]
+fn places_without_an_id_or_a_point_are_counted() {
+    let table = "folio,lat,lon\n1,26,-80\n2,,\n3,north,-80\n ,26,-80\n";
+    let found = places(table);
+    assert_eq!((found.len(), found.left_out()), (1, 3));
+    let feature = |id: &str, geometry: &str| {
+        format!("{{\"properties\":{{\"folio\":{id}}},\"geometry\":{geometry}}}")
+    };
+    let point = r#"{"type":"Point","coordinates":[-80.0,26.0]}"#;
+    let features = [feature("\"1\"", point), feature("null", point), feature("\"2\"", "null")];
+    let found = places(&format!("{{\"features\":[{}]}}", features.join(",")));
+    assert_eq!((found.len(), found.left_out()), (1, 2));
+}
+
+#[test]
 fn files_that_cannot_be_used_say_why() {
     let why = |text: &str, allowed: u64| {
         let read = Places::read(text.as_bytes(), &mut Room::new(allowed), &|_| None);

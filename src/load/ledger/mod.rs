@@ -3,12 +3,12 @@
 //! `runs` 1-n `inputs` 1-n `ranges`. An input is known by (table, fingerprint, configuration hash);
 //! a range names the records of the input that one transaction has loaded, with their account.
 
-use crate::chunk::{Fingerprint, Mark, Notes, Severity, Tally};
+use crate::chunk::{Fingerprint, Mark, Tally};
 use crate::duck::{Rows, Value};
 use std::collections::HashSet;
 
 use super::table::Strategy;
-use super::{Link, LoadError, Seal};
+use super::{Link, LoadError};
 
 mod counts;
 mod failed;
@@ -16,6 +16,7 @@ mod finish;
 mod known;
 mod meet;
 mod past;
+mod ranges;
 pub mod replays;
 
 pub use counts::CountRow;
@@ -26,6 +27,7 @@ pub use known::{
 };
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
+pub use ranges::{Statement, insert_range, range_statements, replace_findings};
 
 /// Statements that make the ledger's tables where they are missing.
 pub const DDL: &str = "
@@ -68,20 +70,6 @@ CREATE TABLE IF NOT EXISTS etl.failed_rows (
   source VARCHAR NOT NULL, row BIGINT NOT NULL, code VARCHAR, \"column\" VARCHAR, message VARCHAR,
   content VARCHAR NOT NULL);
 ";
-
-/// Columns of a finding.
-const PROBLEM: [&str; 10] = [
-    "run",
-    "input",
-    "range",
-    "code",
-    "rule",
-    "\"column\"",
-    "severity",
-    "message",
-    "count",
-    "examples",
-];
 
 /// What identifies an input for resuming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -416,75 +404,4 @@ impl<'c> Ledger<'c> {
             &[Value::from(run), Value::from(input)],
         )
     }
-}
-
-/// A statement with its values.
-pub type Statement = (String, Vec<Value>);
-
-/// What puts a range and its findings down, to be run in the transaction that holds its rows.
-pub fn range_statements(run: &str, input: u32, seal: &Seal) -> Vec<Statement> {
-    let mut values = vec![Value::from(run), Value::from(input), Value::from(seal.range.as_str())];
-    for mark in [seal.from, seal.to] {
-        values.extend([mark.record, mark.byte, mark.row].map(Value::from));
-    }
-    values.extend(tally_values(&seal.tally).map(Value::from));
-    let marks = vec!["?"; values.len()].join(", ");
-    let mut all = vec![(format!("INSERT INTO etl.ranges VALUES ({marks}, now())"), values)];
-    all.extend(finding_statements(run, input, &seal.range, &seal.notes));
-    all
-}
-
-/// Runs the statements of a range.
-pub fn insert_range(con: &dyn Link, run: &str, input: u32, seal: &Seal) -> Result<(), LoadError> {
-    run_all(con, range_statements(run, input, seal))
-}
-
-/// Puts findings down that belong to no range of records: about the file, about tables, about all files
-/// of the run. They take the place of those that stand under this name.
-pub fn replace_findings(
-    con: &dyn Link,
-    run: &str,
-    input: u32,
-    range: &str,
-    notes: &Notes,
-) -> Result<(), LoadError> {
-    let known = [Value::from(run), Value::from(input), Value::from(range)];
-    con.execute("DELETE FROM etl.problems WHERE run = ? AND input = ? AND range = ?", &known)?;
-    run_all(con, finding_statements(run, input, range, notes))
-}
-
-fn run_all(con: &dyn Link, statements: Vec<Statement>) -> Result<(), LoadError> {
-    statements.iter().try_for_each(|(sql, values)| con.execute(sql, values).map(drop))
-}
-
-/// Many findings a statement: to a server far away each one takes a round trip.
-fn finding_statements(run: &str, input: u32, range: &str, notes: &Notes) -> Vec<Statement> {
-    let mut rows = Vec::new();
-    for (key, note) in notes.iter() {
-        let severity = match note.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        };
-        let examples = serde_json::to_string(&note.examples).unwrap_or_default();
-        rows.push([
-            Value::from(run),
-            Value::from(input),
-            Value::from(range),
-            Value::from(key.code.to_string()),
-            Value::from(key.rule.as_str()),
-            Value::from(key.column.as_str()),
-            Value::from(severity),
-            Value::from(note.message.as_str()),
-            Value::from(note.count),
-            Value::from(examples),
-        ]);
-    }
-    let columns = PROBLEM.join(", ");
-    let marks = format!("({})", vec!["?"; PROBLEM.len()].join(", "));
-    let statement = |rows: &[[Value; 10]]| {
-        let all = vec![marks.as_str(); rows.len()].join(", ");
-        (format!("INSERT INTO etl.problems ({columns}) VALUES {all}"), rows.concat())
-    };
-    rows.chunks(100).map(statement).collect()
 }

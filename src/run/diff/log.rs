@@ -134,6 +134,10 @@ fn markdown(summary: &DiffSummary, sections: &[Section]) -> String {
     // Writing into memory cannot fail.
     let _ = writeln!(out, "# {} → {}\n", cell(&before.name), cell(&after.name));
     let _ = writeln!(out, "{} rows before, {} after.\n", before.rows, after.rows);
+    for side in [before, after].into_iter().filter(|side| side.refused > 0) {
+        let told = "rows were refused; such parcels seem to be missing.";
+        let _ = writeln!(out, "{}: {} {told}\n", cell(&side.name), side.refused);
+    }
     out.push_str("| change | level | parcels | amount |\n|---|---|--:|--:|\n");
     for count in &summary.counts {
         let ChangeCount { change, level, parcels, amount } = count;
@@ -173,7 +177,7 @@ mod tests {
     }
 
     fn summary() -> DiffSummary {
-        let side = |name: &str| SideSummary { name: name.into(), rows: 3 };
+        let side = |name: &str| SideSummary { name: name.into(), rows: 3, refused: 0 };
         let (change, level) = ("value".into(), "alert".into());
         DiffSummary {
             before: side("roll 2024"),

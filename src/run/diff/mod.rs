@@ -12,8 +12,8 @@ pub use side::Side;
 
 use super::error::{RunError, RunErrorKind};
 use super::gold::{Builder, GoldRequest, building, open};
+use super::identify::county_number;
 use super::ingest::load_pack;
-use super::prepare::county_number;
 use super::request::Request;
 use super::rolls::RollTables;
 use super::scratch::Scratch;
@@ -79,6 +79,8 @@ pub struct SideSummary {
     pub name: String,
     /// Rows.
     pub rows: u64,
+    /// Rows of a file that were refused: they are not compared, and their parcels seem to be missing.
+    pub refused: u64,
 }
 
 /// Changes of one kind.
@@ -140,6 +142,7 @@ pub fn diff(
     let started = Instant::now();
     let pack = load_pack(&asked.request.pack)?;
     let (diff, kind) = known(&pack)?;
+    refuse_unknown(diff, &asked.params)?;
     let county = asked.county.as_deref().map(|text| county(text, &pack)).transpose()?;
     let sides = [&asked.before, &asked.after];
     let mut summary = if sides.iter().all(|side| side.is_in_target()) {
@@ -164,6 +167,16 @@ fn known(pack: &Pack) -> Result<(&Diff, &Kind), RunError> {
         let told = format!("the pack {} does not say how two rolls are compared", pack.name);
         RunError::new(RunErrorKind::Usage, told)
     })
+}
+
+/// A number that the question does not have is a slip, and would be left out in silence.
+fn refuse_unknown(diff: &Diff, params: &[(String, i64)]) -> Result<(), RunError> {
+    let own = &diff.query.params;
+    let known = |name: &String| own.iter().any(|(known, _)| known == name);
+    let Some((name, _)) = params.iter().find(|(name, _)| !known(name)) else { return Ok(()) };
+    let names: Vec<_> = own.iter().map(|(name, _)| name.as_str()).collect();
+    let told = format!("the comparison has no number `{name}`");
+    Err(RunError::usage(told).with_hint(format!("it has {}", names.join(", "))))
 }
 
 /// The two sides as SQL, and what is asked of them.
@@ -194,7 +207,7 @@ impl Comparison<'_> {
                 )
                 .with_hint("`etl runs list` shows what was loaded"));
             }
-            Ok(SideSummary { name, rows })
+            Ok(SideSummary { name, rows, refused: 0 })
         };
         Ok([side(0)?, side(1)?])
     }
@@ -233,7 +246,7 @@ impl Comparison<'_> {
         let alerts = self.con.query(
             &format!(
                 "SELECT {columns} FROM {table} WHERE level = 'alert' \
-                 ORDER BY abs(amount) DESC, co_no, parcel_id LIMIT {ALERTS}"
+                 ORDER BY abs(amount) DESC NULLS LAST, co_no, parcel_id LIMIT {ALERTS}"
             ),
             &[],
         )?;
@@ -340,8 +353,9 @@ fn in_scratch(
 ) -> Result<DiffSummary, RunError> {
     let scratch = Scratch::new(asked.request.limits.temp_dir.as_deref())?;
     let sides = [(&asked.before, "side_before"), (&asked.after, "side_after")];
-    for (side, table) in sides {
-        side.into_scratch(&asked.request, &scratch, table, kind, observer, stop)?;
+    let mut refused = [0; 2];
+    for ((side, table), refused) in sides.into_iter().zip(&mut refused) {
+        *refused = side.into_scratch(&asked.request, &scratch, table, kind, observer, stop)?;
     }
     let there = GoldRequest { target: scratch.target(), ..opening(asked) };
     let target = open(&there)?;
@@ -366,6 +380,7 @@ fn in_scratch(
     })?;
     let table = builder.name("changes");
     let mut summary = comparison.told(&table, each)?;
+    [summary.before.refused, summary.after.refused] = refused;
     if let Some((schema, name)) = &asked.table {
         hand_over(asked, (diff, kind), con, &table, (schema, name))?;
         summary.table = Some(format!("{schema}.{name}"));

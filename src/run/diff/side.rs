@@ -79,7 +79,8 @@ impl Side {
         columns(con, kind, need, table, only, county)
     }
 
-    /// Loads a file into the scratch database; a roll of the target waits until that is done.
+    /// Loads a file into the scratch database, and gives how many of its rows were refused; a roll of the
+    /// target waits until that is done.
     pub fn into_scratch(
         &self,
         request: &Request,
@@ -88,18 +89,20 @@ impl Side {
         kind: &Kind,
         observer: &dyn Observer,
         stop: &Stop,
-    ) -> Result<(), RunError> {
-        let Self::File(path) = self else { return Ok(()) };
+    ) -> Result<u64, RunError> {
+        let Self::File(path) = self else { return Ok(0) };
         let mut own = request.clone();
         own.inputs = vec![path.clone()];
         own.target = scratch.target();
-        own.failed_dir = Some(scratch.folder().to_owned());
+        own.failed.folder = Some(scratch.folder().to_owned());
         own.table = Some(table.to_owned());
+        // Its own columns are compared, whatever those of the target's table are.
+        own.mapping = None;
         own.errors.max_errors = None;
         own.errors.max_rate = None;
         let summary = ingest(&own, observer, stop)?;
         match summary.inputs.iter().find(|input| input.kind != kind.id) {
-            None => Ok(()),
+            None => Ok(summary.tally.rejected),
             Some(other) => {
                 let told = format!("{} is no {} but {}", other.input, kind.title, other.kind);
                 Err(RunError::new(RunErrorKind::Usage, told)

@@ -178,10 +178,10 @@ impl One<'_> {
     fn names(&self) -> (String, Vec<String>) {
         let headers = self.table.headers();
         let mut names = column_names(headers);
-        let told = self.request.kind.clone();
+        let told = self.request.told.kind.clone();
         let kind = told.or_else(|| self.pack.recognise(headers).map(|found| found.kind));
         if let Some(kind) = kind.as_deref().and_then(|id| self.pack.kind(id)) {
-            let binding = super::bind::bind(kind, headers, self.request.year);
+            let binding = super::bind::bind(kind, headers, self.request.told.year);
             for (column, field) in kind.columns.iter().zip(&binding.columns) {
                 if let Some(field) = *field {
                     names[field] = column.name.clone();

@@ -1,6 +1,7 @@
 //! Distributions: which columns are worth a chart, and their counts. The database counts; only ends of
 //! bins and a few frequent values come back.
 
+use super::rows_of;
 use super::tables::Asked;
 use crate::duck::{Value, quote};
 use crate::pack::KindInsight;
@@ -72,10 +73,6 @@ pub fn charts(
 
 fn number(value: &Value) -> Option<f64> {
     if value.is_null() { None } else { value.to_string().parse().ok() }
-}
-
-fn rows_of(value: &Value) -> u64 {
-    value.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
 }
 
 /// A histogram; nothing where no value is, or where every value is another (an id).

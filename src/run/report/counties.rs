@@ -1,6 +1,6 @@
 //! Counties: what a table holds of each, and what all finished loads into it have refused.
 
-use super::columns_of;
+use super::{columns_of, rows_of};
 use crate::duck::{Value, quote};
 use crate::load::Link;
 use crate::load::ledger::Ledger;
@@ -52,7 +52,7 @@ fn map(
         .rows
         .iter()
         .filter_map(|row| {
-            Some((number(&row[0])?, (count(&row[1]), row[2].to_string().parse().ok())))
+            Some((number(&row[0])?, (rows_of(&row[1]), row[2].to_string().parse().ok())))
         })
         .collect();
     let loads = loads(con, table, county)?;
@@ -73,10 +73,6 @@ fn map(
 
 fn number(value: &Value) -> Option<u8> {
     value.to_string().parse().ok()
-}
-
-fn count(value: &Value) -> u64 {
-    value.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
 }
 
 /// Rows read and refused by finished loads, by the county of their scope.

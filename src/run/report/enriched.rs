@@ -2,6 +2,7 @@
 //! a load that was interrupted. Only what is in no row (how often a memory of answers was of use) comes
 //! from the summary.
 
+use super::rows_of;
 use super::tables::Asked;
 use crate::duck::{Value, quote};
 use crate::pack::{Kind, Lookup, Pack};
@@ -12,10 +13,6 @@ use crate::run::error::RunError;
 const UNKNOWN: usize = 5;
 /// Columns of the `locate` agent: how a parcel was found, and how much its point says.
 const PLACES: [&str; 2] = ["match_status", "location_precision"];
-
-fn number(value: &Value) -> u64 {
-    value.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0)
-}
 
 /// Code tables that the columns of a table were looked up in.
 pub fn lookups(asked: &Asked<'_>, pack: &Pack) -> Result<Vec<LookupReport>, RunError> {
@@ -58,7 +55,7 @@ fn looked_up(
 ) -> Result<LookupReport, RunError> {
     let (column, found) = (quote(key), quote(label));
     let rows = asked.rows(&format!("SELECT count({column}), count({found}) FROM {{from}}"))?;
-    let counts = rows.first().map(|row| (number(&row[0]), number(&row[1])));
+    let counts = rows.first().map(|row| (rows_of(&row[0]), rows_of(&row[1])));
     let (rows_asked, rows_found) = counts.unwrap_or_default();
     let mut unknown = Vec::new();
     if rows_found < rows_asked {
@@ -66,7 +63,7 @@ fn looked_up(
             "SELECT CAST({column} AS VARCHAR) AS code, count(*) AS n FROM {{from}} AND {found} IS NULL \
              AND {column} IS NOT NULL GROUP BY 1 ORDER BY n DESC, code LIMIT {UNKNOWN}"
         ))?;
-        let top = |row: &Vec<Value>| TopValue { value: row[0].to_string(), rows: number(&row[1]) };
+        let top = |row: &Vec<Value>| TopValue { value: row[0].to_string(), rows: rows_of(&row[1]) };
         unknown = rows.iter().map(top).collect();
     }
     Ok(LookupReport {
@@ -94,7 +91,7 @@ pub fn places(asked: &Asked<'_>) -> Result<Vec<PlaceCount>, RunError> {
     let count = |row: &Vec<Value>| PlaceCount {
         match_status: text(&row[0]),
         precision: text(&row[1]),
-        rows: number(&row[2]),
+        rows: rows_of(&row[2]),
     };
     Ok(rows.iter().map(count).collect())
 }

@@ -16,7 +16,8 @@ use super::request::Request;
 use super::scratch::Scratch;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Severity;
-use crate::flow::{Observer, Stop};
+use crate::duck::Value;
+use crate::flow::{MeterReading, Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
 use crate::pack::Pack;
@@ -47,7 +48,7 @@ pub fn of_files(
     let scratch = Scratch::new(request.limits.temp_dir.as_deref())?;
     let mut own = request.clone();
     own.target = scratch.target();
-    own.failed_dir = Some(scratch.folder().to_owned());
+    own.failed.folder = Some(scratch.folder().to_owned());
     // A report is wanted of all of it, the bad rows first.
     own.errors.max_errors = None;
     own.errors.max_rate = None;
@@ -112,7 +113,7 @@ fn gather(
         retries: summary.retries,
         tally: summary.tally,
         gap: summary.tally.gap(),
-        inputs: summary.inputs.iter().map(input).collect(),
+        inputs: summary.inputs.iter().map(InputReport::from).collect(),
         findings,
         changes,
         tables,
@@ -141,33 +142,59 @@ fn status(status: RunStatus) -> String {
     text.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn input(input: &InputSummary) -> InputReport {
-    let agents = input.agents.iter().map(|agent| AgentReport {
-        agent: agent.agent.clone(),
-        rows: agent.rows,
-        busy_ms: agent.busy_ms,
-        waiting_ms: agent.waiting_ms,
-        longest_queue: agent.longest_queue,
-    });
-    InputReport {
-        name: input.input.clone(),
-        fingerprint: input.fingerprint.clone(),
-        kind: input.kind.clone(),
-        plain: input.plain.clone(),
-        county: input.county.clone(),
-        year: input.year,
-        release: input.release.clone(),
-        table: input.table.clone(),
-        mode: input.mode.to_string(),
-        bytes: input.bytes,
-        tally: input.tally,
-        seconds: input.seconds,
-        warnings: input.warnings.clone(),
-        failed_file: input.failed_file.clone(),
-        resumed_from: input.resumed_from,
-        already_loaded_by: input.already_loaded_by.clone(),
-        agents: agents.collect(),
-        facts: input.facts.clone(),
+impl From<&MeterReading> for AgentReport {
+    fn from(read: &MeterReading) -> Self {
+        let MeterReading { agent, rows, busy_ms, waiting_ms, queued: _, longest_queue } =
+            read.clone();
+        Self { agent, rows, busy_ms, waiting_ms, longest_queue }
+    }
+}
+
+/// All of it but the problems, which a report tells of all inputs together.
+impl From<&InputSummary> for InputReport {
+    fn from(input: &InputSummary) -> Self {
+        let InputSummary {
+            input: name,
+            fingerprint,
+            kind,
+            plain,
+            county,
+            year,
+            release,
+            table,
+            mode,
+            tally,
+            problems: _,
+            warnings,
+            failed_file,
+            agents,
+            facts,
+            resumed_from,
+            already_loaded_by,
+            bytes,
+            seconds,
+        } = input.clone();
+        let agents = agents.iter().map(AgentReport::from).collect();
+        Self {
+            name,
+            fingerprint,
+            kind,
+            plain,
+            county,
+            year,
+            release,
+            table,
+            mode: mode.to_string(),
+            bytes,
+            tally,
+            seconds,
+            warnings,
+            failed_file,
+            resumed_from,
+            already_loaded_by,
+            agents,
+            facts,
+        }
     }
 }
 
@@ -220,6 +247,11 @@ fn trend(runs: &[RunRow], summary: &Summary) -> Vec<PastRun> {
     let mut trend: Vec<_> = runs[from..].iter().filter(shares).take(TREND).map(past).collect();
     trend.reverse();
     trend
+}
+
+/// A number of rows as a question has counted them.
+fn rows_of(value: &Value) -> u64 {
+    value.as_int().and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
 }
 
 /// A table of the user with the columns that `con` finds in it; `None` where it is gone.

@@ -1,8 +1,8 @@
 //! Completeness and validity of the columns of a run's tables.
 
 use super::charts::charts;
-use super::columns_of;
 use super::enriched;
+use super::{columns_of, rows_of};
 use crate::chunk::Severity;
 use crate::duck::{Value, quote};
 use crate::load::Link;
@@ -10,6 +10,7 @@ use crate::load::table::PROVENANCE;
 use crate::pack::{Kind, Pack};
 use crate::report::{ColumnReport, TableReport};
 use crate::run::error::RunError;
+use crate::run::names::column_names;
 use crate::run::summary::{InputSummary, Summary};
 
 /// A table as a question names it: those of its rows that bear the run.
@@ -74,10 +75,15 @@ fn table(
     let table = con.table(name);
     let all_rows = con.number(&format!("SELECT count(*) FROM {table}"), &[])?;
     // Rows that were loaded before belong to the run that did it.
-    let run = inputs.iter().find_map(|input| input.already_loaded_by.as_deref()).unwrap_or(run);
+    let mut runs: Vec<&str> =
+        inputs.iter().map(|input| input.already_loaded_by.as_deref().unwrap_or(run)).collect();
+    runs.sort_unstable();
+    runs.dedup();
     let bears = found.iter().any(|(column, _)| column == "_etl_run");
     let (from, values) = if bears {
-        (format!("{table} WHERE _etl_run = ?"), vec![Value::from(run)])
+        let marks = vec!["?"; runs.len()].join(", ");
+        let values = runs.into_iter().map(Value::from).collect();
+        (format!("{table} WHERE _etl_run IN ({marks})"), values)
     } else {
         (format!("{table} WHERE 1 = 1"), Vec::new())
     };
@@ -106,9 +112,8 @@ fn filled(asked: &Asked<'_>) -> Result<(u64, Vec<u64>), RunError> {
     let counts = asked.columns.iter().map(|(name, _)| format!(", count({})", quote(name)));
     let question = format!("SELECT count(*){} FROM {{from}}", counts.collect::<String>());
     let rows = asked.rows(&question)?;
-    let number = |value: &Value| value.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
     let all: Vec<u64> =
-        rows.first().map(|row| row.iter().map(number).collect()).unwrap_or_default();
+        rows.first().map(|row| row.iter().map(rows_of).collect()).unwrap_or_default();
     let (rows, counts) = all.split_first().map_or((0, &[][..]), |(rows, counts)| (*rows, counts));
     Ok((rows, counts.to_vec()))
 }
@@ -116,11 +121,13 @@ fn filled(asked: &Asked<'_>) -> Result<(u64, Vec<u64>), RunError> {
 /// Rows refused because of a column, and findings about it in loaded rows. Findings name a column as the
 /// source does.
 fn blamed(column: &str, kind: Option<&Kind>, inputs: &[&InputSummary]) -> (u64, u64) {
-    let source =
-        kind.and_then(|kind| kind.column(column)).map(|(_, column)| column.source.as_str());
-    let is_it = |name: &str| {
-        name.eq_ignore_ascii_case(column)
-            || source.is_some_and(|source| source.eq_ignore_ascii_case(name))
+    let known = kind.and_then(|kind| kind.column(column)).map(|(_, column)| column);
+    let is_it = |header: &str| {
+        let is = |name: &String| name.eq_ignore_ascii_case(header.trim());
+        let by_pack = known.is_some_and(|known| is(&known.source) || known.aliases.iter().any(is));
+        // A table of no kind names its columns by their headers.
+        let plain = || column_names(&[header.to_owned()]).concat() == column;
+        header.eq_ignore_ascii_case(column) || by_pack || known.is_none() && plain()
     };
     let mut sums = (0, 0);
     let problems = inputs.iter().flat_map(|input| &input.problems);

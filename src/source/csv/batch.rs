@@ -2,8 +2,11 @@
 
 use super::grammar::{CsvPolicy, Dialect};
 use super::split::{self, Span};
-use crate::chunk::{Altered, Code, Example, Misfit, NoteKey, Notes, Place, ReadSchema, Severity};
-use crate::source::columns::{ColumnBuilder, Pushed};
+use crate::chunk::{
+    Altered, Code, ColumnKind, Example, Misfit, MisfitKind, NoteKey, Notes, Place, ReadSchema,
+    Severity,
+};
+use crate::source::columns::{ColumnBuilder, MOST, Pushed};
 use crate::source::extra::ExtraBuilder;
 use encoding_rs::UTF_8;
 use memchr::memchr;
@@ -19,6 +22,26 @@ pub trait Taker {
     fn push_nulls(&mut self, cells: usize);
     /// The text of a cell; what does not fit is null, with the reason.
     fn push_text(&mut self, record: u32, text: &str) -> Pushed;
+    /// The cells of up to [`MOST`] records, `None` for a blank; what does not fit is told with its place
+    /// among them. `nul`: some may hold NUL.
+    fn push_cells<'t>(
+        &mut self,
+        records: &[u32],
+        cells: impl Iterator<Item = Option<&'t str>>,
+        _nul: bool,
+        mut misfit: impl FnMut(usize, MisfitKind),
+    ) {
+        for (at, (record, cell)) in records.iter().zip(cells).enumerate() {
+            match cell {
+                None => self.push_nulls(1),
+                Some(text) => {
+                    if let Err(kind) = self.push_text(*record, text) {
+                        misfit(at, kind);
+                    }
+                }
+            }
+        }
+    }
 }
 
 impl Taker for ColumnBuilder {
@@ -30,6 +53,29 @@ impl Taker for ColumnBuilder {
     #[inline(always)]
     fn push_text(&mut self, _record: u32, text: &str) -> Pushed {
         Self::push_text(self, text)
+    }
+
+    #[inline(always)]
+    fn push_cells<'t>(
+        &mut self,
+        _records: &[u32],
+        cells: impl Iterator<Item = Option<&'t str>>,
+        nul: bool,
+        mut misfit: impl FnMut(usize, MisfitKind),
+    ) {
+        if self.spec().kind == ColumnKind::Text {
+            return self.push_texts(cells, nul, misfit);
+        }
+        for (at, cell) in cells.enumerate() {
+            match cell {
+                None => Self::push_nulls(self, 1),
+                Some(text) => {
+                    if let Err(kind) = Self::push_text(self, text) {
+                        misfit(at, kind);
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -44,6 +90,8 @@ pub struct Batch<'a, T> {
     records: Vec<u32>,
     /// For each field whether any record of the batch has a value there.
     filled: Vec<bool>,
+    /// Some field of the batch holds escapes.
+    escaped: bool,
     takers: Vec<T>,
     schema: &'a ReadSchema,
     /// Field of each taker.
@@ -54,6 +102,8 @@ pub struct Batch<'a, T> {
     overflow: Vec<(usize, usize, Span)>,
     misfits: Vec<Misfit>,
     fresh_misfits: Vec<Misfit>,
+    /// The block holds NUL.
+    nul: bool,
     /// Trim NULs, which pad fields in files of old machines.
     nuls: bool,
     trimmed: Vec<(u16, u32)>,
@@ -102,6 +152,7 @@ impl<'a, T: Taker> Batch<'a, T> {
         } else {
             ExtraBuilder::new(schema, capacity)
         };
+        let nul = memchr(0, bytes).is_some();
         let most = (FIELDS / width.max(1)).clamp(16, 1_024);
         Self {
             cells: Cells { bytes, text, dialect },
@@ -110,6 +161,7 @@ impl<'a, T: Taker> Batch<'a, T> {
             spans: Vec::with_capacity((most + 1) * width),
             records: Vec::with_capacity(most),
             filled: Vec::new(),
+            escaped: false,
             takers,
             schema,
             fields: schema.columns.iter().map(|column| column.field).collect(),
@@ -118,7 +170,8 @@ impl<'a, T: Taker> Batch<'a, T> {
             overflow: Vec::new(),
             misfits: Vec::new(),
             fresh_misfits: Vec::new(),
-            nuls: lenient && memchr(0, bytes).is_some(),
+            nul,
+            nuls: lenient && nul,
             trimmed: Vec::new(),
         }
     }
@@ -127,6 +180,12 @@ impl<'a, T: Taker> Batch<'a, T> {
     #[inline(always)]
     pub fn field(&mut self, span: Span) {
         self.spans.push(span);
+    }
+
+    /// Adds fields to the record being split.
+    #[inline(always)]
+    pub fn fields(&mut self, spans: &[Span]) {
+        self.spans.extend_from_slice(spans);
     }
 
     fn open(&self) -> &[Span] {
@@ -195,14 +254,43 @@ impl<'a, T: Taker> Batch<'a, T> {
     fn look(&mut self) {
         self.filled.clear();
         self.filled.resize(self.width, false);
+        self.escaped = false;
         for row in self.spans.chunks_exact(self.width.max(1)) {
             for (filled, span) in self.filled.iter_mut().zip(row) {
                 *filled |= !span.is_empty();
+                self.escaped |= span.is_escaped();
             }
         }
     }
 
     fn column(&mut self, column: usize) {
+        match self.cells.text {
+            // A separator of ASCII never stands within a character.
+            Some(text) if !self.escaped && self.cells.dialect.grammar.delimiter.is_ascii() => {
+                self.plain_column(column, text)
+            }
+            _ => self.odd_column(column),
+        }
+    }
+
+    /// Every field is a piece of the text as it stands.
+    fn plain_column(&mut self, column: usize, text: &str) {
+        let Self { takers, fields, spans, records, width, fresh_misfits, nul, .. } = self;
+        let (taker, field) = (&mut takers[column], fields[column]);
+        let rows = spans.chunks((*width).max(1) * MOST);
+        for (rows, records) in rows.zip(records.chunks(MOST)) {
+            let rows = rows.chunks_exact((*width).max(1));
+            let cells =
+                rows.map(|row| text.get(row[field].range()).filter(|text| !text.is_empty()));
+            taker.push_cells(records, cells, *nul, |at, kind| {
+                let record = records[at];
+                fresh_misfits.push(Misfit { record, column: column as u16, kind });
+            });
+        }
+    }
+
+    /// Some fields must be decoded, or hold escapes.
+    fn odd_column(&mut self, column: usize) {
         let Self { takers, fields, spans, records, cells, width, fresh_misfits, .. } = self;
         let (taker, field) = (&mut takers[column], fields[column]);
         for (row, record) in spans.chunks_exact((*width).max(1)).zip(records.iter()) {

@@ -354,6 +354,11 @@ impl<T: Taker> Sink for Decoder<'_, T> {
     }
 
     #[inline(always)]
+    fn fields(&mut self, spans: &[Span]) {
+        self.batch.fields(spans);
+    }
+
+    #[inline(always)]
     fn end(&mut self, start: usize, next: usize, broken: bool, lines: u32) {
         let bytes = &self.block.bytes;
         let header = &self.block.dialect.header_line;

@@ -13,6 +13,10 @@ use memchr::memchr;
 pub trait Sink {
     /// A field.
     fn field(&mut self, span: Span);
+    /// Fields of one record, one after the other.
+    fn fields(&mut self, spans: &[Span]) {
+        spans.iter().for_each(|span| self.field(*span));
+    }
     /// The record that began at `start` ends before `next`. `broken`: a quoted field did not end
     /// with its quote, so the record must be split with care. `lines`: how many lines it covers.
     fn end(&mut self, start: usize, next: usize, broken: bool, lines: u32);
@@ -86,6 +90,9 @@ impl<'a> Indexer<'a> {
 
     #[inline(always)]
     fn group(&mut self, at: usize, masks: Masks, sink: &mut impl Sink) {
+        if masks.quotes == 0 && masks.ends == 0 && !self.inside {
+            return self.plain(at, masks.delimiters, sink);
+        }
         let quoted = quoted(masks.quotes, self.inside);
         if self.quote.is_some() {
             self.inside = quoted >> 63 == 1;
@@ -101,6 +108,28 @@ impl<'a> Indexer<'a> {
             left &= left - 1;
             self.separator(at + bit as usize, ends >> bit & 1 == 1, sink);
         }
+    }
+
+    /// Delimiters alone, as in most groups: nothing is asked of a field but where it ends. Only the first
+    /// one may have begun before, with a quote.
+    #[inline(always)]
+    fn plain(&mut self, at: usize, delimiters: u64, sink: &mut impl Sink) {
+        if delimiters == 0 {
+            return;
+        }
+        self.separator(at + delimiters.trailing_zeros() as usize, false, sink);
+        let mut left = delimiters & (delimiters - 1);
+        let mut spans = [Span::plain(0, 0); GROUP];
+        let (count, mut start) = (left.count_ones() as usize, self.field);
+        for span in &mut spans[..count] {
+            let stop = at + left.trailing_zeros() as usize;
+            left &= left - 1;
+            *span = Span::plain(start, stop);
+            start = stop + 1;
+        }
+        sink.fields(&spans[..count]);
+        self.field = start;
+        self.fields += count;
     }
 
     #[inline(always)]

@@ -84,6 +84,11 @@ impl RawRows for CsvRows {
         self.split(record).0?.get(field).map(|span| self.text(span))
     }
 
+    fn texts(&self, record: u32, fields: &[usize]) -> Vec<Option<String>> {
+        let spans = self.split(record).0.unwrap_or_default();
+        fields.iter().map(|field| spans.get(*field).map(|span| self.text(span))).collect()
+    }
+
     fn grammar(&self) -> Option<LineGrammar> {
         Some(self.dialect.grammar.of_lines())
     }

@@ -29,6 +29,9 @@ pub const DIGITS: usize = 18;
 /// Most digits that survive a 64-bit float and back.
 const FLOAT_DIGITS: usize = 17;
 
+/// Microseconds of a day.
+const DAY: f64 = 86_400_000_000.0;
+
 /// Digits before the point that any 64-bit float can have.
 const FLOAT_RANGE: usize = 300;
 
@@ -54,8 +57,8 @@ impl Fit {
         self.kinds & BIGINT != 0
     }
 
-    /// A point on the axis of the text's type: a number as it is, a day in days and a moment in
-    /// microseconds since 1970-01-01.
+    /// A point on the axis of the text's type: a number as it is, a day or a moment in microseconds since
+    /// 1970-01-01, so that days among moments have their place.
     pub fn measure(self, text: &str) -> Option<f64> {
         let bytes = text.as_bytes();
         if self.kinds & BIGINT != 0 {
@@ -63,7 +66,7 @@ impl Fit {
         } else if self.kinds & NUMBERS != 0 {
             number::real(bytes).ok()
         } else if self.kinds & DATE != 0 {
-            number::date(bytes).ok().map(f64::from)
+            number::date(bytes).ok().map(|day| f64::from(day) * DAY)
         } else if self.kinds & TIMESTAMP != 0 {
             number::timestamp(bytes).ok().map(|micros| micros as f64)
         } else {

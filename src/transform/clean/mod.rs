@@ -3,7 +3,8 @@
 //! A [`Recipe`] names a column and the [`Step`]s that its texts pass, in order. The result takes the
 //! place of the text, or stands in a column of its own (`into`); it may have another type than text, and
 //! what then does not fit is a misfit like any the reader finds. Every change is counted by step and
-//! column, with examples, and can be kept beside the row (`keep_raw`: `_extra -> '_raw'`).
+//! column, with examples, and can be kept beside the row (`keep_raw`: `_extra -> '_raw'`), and so can what
+//! the reader has changed before.
 //!
 //! A column in which nothing changes is not copied.
 
@@ -17,6 +18,7 @@ mod zip;
 
 pub use address::AddressWords;
 pub use owners::OwnerWords;
+pub use raw::Kept;
 pub use steps::{Done, Letters, Replacement, States, Step};
 pub use typed::{NumberFormat, Typing};
 
@@ -55,6 +57,8 @@ pub struct Recipe {
 pub struct Clean {
     /// In the order in which they are followed.
     pub recipes: Vec<Recipe>,
+    /// Columns whose texts are kept where the reader has changed them.
+    pub kept: Vec<Kept>,
 }
 
 impl StageSpec for Arc<Clean> {
@@ -69,7 +73,11 @@ impl StageSpec for Arc<Clean> {
             let into = recipe.into.as_ref().map_or(String::new(), |into| format!(" → {into}"));
             format!("{} ({}){into}", recipe.column, steps.join(", "))
         };
-        self.recipes.iter().map(told).collect::<Vec<_>>().join(", ")
+        let columns = (!self.kept.is_empty()).then(|| match self.kept.len() {
+            1 => "texts of 1 column are kept as they were read".to_owned(),
+            many => format!("texts of {many} columns are kept as they were read"),
+        });
+        self.recipes.iter().map(told).chain(columns).collect::<Vec<_>>().join(", ")
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
@@ -96,6 +104,7 @@ impl Stage for Cleaner {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
         let spec = Arc::clone(&self.spec);
         let mut raws = Raws::default();
+        raws.keep_read(&chunk, &spec.kept);
         for recipe in &spec.recipes {
             self.follow(recipe, &mut chunk, &mut raws)
                 .map_err(|error| StageError::new(NAME, format!("{}: {error}", recipe.column)))?;
@@ -185,7 +194,7 @@ impl Cleaner {
             // A text of nothing is no value.
             made.push((!self.one.is_empty()).then_some(self.one.as_str()));
             if recipe.keep_raw && !recipe.masked && recipe.into.is_none() {
-                raws.keep(row, &recipe.column, text);
+                raws.keep(row, recipe.position, &recipe.column, text);
             }
         }
         made.map(Into::into)

@@ -1,6 +1,6 @@
 //! Texts as they were before cleaning, kept beside the row: `_extra -> '_raw' -> column`.
 
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, MisfitKind};
 use polars::prelude::{IntoColumn, PolarsError, StringChunked};
 use polars_arrow::array::MutablePlString;
 use std::collections::BTreeMap;
@@ -10,23 +10,55 @@ const EXTRA: &str = "_extra";
 /// Its field for texts as they were.
 const RAW: &str = "_raw";
 
-/// What is to be kept, by frame row: the inside of a JSON object.
+/// A column whose texts are kept where the reader has changed them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// Name in the chunk.
+    pub column: String,
+    /// Position among the columns as read.
+    pub position: u16,
+    /// Its field in the raw records.
+    pub field: usize,
+}
+
+/// What is to be kept, by frame row.
 #[derive(Default)]
-pub(super) struct Raws {
-    rows: BTreeMap<usize, String>,
-    /// Columns that have kept something of a row: the first text is the one that was read.
-    kept: BTreeMap<usize, Vec<String>>,
+pub(super) struct Raws(BTreeMap<usize, Texts>);
+
+/// Texts of a row as they were.
+#[derive(Default)]
+struct Texts {
+    /// The inside of a JSON object.
+    object: String,
+    /// Columns that it holds, by position: the first text of a column is the one that was read.
+    columns: Vec<u16>,
 }
 
 impl Raws {
-    /// Keeps a text; of several recipes for one column the first one has seen what was read.
-    pub fn keep(&mut self, row: usize, column: &str, text: &str) {
-        let kept = self.kept.entry(row).or_default();
-        if kept.iter().any(|known| known == column) {
+    /// Keeps what stood in the cells that the reader has changed: blanks around a value, a text for "no
+    /// value", a code that had lost its zeros.
+    pub fn keep_read(&mut self, chunk: &Chunk, columns: &[Kept]) {
+        if columns.is_empty() {
             return;
         }
-        kept.push(column.to_owned());
-        let object = self.rows.entry(row).or_default();
+        for (row, changed) in changed_cells(chunk, columns) {
+            let fields: Vec<_> = changed.iter().map(|column| column.field).collect();
+            let texts = chunk.raw.texts(chunk.index[row], &fields);
+            for (column, text) in changed.iter().zip(texts) {
+                if let Some(text) = text {
+                    self.keep(row, column.position, &column.column, &text);
+                }
+            }
+        }
+    }
+
+    /// Keeps a text; of several recipes for one column the first one has seen what was read.
+    pub fn keep(&mut self, row: usize, position: u16, column: &str, text: &str) {
+        let Texts { object, columns } = self.0.entry(row).or_default();
+        if columns.contains(&position) {
+            return;
+        }
+        columns.push(position);
         if !object.is_empty() {
             object.push(',');
         }
@@ -34,24 +66,51 @@ impl Raws {
         object.push_str(&format!("{}:{}", quoted(column), quoted(text)));
     }
 
-    /// Writes it into the chunk.
+    /// Writes it into the chunk, and tells its permit.
     pub fn store(self, chunk: &mut Chunk) -> Result<(), PolarsError> {
-        if self.rows.is_empty() {
+        if self.0.is_empty() {
             return Ok(());
         }
         let had = chunk.frame.column(EXTRA).ok().map(|column| column.str().cloned()).transpose()?;
         let mut made = MutablePlString::with_capacity(chunk.kept());
         for row in 0..chunk.kept() {
             let before = had.as_ref().and_then(|had| had.get(row));
-            match self.rows.get(&row) {
+            match self.0.get(&row) {
                 None => made.push(before),
-                Some(object) => made.push(Some(joined(before, object))),
+                Some(texts) => made.push(Some(joined(before, &texts.object))),
             }
         }
         let column = StringChunked::with_chunk(EXTRA.into(), made.freeze()).into_column();
         chunk.frame.with_column(column)?;
+        let added: usize = self.0.values().map(|texts| texts.object.len()).sum();
+        if let Some(permit) = &mut chunk.permit {
+            permit.resize(permit.bytes() + added as u64);
+        }
         Ok(())
     }
+}
+
+/// The cells of these columns that the reader has changed, by frame row.
+fn changed_cells<'k>(chunk: &Chunk, columns: &'k [Kept]) -> BTreeMap<usize, Vec<&'k Kept>> {
+    let mut cells: BTreeMap<usize, Vec<&Kept>> = BTreeMap::new();
+    let kept = |position: u16| columns.iter().find(|kept| kept.position == position);
+    for altered in &chunk.altered {
+        let Some(column) = kept(altered.column) else { continue };
+        altered.rows.iter().for_each(|row| cells.entry(row).or_default().push(column));
+    }
+    for misfit in chunk.misfits.iter().filter(|misfit| misfit.kind == MisfitKind::Padded) {
+        let (Some(column), Ok(row)) =
+            (kept(misfit.column), chunk.index.binary_search(&misfit.record))
+        else {
+            continue;
+        };
+        cells.entry(row).or_default().push(column);
+    }
+    for columns in cells.values_mut() {
+        columns.sort_unstable_by_key(|column| column.position);
+        columns.dedup();
+    }
+    cells
 }
 
 /// A JSON object with one field more.

@@ -79,6 +79,14 @@ impl Veiled {
         self.veil.masks.masked(column.way, text).unwrap_or_default()
     }
 
+    fn veiled(&self, field: usize, text: Option<String>) -> Option<String> {
+        let text = text?;
+        Some(match self.column(|(at, _)| *at == field) {
+            Some(column) => self.masked(column, &text),
+            None => text,
+        })
+    }
+
     fn column(&self, is: impl Fn(&(usize, String)) -> bool) -> Option<&MaskedColumn> {
         let columns = &self.veil.masks.columns;
         columns.iter().find(|column| column.field.as_ref().is_some_and(&is))
@@ -105,11 +113,12 @@ impl RawRows for Veiled {
     }
 
     fn field(&self, record: u32, field: usize) -> Option<String> {
-        let text = self.inner.field(record, field)?;
-        Some(match self.column(|(at, _)| *at == field) {
-            Some(column) => self.masked(column, &text),
-            None => text,
-        })
+        self.veiled(field, self.inner.field(record, field))
+    }
+
+    fn texts(&self, record: u32, fields: &[usize]) -> Vec<Option<String>> {
+        let texts = self.inner.texts(record, fields);
+        fields.iter().zip(texts).map(|(field, text)| self.veiled(*field, text)).collect()
     }
 
     fn grammar(&self) -> Option<LineGrammar> {
