@@ -44,23 +44,23 @@ enum Type {
 }
 
 /// Reads the cell at the start of `bytes` if it holds a number of up to seven digits or a shared string,
-/// has no style and stands before column 703: the fewest instructions for nearly all cells of a roll.
+/// has no style, and stands in a column of one or two `LETTERS`: the fewest instructions for nearly all
+/// cells of a roll. How many letters there are is not asked of the bytes, because every cell would wait
+/// for the answer to know where it goes on, and its successor for it.
 #[inline(always)]
-fn plain(bytes: &[u8], digits: &RowDigits) -> Option<Found> {
+fn plain<const LETTERS: usize>(bytes: &[u8], digits: &RowDigits) -> Option<Found> {
     let window = bytes.first_chunk::<WINDOW>()?;
     if window.first_chunk() != Some(OPEN) {
         return None;
     }
     let letter = |at: usize| u32::from(window[at].wrapping_sub(b'A'));
     let (first, second) = (letter(6), letter(7));
-    // What is no letter must be the row's first digit.
-    let two = second < 26;
-    let column = if two { (first + 1) * 26 + second } else { first };
-    let at = if two { 8 } else { 7 };
-    if first >= 26 || !digits.match_word(word(window, at)) {
+    let column = if LETTERS == 1 { first } else { (first + 1) * 26 + second };
+    let is_letter = first < 26 && (LETTERS == 1 || second < 26);
+    if !is_letter || !digits.match_word(word(window, 6 + LETTERS)) {
         return None;
     }
-    let at = at + digits.length;
+    let at = 6 + LETTERS + digits.length;
     let next = word(window, at);
     let (kind, at) = if next as u32 == VALUE {
         (Kind::Whole, at + 4)
@@ -75,7 +75,41 @@ fn plain(bytes: &[u8], digits: &RowDigits) -> Option<Found> {
     (word(window, end) == CLOSE).then_some(Found { column, shape, length: end + 8 })
 }
 
-/// The same in any column, for any whole number, and with a style, which the caller looks up.
+/// Where the next cell of a row begins, and in which column it may stand at the earliest.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    next: u32,
+}
+
+impl Place {
+    #[inline(always)]
+    fn behind(self, found: &Found) -> Self {
+        Self { at: self.at + found.length, next: found.column + 1 }
+    }
+}
+
+/// Takes the [`plain`] cells that stand behind each other; where they end. `None`: one is not wanted, or
+/// its column is not behind the one before.
+#[inline(never)]
+fn plain_cells<const LETTERS: usize>(
+    bytes: &[u8],
+    digits: &RowDigits,
+    mut place: Place,
+    take: &mut impl FnMut(u16, Kind, u64) -> bool,
+) -> Option<Place> {
+    let digits = *digits;
+    while let Some(found) = plain::<LETTERS>(bytes.get(place.at..)?, &digits) {
+        let Shape { kind, value } = found.shape;
+        if found.column < place.next || !take(found.column as u16, kind, value) {
+            return None;
+        }
+        place = place.behind(&found);
+    }
+    Some(place)
+}
+
+/// A cell like a [`plain`] one in any column, with any whole number, and with a style, which the caller looks up.
 #[inline(always)]
 fn styled(bytes: &[u8], digits: &RowDigits) -> Option<(Found, Option<usize>)> {
     let window = bytes.first_chunk::<WINDOW>()?;
@@ -224,6 +258,7 @@ fn start(bytes: &[u8], row: &RowDigits) -> Option<Start> {
     }
     let mut start = Start { column, style: None, kind: Type::Number, end: 0, empty: false };
     let mut rest = &digits[row.length..];
+    let mut typed = false;
     loop {
         rest = match rest {
             [b'>', rest @ ..] => {
@@ -240,9 +275,9 @@ fn start(bytes: &[u8], row: &RowDigits) -> Option<Start> {
                 start.style = Some(style as usize);
                 rest.get(length..)?.strip_prefix(b"\"")?
             }
-            [b' ', b't', b'=', b'"', rest @ ..] => {
+            [b' ', b't', b'=', b'"', rest @ ..] if !typed => {
                 let (kind, length) = cell_type(rest)?;
-                start.kind = kind;
+                (start.kind, typed) = (kind, true);
                 &rest[length..]
             }
             _ => return None,
@@ -266,7 +301,8 @@ impl<'a> Scanner<'a> {
     /// The cell at `at` if it is of a usual form.
     #[inline(always)]
     pub(super) fn quick_cell(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
-        let found = plain(self.bytes.get(at..)?, digits);
+        let bytes = self.bytes.get(at..)?;
+        let found = plain::<1>(bytes, digits).or_else(|| plain::<2>(bytes, digits));
         if found.is_some() { found } else { self.quick_other(at, digits) }
     }
 
@@ -364,27 +400,19 @@ impl<'a> Scanner<'a> {
         }
         let digits = RowDigits::of(row);
         at += start;
-        let mut next = 0;
-        let bytes = self.bytes;
+        let mut place = Place { at, next: 0 };
         loop {
-            // A loop of their own for most cells: all that it needs stays in registers.
-            while let Some(found) = bytes.get(at..).and_then(|bytes| plain(bytes, &digits)) {
-                let Shape { kind, value } = found.shape;
-                if found.column < next || !take(found.column as u16, kind, value) {
-                    return None;
-                }
-                next = found.column + 1;
-                at += found.length;
-            }
-            let Some(found) = self.quick_other(at, &digits) else { break };
+            place = plain_cells::<1>(self.bytes, &digits, place, &mut take)?;
+            place = plain_cells::<2>(self.bytes, &digits, place, &mut take)?;
+            let Some(found) = self.quick_other(place.at, &digits) else { break };
             let Shape { kind, value } = found.shape;
             let taken = kind == Kind::Empty || take(found.column as u16, kind, value);
-            if found.column < next || !taken {
+            if found.column < place.next || !taken {
                 return None;
             }
-            next = found.column + 1;
-            at += found.length;
+            place = place.behind(&found);
         }
+        let Place { at, next } = place;
         if next == 0 || !self.bytes[at..].starts_with(b"</row>") {
             return None;
         }
