@@ -7,6 +7,7 @@ use super::constant::constant;
 use super::lookup::Lookups;
 use super::parse::Tree;
 use super::pattern::Pattern;
+use super::together::together;
 use crate::stage::StoredTable;
 use hashbrown::HashSet;
 use polars::prelude::{DataType, Schema};
@@ -225,7 +226,7 @@ fn case(arms: &[(Tree, Tree)], other: Option<&Tree>, scope: &Scope<'_>) -> Optio
         .zip(results)
         .map(|(condition, result)| Some((flag(condition?)?, result)))
         .collect::<Option<Vec<_>>>()?;
-    Some(Typed { node: Node::Case(arms, other), ty })
+    Some(Typed { node: Node::Case(together(arms, ty), other), ty })
 }
 
 fn flag(node: Typed) -> Option<Typed> {

@@ -10,6 +10,7 @@
 //!   k: texts with either are DuckDB's.
 //! - `.`, flags in the pattern, classes by name and what else is not listed here are not understood.
 
+use super::anchored::{Anchored, Found};
 use super::eval::Unfit;
 use memchr::memmem;
 use regex::bytes::Regex;
@@ -21,6 +22,10 @@ use std::str::Chars;
 pub(super) struct Pattern {
     regex: Regex,
     folds: bool,
+    /// As it is written for the engine, without flags.
+    source: String,
+    /// The same as plain steps, if it is so simple.
+    anchored: Option<Anchored>,
 }
 
 impl Pattern {
@@ -36,8 +41,23 @@ impl Pattern {
 
     fn new(pattern: &str, folds: bool) -> Option<Self> {
         let flags = if folds { "(?i-u)" } else { "(?-u)" };
-        let regex = Regex::new(&format!("{flags}{pattern}")).ok()?;
-        Some(Self { regex, folds })
+        let flagged = format!("{flags}{pattern}");
+        let regex = Regex::new(&flagged).ok()?;
+        let anchored = Anchored::new(&flagged);
+        Some(Self { regex, folds, source: pattern.to_owned(), anchored })
+    }
+
+    /// One that matches where any of several does, all with or all without regard to case.
+    pub fn any<'p>(patterns: impl Iterator<Item = &'p Self> + Clone) -> Option<Self> {
+        let folds = patterns.clone().next()?.folds;
+        let same = patterns.clone().all(|pattern| pattern.folds == folds);
+        let sources: Vec<_> = patterns.map(|pattern| format!("(?:{})", pattern.source)).collect();
+        same.then(|| Self::new(&sources.join("|"), folds)).flatten()
+    }
+
+    /// Whether it may match far into a text, so that all of it must be looked at.
+    pub fn roams(&self) -> bool {
+        !self.source.starts_with('^') && !self.source.starts_with(r"\A")
     }
 
     /// How many groups it has.
@@ -48,7 +68,11 @@ impl Pattern {
     /// Whether it matches.
     pub fn matches(&self, text: &str) -> Result<bool, Unfit> {
         self.check(text)?;
-        Ok(self.regex.is_match(text.as_bytes()))
+        match self.anchored.as_ref().map_or(Found::Unsure, |steps| steps.find(text.as_bytes())) {
+            Found::Match(_) => Ok(true),
+            Found::Nothing => Ok(false),
+            Found::Unsure => Ok(self.regex.is_match(text.as_bytes())),
+        }
     }
 
     /// What a group holds of the first match; nothing where there is none.
@@ -57,6 +81,13 @@ impl Pattern {
         if group == 0 {
             let found = self.regex.find(text.as_bytes());
             return Ok(found.map_or("", |found| &text[found.range()]));
+        }
+        if let Some(steps) = self.anchored.as_ref().filter(|_| group == 1) {
+            match steps.find(text.as_bytes()) {
+                Found::Match(range) => return text.get(range).ok_or(Unfit),
+                Found::Nothing => return Ok(""),
+                Found::Unsure => {}
+            }
         }
         let found = self.regex.captures(text.as_bytes()).and_then(|found| found.get(group));
         Ok(found.map_or("", |found| &text[found.range()]))

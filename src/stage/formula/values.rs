@@ -47,9 +47,27 @@ pub(super) enum Texts {
 
 /// The validity of a column as a mask.
 pub(super) fn mask_of(validity: Option<&Bitmap>) -> Option<Mask> {
-    let bits = validity?;
-    (bits.unset_bits() > 0).then(|| Arc::new(bits.iter().map(u8::from).collect()))
+    let bits = validity.filter(|bits| bits.unset_bits() > 0)?;
+    let mut mask = Vec::with_capacity(bits.len() + 64);
+    let words = bits.chunks::<u64>();
+    let last = words.remainder();
+    for word in words.chain([last]) {
+        mask.extend(word.to_le_bytes().iter().flat_map(|byte| BYTES[usize::from(*byte)]));
+    }
+    mask.truncate(bits.len());
+    Some(Arc::new(mask))
 }
+
+/// The bits of a byte as bytes, the lowest first.
+const BYTES: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut at = 0;
+    while at < 8 * 256 {
+        table[at / 8][at % 8] = (at / 8 >> (at % 8) & 1) as u8;
+        at += 1;
+    }
+    table
+};
 
 /// Where both are.
 fn joined(a: &Option<Mask>, b: &Option<Mask>) -> Option<Mask> {
