@@ -240,10 +240,8 @@ impl<'a> Decoder<'a> {
         }
         let before = self.scanner.place();
         let (lanes, mut seen) = (&mut self.lanes, 0);
-        let row = self.scanner.quick_row(|column, kind, value| {
-            seen |= kind as u8;
-            lanes.put(column, kind, value)
-        });
+        let take = |column, kind, value| lanes.put(column, kind, value, &mut seen);
+        let row = self.scanner.quick_row(take);
         let sure = |lanes: &Lanes<'_>, scanner: &Scanner<'_>, strings: &mut Lookup<'_>| {
             let has_value = lanes.has_value(seen, scanner, strings)?;
             Ok::<bool, Fault>(has_value && !lanes.may_be_header(scanner, strings)?)

@@ -99,9 +99,10 @@ impl<'a> Lanes<'a> {
         self.rows == ROWS
     }
 
-    /// Adds a cell to the row being taken. `false`: it is not usual, and so the row is not.
+    /// Adds a cell to the row being taken, and its kind to `seen`. `false`: it is not usual, and so the row
+    /// is not.
     #[inline(always)]
-    pub fn put(&mut self, column: u16, kind: Kind, value: u64) -> bool {
+    pub fn put(&mut self, column: u16, kind: Kind, value: u64, seen: &mut u8) -> bool {
         let field = usize::from(column.wrapping_sub(self.first));
         let Some(lane) = self.lanes.get_mut(field) else {
             return self.area.is_some_and(|area| !area.holds_column(column));
@@ -111,6 +112,7 @@ impl<'a> Lanes<'a> {
         }
         lane.kinds[self.rows % ROWS] = kind as u8;
         lane.values[self.rows % ROWS] = value;
+        *seen |= kind as u8;
         true
     }
 

@@ -90,11 +90,11 @@ impl Keep for Texts {
     #[inline]
     fn keep(&mut self, text: &str) -> Result<(), Fault> {
         let bytes = text.as_bytes();
-        let ends = bytes.first().zip(bytes.last());
-        self.plain &=
-            ends.is_some_and(|(first, last)| *first > b' ' && (b'!'..0x80).contains(last));
-        let digit = ends.is_some_and(|(_, last)| last.is_ascii_digit());
-        self.scientific |= digit && number::is_scientific(bytes);
+        let (first, last) = bytes.first().zip(bytes.last()).unwrap_or((&b' ', &b' '));
+        self.plain &= *first > b' ' && (b'!'..0x80).contains(last);
+        // Such a number ends in a digit and begins with one, or with a sign.
+        let number = last.is_ascii_digit() && (first.is_ascii_digit() || *first == b'-');
+        self.scientific |= number && number::is_scientific(bytes);
         self.texts.push_value_ignore_validity(text);
         Ok(())
     }
