@@ -254,13 +254,14 @@ impl<'a, T: Taker> Batch<'a, T> {
     fn look(&mut self) {
         self.filled.clear();
         self.filled.resize(self.width, false);
-        self.escaped = false;
+        let mut escaped = false;
         for row in self.spans.chunks_exact(self.width.max(1)) {
             for (filled, span) in self.filled.iter_mut().zip(row) {
                 *filled |= !span.is_empty();
-                self.escaped |= span.is_escaped();
+                escaped |= span.is_escaped();
             }
         }
+        self.escaped = escaped;
     }
 
     fn column(&mut self, column: usize) {
