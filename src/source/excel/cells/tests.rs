@@ -254,6 +254,11 @@ fn whatever_byte_is_changed_the_quick_path_reads_what_the_cursor_does_or_nothing
         }
     }
     assert!(taken > 1_000, "{taken}: most changes of a digit leave a sound row");
+    let twice = USUAL.replace(" s=\"2\"", " t=\"str\" s=\"2\"");
+    assert!(
+        twice != USUAL && !same(twice.as_bytes()),
+        "of an attribute that stands twice the first counts"
+    );
 }
 
 proptest::proptest! {
