@@ -43,6 +43,8 @@ pub struct Indexer<'a> {
     broken: bool,
     /// The last line end seen inside quotes.
     inner_end: usize,
+    /// Fields of a group.
+    spans: [Span; GROUP],
 }
 
 impl<'a> Indexer<'a> {
@@ -59,6 +61,7 @@ impl<'a> Indexer<'a> {
             inside: false,
             broken: false,
             inner_end: 0,
+            spans: [Span::plain(0, 0); GROUP],
         }
     }
 
@@ -90,9 +93,6 @@ impl<'a> Indexer<'a> {
 
     #[inline(always)]
     fn group(&mut self, at: usize, masks: Masks, sink: &mut impl Sink) {
-        if masks.quotes == 0 && masks.ends == 0 && !self.inside {
-            return self.plain(at, masks.delimiters, sink);
-        }
         let quoted = quoted(masks.quotes, self.inside);
         if self.quote.is_some() {
             self.inside = quoted >> 63 == 1;
@@ -101,34 +101,48 @@ impl<'a> Indexer<'a> {
                 self.inner_end = at + 63 - inner.leading_zeros() as usize;
             }
         }
-        let ends = masks.ends & !quoted;
-        let mut left = (masks.delimiters & !quoted) | ends;
-        while left != 0 {
-            let bit = left.trailing_zeros();
-            left &= left - 1;
-            self.separator(at + bit as usize, ends >> bit & 1 == 1, sink);
+        let mut ends = masks.ends & !quoted;
+        let mut delimiters = masks.delimiters & !quoted;
+        while ends != 0 {
+            let end = ends.trailing_zeros();
+            ends &= ends - 1;
+            let before = delimiters & ((1 << end) - 1);
+            self.delimited(at, before, masks.quotes, sink);
+            self.separator(at + end as usize, true, sink);
+            delimiters &= !before;
         }
+        self.delimited(at, delimiters, masks.quotes, sink);
     }
 
-    /// Delimiters alone, as in most groups: nothing is asked of a field but where it ends. Only the first
-    /// one may have begun before, with a quote.
+    /// Fields that end at delimiters of one group. Of one that begins here, too, the masks tell all: it has
+    /// no quotes, or one at either end; any other is looked at.
     #[inline(always)]
-    fn plain(&mut self, at: usize, delimiters: u64, sink: &mut impl Sink) {
-        if delimiters == 0 {
-            return;
-        }
-        self.separator(at + delimiters.trailing_zeros() as usize, false, sink);
-        let mut left = delimiters & (delimiters - 1);
-        let mut spans = [Span::plain(0, 0); GROUP];
-        let (count, mut start) = (left.count_ones() as usize, self.field);
-        for span in &mut spans[..count] {
-            let stop = at + left.trailing_zeros() as usize;
+    fn delimited(&mut self, at: usize, delimiters: u64, quotes: u64, sink: &mut impl Sink) {
+        let (mut count, mut left) = (0, delimiters);
+        while left != 0 {
+            let bit = left.trailing_zeros() as usize;
             left &= left - 1;
-            *span = Span::plain(start, stop);
-            start = stop + 1;
+            let (start, stop) = (self.field, at + bit);
+            let length = stop - start;
+            let inner = (start >= at).then(|| quotes >> (start - at) & ((1 << length) - 1));
+            let span = match inner {
+                Some(0) => Span::plain(start, stop),
+                Some(inner) if length >= 2 && inner == 1 << (length - 1) | 1 => {
+                    Span::plain(start + 1, stop - 1)
+                }
+                _ => {
+                    sink.fields(&self.spans[..count]);
+                    self.fields += count;
+                    count = 0;
+                    self.separator(stop, false, sink);
+                    continue;
+                }
+            };
+            self.spans[count % GROUP] = span;
+            count += 1;
+            self.field = stop + 1;
         }
-        sink.fields(&spans[..count]);
-        self.field = start;
+        sink.fields(&self.spans[..count]);
         self.fields += count;
     }
 

@@ -121,3 +121,81 @@ fn joined(object: Option<&str>, raw: &str) -> String {
         None => format!("{{\"{RAW}\":{{{raw}}}}}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::{
+        Alteration, Altered, Fingerprint, Mark, Misfit, Origin, Part, Place, RawRows,
+    };
+    use polars::prelude::df;
+    use std::sync::Arc;
+
+    /// Two fields a record, as they came.
+    #[derive(Debug)]
+    struct Records([[&'static str; 2]; 3]);
+
+    impl RawRows for Records {
+        fn place(&self, record: u32) -> Place {
+            Place { row: u64::from(record) + 2, byte: None }
+        }
+
+        fn fields(&self, record: u32) -> Vec<(String, String)> {
+            let [code, town] = self.0[record as usize];
+            vec![("CODE".into(), code.into()), ("TOWN".into(), town.into())]
+        }
+
+        fn field(&self, record: u32, field: usize) -> Option<String> {
+            self.0[record as usize].get(field).map(|text| (*text).to_owned())
+        }
+
+        fn after(&self, _record: u32) -> Mark {
+            Mark::default()
+        }
+    }
+
+    /// The first record was refused; of the others one said "no value", one lost its zeros and blanks.
+    fn chunk() -> Chunk {
+        let frame =
+            df!("code" => ["012", "007"], "town" => [None, Some("DAVIE")]).expect("a frame");
+        let records = Records([["x", "x"], ["012", "N/A"], ["7", " DAVIE \"\u{a0}"]]);
+        let origin =
+            Origin { path: "a.csv".into(), part: Part::Whole, fingerprint: Fingerprint([0; 32]) };
+        let altered = |what, row| Altered { column: 1, what, rows: [row].into_iter().collect() };
+        Chunk {
+            records: 3,
+            index: vec![1, 2],
+            altered: vec![altered(Alteration::Trimmed, 1), altered(Alteration::NoValue, 0)],
+            misfits: vec![Misfit { record: 2, column: 0, kind: MisfitKind::Padded }],
+            ..Chunk::empty(frame, Arc::new(origin), Arc::new(records))
+        }
+    }
+
+    fn kept(columns: &[Kept]) -> Vec<Option<String>> {
+        let (mut chunk, mut raws) = (chunk(), Raws::default());
+        raws.keep_read(&chunk, columns);
+        raws.store(&mut chunk).expect("stored");
+        let Ok(extra) = chunk.frame.column(EXTRA) else { return Vec::new() };
+        extra.str().expect("text").iter().map(|text| text.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn what_the_reader_took_for_no_value_or_changed_is_kept() {
+        let column = |position: u16, name: &str| Kept {
+            column: name.into(),
+            position,
+            field: usize::from(position),
+        };
+        let both = [column(0, "code"), column(1, "town")];
+        let told = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            kept(&both),
+            [
+                told(r#"{"_raw":{"town":"N/A"}}"#),
+                told("{\"_raw\":{\"code\":\"7\",\"town\":\" DAVIE \\\"\u{a0}\"}}")
+            ]
+        );
+        assert_eq!(kept(&both[..1]), [None, told(r#"{"_raw":{"code":"7"}}"#)]);
+        assert!(kept(&[]).is_empty(), "nothing is added where nothing is asked for");
+    }
+}
