@@ -137,7 +137,10 @@ pub fn timestamp(text: &[u8]) -> Result<i64, MisfitKind> {
 /// Ids such as `4940252E0010` or `000928E3` are sound (they stand in real rolls), so the point
 /// behind the first digit or the signed exponent must be there.
 pub fn is_scientific(text: &[u8]) -> bool {
-    let Some(at) = text.iter().position(|b| matches!(b, b'E' | b'e')) else { return false };
+    // Behind the letter there are a sign and three digits at most.
+    let from = text.len().saturating_sub(5);
+    let letter = text[from..].iter().position(|b| matches!(b, b'E' | b'e'));
+    let Some(at) = letter.map(|at| from + at) else { return false };
     let (mantissa, exponent) = (&text[..at], &text[at + 1..]);
     let signed = matches!(exponent.first(), Some(b'+' | b'-'));
     let exponent = if signed { &exponent[1..] } else { exponent };

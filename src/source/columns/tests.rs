@@ -115,22 +115,19 @@ fn numbers_too_large_for_a_whole_column_are_told_apart_from_fractions() {
     }
 }
 
+const SHARED: [&str; 6] =
+    ["A", "B 12", "a text that does not fit in a place", "NULL", "07", "4.7E+11"];
 /// Pushes texts by number, in batches, and what the column then holds.
 fn shared(spec: &ReadColumn, cells: &[Option<u64>], others: &[&str]) -> Vec<Option<String>> {
     let mut texts = MutableBinaryViewArray::<str>::new();
-    let all = ["A", "B 12", "a text that does not fit in a place", "NULL", "07"];
-    all.iter().for_each(|text| texts.push_value_ignore_validity(text));
-    let shared = SharedTexts::new(texts, true);
+    SHARED.iter().for_each(|text| texts.push_value_ignore_validity(text));
+    let shared = SharedTexts::new(texts, true, true);
     let mut builder = ColumnBuilder::new(spec, 4);
     for batch in cells.chunks(MOST) {
         let numbers: Vec<_> = batch.iter().map(|cell| cell.unwrap_or(u64::MAX)).collect();
         let bits = batch.iter().enumerate().map(|(at, cell)| u64::from(cell.is_some()) << at);
         let filled = bits.fold(0, |all, bit| all | bit);
-        if builder.push_shared(&shared, &numbers, filled).is_none() {
-            let texts =
-                batch.iter().map(|cell| cell.and_then(|number| shared.get(number as usize)));
-            builder.push_texts(texts, false, |_, _| {});
-        }
+        builder.push_shared(&shared, &numbers, filled, |_, _| {});
     }
     others.iter().for_each(|text| _ = builder.push_text(text));
     let column = builder.finish();
@@ -147,16 +144,11 @@ fn shared_texts_are_the_same_as_copies() {
     let id = spec(ColumnKind::Text, Role::Id);
     let some: Vec<_> = [None, Some(2), Some(0), None, Some(1), Some(4)].repeat(40);
     let with_null: Vec<_> = some.iter().copied().chain([Some(3), None]).collect();
+    let damaged: Vec<_> = some.iter().copied().chain([Some(5)]).collect();
     for spec in [&plain, &code, &short, &id] {
-        for cells in [&some[..], &with_null, &[None; 70], &[]] {
+        for cells in [&some[..], &with_null, &damaged, &[None; 70], &[]] {
             for others in [&[][..], &["", "its own"]] {
-                let text = |cell: &Option<u64>| match cell {
-                    Some(number) => {
-                        ["A", "B 12", "a text that does not fit in a place", "NULL", "07"]
-                            [*number as usize]
-                    }
-                    None => "",
-                };
+                let text = |cell: &Option<u64>| cell.map_or("", |number| SHARED[number as usize]);
                 let mut builder = ColumnBuilder::new(spec, 4);
                 cells.iter().map(text).chain(others.iter().copied()).for_each(|text| {
                     _ = builder.push_text(text);
@@ -167,6 +159,28 @@ fn shared_texts_are_the_same_as_copies() {
                 assert_eq!(shared(spec, cells, others), copied, "{:?} {others:?}", spec.role);
             }
         }
+    }
+}
+
+#[test]
+fn whole_numbers_are_the_same_texts_at_once_as_one_by_one() {
+    let mut code = spec(ColumnKind::Text, Role::Code);
+    (code.width, code.max_len, code.nulls) = (Some(3), Some(5), vec!["999".into()]);
+    let wholes = [7, 100, 999, 0, 123_456, 999_999_999_999_999, 42];
+    let filled = 0b111_0111;
+    for spec in [code, spec(ColumnKind::Text, Role::Id)] {
+        let (mut single, mut many) = (ColumnBuilder::new(&spec, 4), ColumnBuilder::new(&spec, 4));
+        let (mut told, mut told_many) = (Vec::new(), Vec::new());
+        for (at, whole) in wholes.iter().enumerate() {
+            let cell = Cell::Number(*whole as f64);
+            let cell = if filled >> at & 1 == 1 { cell } else { Cell::Blank };
+            told.extend(single.push_cell(cell).err().map(|kind| (at, kind)));
+        }
+        many.push_whole_texts(&wholes, filled, |at, kind| told_many.push((at, kind)));
+        assert_eq!(told, told_many);
+        let (columns, altered) = ColumnBuilder::finish_all(vec![single]);
+        let (columns_many, altered_many) = ColumnBuilder::finish_all(vec![many]);
+        assert_eq!((columns, altered), (columns_many, altered_many));
     }
 }
 

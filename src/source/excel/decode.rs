@@ -239,10 +239,11 @@ impl<'a> Decoder<'a> {
             return Ok(false);
         }
         let before = self.scanner.place();
-        let lanes = &mut self.lanes;
-        let row = self.scanner.quick_row(|column, kind, value| lanes.put(column, kind, value));
+        let (lanes, mut seen) = (&mut self.lanes, 0);
+        let take = |column, kind, value| lanes.put(column, kind, value, &mut seen);
+        let row = self.scanner.quick_row(take);
         let sure = |lanes: &Lanes<'_>, scanner: &Scanner<'_>, strings: &mut Lookup<'_>| {
-            let has_value = lanes.has_value(scanner, strings)?;
+            let has_value = lanes.has_value(seen, scanner, strings)?;
             Ok::<bool, Fault>(has_value && !lanes.may_be_header(scanner, strings)?)
         };
         match row {
@@ -276,6 +277,10 @@ impl<'a> Decoder<'a> {
         let (misfits, scanner) = (self.misfits.len(), &self.scanner);
         for field in 0..self.slots.len() {
             let Slot::Column(column) = self.slots[field] else { continue };
+            // Half of a roll's columns are blank: they are padded in the end.
+            if self.lanes.is_blank(field) {
+                continue;
+            }
             let builder = &mut self.builders[usize::from(column)];
             builder.pad(begin);
             let (index, found) = (&self.index[begin..], &mut self.misfits);

@@ -25,19 +25,24 @@ const MOMENT: u8 = Kind::Moment as u8;
 pub struct Lanes<'a> {
     /// Column of the first field on the sheet.
     first: u16,
-    fields: usize,
     /// Cells beside these count for nothing.
     area: Option<Area>,
     /// Shared strings that there are.
     strings: u64,
     texts: Option<&'a SharedTexts>,
+    /// Rows taken; below [`ROWS`] while one is being taken.
     rows: usize,
-    /// Kind and value of each cell: [`ROWS`] of a field behind each other.
-    kinds: Vec<u8>,
-    values: Vec<u64>,
-    /// The row being taken has a value that is no text.
-    solid: bool,
+    lanes: Vec<Lane>,
     probe: Probe,
+}
+
+/// Cells of one field. Kinds and values lie together, so that fields are no power of two apart: a row
+/// is written across all of them, and they would drive each other out of the processor.
+#[derive(Clone)]
+struct Lane {
+    kinds: [u8; ROWS],
+    /// At an empty cell whatever stood there before.
+    values: [u64; ROWS],
 }
 
 /// How to see quickly that a row does not repeat the header.
@@ -61,20 +66,25 @@ impl Probe {
     }
 }
 
+impl Lane {
+    /// The kinds of all its cells together.
+    #[inline(always)]
+    fn seen(&self) -> u8 {
+        self.kinds.iter().fold(0, |seen, kind| seen | kind)
+    }
+}
+
 impl<'a> Lanes<'a> {
     /// For the rows of a table in a workbook of these shared strings.
     pub fn new(layout: &Layout, strings: &'a Strings) -> Self {
-        let fields = layout.headers.len();
+        let empty = Lane { kinds: [0; ROWS], values: [0; ROWS] };
         Self {
             first: layout.first_column,
-            fields,
             area: layout.area,
             strings: strings.len(),
             texts: strings.in_memory(),
             rows: 0,
-            kinds: vec![0; fields * ROWS],
-            values: vec![0; fields * ROWS],
-            solid: false,
+            lanes: vec![empty; layout.headers.len()],
             probe: Probe::new(layout),
         }
     }
@@ -89,52 +99,57 @@ impl<'a> Lanes<'a> {
         self.rows == ROWS
     }
 
-    /// Adds a cell to the row being taken. `false`: it is not usual, and so the row is not.
+    /// Adds a cell to the row being taken, and its kind to `seen`. `false`: it is not usual, and so the row
+    /// is not.
     #[inline(always)]
-    pub fn put(&mut self, column: u16, kind: Kind, value: u64) -> bool {
+    pub fn put(&mut self, column: u16, kind: Kind, value: u64, seen: &mut u8) -> bool {
         let field = usize::from(column.wrapping_sub(self.first));
-        if field >= self.fields {
+        let Some(lane) = self.lanes.get_mut(field) else {
             return self.area.is_some_and(|area| !area.holds_column(column));
-        }
+        };
         if (kind == Kind::Shared) & (value >= self.strings) {
             return false;
         }
-        let at = field * ROWS + self.rows;
-        self.kinds[at] = kind as u8;
-        self.values[at] = value;
-        self.solid |= !matches!(kind, Kind::Shared | Kind::Text);
+        lane.kinds[self.rows % ROWS] = kind as u8;
+        lane.values[self.rows % ROWS] = value;
+        *seen |= kind as u8;
         true
     }
 
     /// Forgets the row being taken.
     pub fn clear_row(&mut self) {
-        self.kinds.iter_mut().skip(self.rows).step_by(ROWS).for_each(|kind| *kind = 0);
-        self.solid = false;
+        self.lanes.iter_mut().for_each(|lane| lane.kinds[self.rows % ROWS] = 0);
     }
 
     /// Keeps the row being taken.
     pub fn end_row(&mut self) {
         self.rows += 1;
-        self.solid = false;
     }
 
     /// Forgets all rows.
     pub fn clear(&mut self) {
-        self.kinds.fill(0);
+        self.lanes.iter_mut().for_each(|lane| lane.kinds = [0; ROWS]);
         self.rows = 0;
     }
 
-    /// Whether the row being taken holds more than blanks.
+    /// Whether no row has a value in a field.
+    #[inline(always)]
+    pub fn is_blank(&self, field: usize) -> bool {
+        self.lanes[field].seen() == 0
+    }
+
+    /// Whether the row being taken, in which there are cells of the kinds `seen`, holds more than blanks.
     #[inline]
     pub fn has_value(
         &self,
+        seen: u8,
         scanner: &Scanner<'_>,
         strings: &mut Lookup<'_>,
     ) -> Result<bool, Fault> {
-        if self.solid {
+        if seen & !(SHARED | TEXT) != 0 {
             return Ok(true);
         }
-        for field in 0..self.fields {
+        for field in 0..self.lanes.len() {
             if !self.cell(field, self.rows, scanner, strings)?.is_blank() {
                 return Ok(true);
             }
@@ -152,7 +167,7 @@ impl<'a> Lanes<'a> {
         Ok(match &self.probe {
             Probe::None => false,
             Probe::Whole => true,
-            Probe::Field(field, header) => match self.kinds[field * ROWS + self.rows] {
+            Probe::Field(field, header) => match self.lanes[*field].kinds[self.rows % ROWS] {
                 0 | WHOLE | NUMBER => false,
                 _ => self.cell(*field, self.rows, scanner, strings)?.text().trim() == header,
             },
@@ -168,9 +183,9 @@ impl<'a> Lanes<'a> {
         scanner: &'s Scanner<'_>,
         strings: &'s mut Lookup<'_>,
     ) -> Result<Cell<'s>, Fault> {
-        let at = field * ROWS + row;
-        let value = self.values[at];
-        Ok(match self.kinds[at] {
+        let Lane { kinds, values } = &self.lanes[field];
+        let value = values[row];
+        Ok(match kinds[row] {
             SHARED => Cell::Text(strings.get(value)?),
             WHOLE => Cell::Number(value as f64),
             NUMBER => Cell::Number(f64::from_bits(value)),
@@ -192,32 +207,21 @@ impl<'a> Lanes<'a> {
         strings: &mut Lookup<'_>,
         mut misfit: impl FnMut(usize, MisfitKind),
     ) -> Result<usize, Fault> {
-        let lane = field * ROWS..field * ROWS + self.rows;
-        let (kinds, values) = (&self.kinds[lane.clone()], &self.values[lane]);
-        let seen = kinds.iter().fold(0, |seen, kind| seen | kind);
-        if seen == 0 {
-            builder.push_nulls(kinds.len());
-            return Ok(0);
-        }
-        if seen == WHOLE && push_wholes(builder, kinds, values) {
-            return Ok(0);
-        }
-        if seen == SHARED
-            && builder.spec().kind == ColumnKind::Text
-            && let Some(texts) = self.texts
-        {
-            let filled = filled(kinds, SHARED.trailing_zeros());
-            if let Some(bytes) = builder.push_shared(texts, values, filled) {
-                return Ok(bytes);
+        let Lane { kinds, values } = &self.lanes[field];
+        let seen = self.lanes[field].seen();
+        let (kinds, values) = (&kinds[..self.rows], &values[..self.rows]);
+        let filled = if seen.is_power_of_two() { filled(kinds, seen.trailing_zeros()) } else { 0 };
+        let is_text = builder.spec().kind == ColumnKind::Text;
+        match (seen, is_text, self.texts) {
+            (WHOLE, false, _) if builder.push_wholes(values, filled) => return Ok(0),
+            (WHOLE, true, _) => {
+                builder.push_whole_texts(values, filled, misfit);
+                return Ok(0);
             }
-            let mut bytes = 0;
-            let cells = kinds.iter().zip(values).map(|(kind, value)| {
-                let text = if *kind == SHARED { texts.get(*value as usize) } else { None };
-                bytes += text.map_or(0, str::len);
-                text
-            });
-            builder.push_texts(cells, texts.may_hold_nul(), misfit);
-            return Ok(bytes);
+            (SHARED, true, Some(texts)) => {
+                return Ok(builder.push_shared(texts, values, filled, misfit));
+            }
+            _ => {}
         }
         let mut text = 0;
         for row in 0..kinds.len() {
@@ -244,14 +248,4 @@ fn filled(kinds: &[u8], bit: u32) -> u64 {
         filled |= (lowest.wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * at);
     }
     filled
-}
-
-/// Pushes cells that are whole numbers or empty.
-fn push_wholes(builder: &mut ColumnBuilder, kinds: &[u8], values: &[u64]) -> bool {
-    let mut wholes = [0; ROWS];
-    // What stands at an empty cell is left from another batch.
-    for ((whole, kind), value) in wholes.iter_mut().zip(kinds).zip(values) {
-        *whole = value.cast_signed() & -i64::from(*kind);
-    }
-    builder.push_wholes(&wholes[..kinds.len()], filled(kinds, WHOLE.trailing_zeros()))
 }

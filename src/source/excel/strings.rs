@@ -10,6 +10,7 @@ use super::spill::{Pages, Spill, SpillWriter};
 use super::text;
 use super::xml::{Cursor, Token};
 use crate::source::columns::SharedTexts;
+use crate::source::number;
 use polars_arrow::array::MutableBinaryViewArray;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,8 +18,8 @@ use std::path::{Path, PathBuf};
 /// Bytes of the part that are parsed at once.
 const BLOCK: usize = 512 << 10;
 
-/// Bytes of a string's place in memory.
-const PLACE: u64 = 16;
+/// Bytes of a string's place in memory: a view, and its length.
+const PLACE: u64 = 17;
 
 /// All strings, ready for look-ups by any number of threads.
 #[derive(Debug)]
@@ -75,19 +76,25 @@ struct Texts {
     texts: MutableBinaryViewArray<str>,
     /// None so far is empty, has a blank at an end or holds NUL.
     plain: bool,
+    /// Some may look like a number that a spreadsheet has shortened.
+    scientific: bool,
 }
 
 impl Default for Texts {
     fn default() -> Self {
-        Self { texts: MutableBinaryViewArray::new(), plain: true }
+        Self { texts: MutableBinaryViewArray::new(), plain: true, scientific: false }
     }
 }
 
 impl Keep for Texts {
     #[inline]
     fn keep(&mut self, text: &str) -> Result<(), Fault> {
-        self.plain &= matches!(text.as_bytes(), [first, .., last] | [first @ last]
-            if *first > b' ' && (b'!'..0x80).contains(last));
+        let bytes = text.as_bytes();
+        let (first, last) = bytes.first().zip(bytes.last()).unwrap_or((&b' ', &b' '));
+        self.plain &= *first > b' ' && (b'!'..0x80).contains(last);
+        // Such a number ends in a digit and begins with one, or with a sign.
+        let number = last.is_ascii_digit() && (first.is_ascii_digit() || *first == b'-');
+        self.scientific |= number && number::is_scientific(bytes);
         self.texts.push_value_ignore_validity(text);
         Ok(())
     }
@@ -241,7 +248,11 @@ impl Loader {
         }
         let mut texts = std::mem::take(&mut self.texts);
         if texts.bytes() <= self.in_memory {
-            return Ok(Strings(Store::Memory(SharedTexts::new(texts.texts, texts.plain))));
+            return Ok(Strings(Store::Memory(SharedTexts::new(
+                texts.texts,
+                texts.plain,
+                texts.scientific,
+            ))));
         }
         let mut writer = SpillWriter::new(self.temp_dir.as_deref())?;
         texts.spill(&mut writer)?;
@@ -317,29 +328,45 @@ impl Odd<'_> {
 }
 
 /// `<si><t>text</t></si>`, as nearly all of them are: the text, and the length of the whole.
-#[inline]
+#[inline(always)]
 fn plain_item<'a>(xml: &'a str, at: usize, odd: &mut Odd<'_>) -> Option<(&'a str, usize)> {
-    const PRESERVE: &str = " xml:space=\"preserve\">";
-    let item = xml.get(at..)?;
-    let rest = item.strip_prefix("<si><t")?;
-    let (rest, preserve) = match rest.strip_prefix('>') {
-        Some(rest) => (rest, false),
-        None => (rest.strip_prefix(PRESERVE)?, true),
+    const OPEN: &[u8] = b"<si><t>";
+    const PRESERVE: &[u8] = b"<si><t xml:space=\"preserve\">";
+    const CLOSE: &[u8] = b"</t></si>";
+    let item = xml.as_bytes().get(at..)?;
+    let (open, preserve) = match item.starts_with(OPEN) {
+        true => (OPEN.len(), false),
+        false => (item.starts_with(PRESERVE).then_some(PRESERVE.len())?, true),
     };
-    let end = memchr::memchr(b'<', rest.as_bytes())?;
-    let behind = rest[end..].strip_prefix("</t></si>")?;
-    let raw = &rest[..end];
-    let start = at + item.len() - rest.len();
-    if odd.is_in(start, start + end) {
+    let end = next_tag(item, open)?;
+    if !item[end..].starts_with(CLOSE) || odd.is_in(at + open, at + end) {
         return None;
     }
+    let raw = xml.get(at + open..at + end)?;
     let blank = |byte: Option<&u8>| byte.is_some_and(|byte| *byte <= b' ');
     let bytes = raw.as_bytes();
     let text = match preserve || !blank(bytes.first()) && !blank(bytes.last()) {
         true => raw,
         false => raw.trim_matches(text::BLANKS),
     };
-    Some((text, item.len() - behind.len()))
+    Some((text, end + CLOSE.len()))
+}
+
+/// Where the next `<` stands from `from` on. Most texts are short: a few words are looked at before
+/// anybody is called.
+#[inline(always)]
+fn next_tag(bytes: &[u8], from: usize) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (words, _) = bytes.get(from..)?.as_chunks::<8>();
+    for (at, word) in words.iter().take(4).enumerate() {
+        let others = u64::from_le_bytes(*word) ^ (ONES * 0x3c);
+        // The lowest bit that is left is that of the first byte that was `<`.
+        let found = others.wrapping_sub(ONES) & !others & (ONES * 0x80);
+        if found != 0 {
+            return Some(from + 8 * at + found.trailing_zeros() as usize / 8);
+        }
+    }
+    memchr::memchr(b'<', &bytes[from..]).map(|at| from + at)
 }
 
 #[cfg(test)]

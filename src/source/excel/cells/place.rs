@@ -93,6 +93,7 @@ pub fn last_row_of_range(range: &[u8]) -> u32 {
 }
 
 /// The digits of a row number and the quote behind them, compared in one step.
+#[derive(Clone, Copy)]
 pub struct RowDigits {
     pattern: u64,
     mask: u64,

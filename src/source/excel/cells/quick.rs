@@ -4,23 +4,26 @@
 //! with one plain text, and empty ones. Everything else is left to the cursor, untouched.
 //!
 //! A cell that holds a whole number or a shared string, which is nearly every cell, is read from
-//! one window of 64 bytes by comparing words of eight; its digits become a number together.
+//! one window by comparing words of eight bytes; its digits become a number together.
 
 use super::place::{MAX_COLUMNS, MAX_ROWS, RowDigits};
 use super::value::{Kind, Shape};
 use super::{RowAt, Scanner};
 use crate::source::excel::text;
 use memchr::memchr;
+use std::num::NonZero;
 
 /// Longest number read here.
 const NUMBER: usize = 32;
-/// Bytes in which a whole number or a shared string fits with all around it.
-const WINDOW: usize = 64;
+/// Bytes in which a whole number or a shared string fits with all around it: no word of one begins
+/// behind the 64th.
+const WINDOW: usize = 64 + 8;
 
-const OPEN: u64 = u64::from_le_bytes(*b"<c r=\"\0\0");
+const OPEN: &[u8; 6] = b"<c r=\"";
 const VALUE: u32 = u32::from_le_bytes(*b"><v>");
 const STYLE: u32 = u32::from_le_bytes(*b" s=\"");
 const SHARED: u64 = u64::from_le_bytes(*b" t=\"s\"><");
+const SHARED_END: u16 = u16::from_le_bytes(*b"v>");
 const CLOSE: u64 = u64::from_le_bytes(*b"</v></c>");
 
 /// A cell that was read here.
@@ -30,16 +33,7 @@ pub(super) struct Found {
     pub length: usize,
 }
 
-/// A whole number or a shared string, still without its style.
-struct Plain {
-    column: u32,
-    shared: bool,
-    value: u64,
-    style: Option<usize>,
-    length: usize,
-}
-
-/// Types of cells beside those of [`Plain`].
+/// Types of cells, by their `t`.
 #[derive(Clone, Copy, PartialEq)]
 enum Type {
     Number,
@@ -49,44 +43,115 @@ enum Type {
     Inline,
 }
 
-/// Reads the cell at the start of `bytes` if it is a whole number or a shared string.
+/// Reads the cell at the start of `bytes` if it holds a number of up to seven digits or a shared string,
+/// has no style, and stands in a column of one or two `LETTERS`: the fewest instructions for nearly all
+/// cells of a roll. How many letters there are is not asked of the bytes, because every cell would wait
+/// for the answer to know where it goes on, and its successor for it.
 #[inline(always)]
-fn plain(bytes: &[u8], digits: &RowDigits) -> Option<Plain> {
+fn plain<const LETTERS: usize>(bytes: &[u8], digits: &RowDigits) -> Option<Found> {
     let window = bytes.first_chunk::<WINDOW>()?;
-    if word(window, 0)? << 16 != OPEN << 16 {
+    if window.first_chunk() != Some(OPEN) {
+        return None;
+    }
+    let letter = |at: usize| u32::from(window[at].wrapping_sub(b'A'));
+    let (first, second) = (letter(6), letter(7));
+    let column = if LETTERS == 1 { first } else { (first + 1) * 26 + second };
+    let is_letter = first < 26 && (LETTERS == 1 || second < 26);
+    if !is_letter || !digits.match_word(word(window, 6 + LETTERS)) {
+        return None;
+    }
+    let at = 6 + LETTERS + digits.length;
+    let next = word(window, at);
+    let (kind, at) = if next as u32 == VALUE {
+        (Kind::Whole, at + 4)
+    } else if next == SHARED && word(window, at + 8) as u16 == SHARED_END {
+        (Kind::Shared, at + 10)
+    } else {
+        return None;
+    };
+    let (value, length) = short(word(window, at))?;
+    let end = at + length;
+    let shape = Shape { kind, value };
+    (word(window, end) == CLOSE).then_some(Found { column, shape, length: end + 8 })
+}
+
+/// Where the next cell of a row begins, and in which column it may stand at the earliest.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    next: u32,
+}
+
+impl Place {
+    #[inline(always)]
+    fn behind(self, found: &Found) -> Self {
+        Self { at: self.at + found.length, next: found.column + 1 }
+    }
+}
+
+/// Takes the [`plain`] cells that stand behind each other; where they end. `None`: one is not wanted, or
+/// its column is not behind the one before.
+#[inline(never)]
+fn plain_cells<const LETTERS: usize>(
+    bytes: &[u8],
+    digits: &RowDigits,
+    mut place: Place,
+    take: &mut impl FnMut(u16, Kind, u64) -> bool,
+) -> Option<Place> {
+    let digits = *digits;
+    while let Some(found) = plain::<LETTERS>(bytes.get(place.at..)?, &digits) {
+        let Shape { kind, value } = found.shape;
+        if found.column < place.next || !take(found.column as u16, kind, value) {
+            return None;
+        }
+        place = place.behind(&found);
+    }
+    Some(place)
+}
+
+/// A cell like a [`plain`] one in any column, with any whole number, and with a style, which the caller looks up.
+#[inline(always)]
+fn styled(bytes: &[u8], digits: &RowDigits) -> Option<(Found, Option<usize>)> {
+    let window = bytes.first_chunk::<WINDOW>()?;
+    let (column, mut at) = reference(window, digits)?;
+    let mut style = None;
+    if word(window, at) as u32 == STYLE {
+        let (digits, length) = leading_digits(word(window, at + 4));
+        at += 4 + length + 1;
+        if !(1..8).contains(&length) || word(window, at - 1) as u8 != b'"' {
+            return None;
+        }
+        style = Some(eight_digits(digits << (64 - 8 * length)) as usize);
+    }
+    let kind = match word(window, at) {
+        next if next as u32 == VALUE => Kind::Whole,
+        SHARED if word(window, at + 8) as u16 == SHARED_END => Kind::Shared,
+        _ => return None,
+    };
+    at += if kind == Kind::Whole { 4 } else { 10 };
+    let (value, length) = whole(window, at)?;
+    let found = Found { column, shape: Shape { kind, value }, length: at + length + 8 };
+    (word(window, at + length) == CLOSE).then_some((found, style))
+}
+
+/// The column of `<c r="B7"` in the row with these digits, and where its attribute ends.
+#[inline(always)]
+fn reference(window: &[u8; WINDOW], digits: &RowDigits) -> Option<(u32, usize)> {
+    if window.first_chunk() != Some(OPEN) {
         return None;
     }
     let (column, letters) = column(&window[6..9])?;
-    let mut at = 6 + letters;
-    if !digits.match_word(word(window, at)?) {
-        return None;
-    }
-    at += digits.length;
-    let mut next = word(window, at)?;
-    let mut style = None;
-    if next as u32 == STYLE {
-        let (number, length) = whole(window, at + 4)?;
-        style = Some(number as usize);
-        at += 4 + length + 1;
-        if window.get(at - 1) != Some(&b'"') {
-            return None;
-        }
-        next = word(window, at)?;
-    }
-    let shared = match next {
-        next if next as u32 == VALUE => false,
-        SHARED if window.get(at + 8..at + 10)? == b"v>" => true,
-        _ => return None,
-    };
-    at += if shared { 10 } else { 4 };
-    let (value, length) = whole(window, at)?;
-    at += length;
-    (word(window, at)? == CLOSE).then_some(Plain { column, shared, value, style, length: at + 8 })
+    let at = 6 + letters;
+    digits.match_word(word(window, at)).then_some((column, at + digits.length))
 }
 
+/// The eight bytes at `at`. (What follows on each other in a cell never reaches the 64th byte; cutting
+/// the offset off there says so without a question.)
 #[inline(always)]
-fn word(window: &[u8; WINDOW], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(*window.get(at..)?.first_chunk()?))
+fn word(window: &[u8; WINDOW], at: usize) -> u64 {
+    debug_assert!(at < 64);
+    let at = at % 64;
+    u64::from_le_bytes(*window[at..].first_chunk().expect("a word begins before the 64th byte"))
 }
 
 /// The column that one to three letters name, and how many they are.
@@ -110,18 +175,32 @@ fn column(letters: &[u8]) -> Option<(u32, usize)> {
     (three < MAX_COLUMNS).then_some((three, 3))
 }
 
+/// Up to seven digits in front of a `<`: their number, and how many they are. (There are other bytes that
+/// end them: that it was a `<` is for the caller to see.)
+#[inline(always)]
+fn short(word: u64) -> Option<(u64, usize)> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // No digit has both of the bits that `<` has beside those of `0`.
+    let end = NonZero::new(word & word >> 1 & (ONES * 0x04))?.trailing_zeros();
+    // What is behind the digits is pushed out, and zeros come before them. Where there is no digit,
+    // nothing is pushed, and the first byte is none.
+    let digits = (word ^ (ONES * 0x30)).wrapping_shl(64 + 2 - end);
+    let others = (digits.wrapping_add(ONES * 0x76) | digits) & (ONES * 0x80);
+    (others == 0).then(|| (eight_digits(digits), (end / 8) as usize))
+}
+
 /// The digits at `at`: their number, and how many there are; at most 15, which are certainly exact
 /// as a float.
 #[inline(always)]
 fn whole(window: &[u8; WINDOW], at: usize) -> Option<(u64, usize)> {
-    let (digits, count) = leading_digits(word(window, at)?);
+    let (digits, count) = leading_digits(word(window, at));
     if count == 0 {
         return None;
     }
     if count < 8 {
         return Some((eight_digits(digits << (64 - 8 * count)), count));
     }
-    let (more, rest) = leading_digits(word(window, at + 8)?);
+    let (more, rest) = leading_digits(word(window, at + 8));
     match rest {
         0 => Some((eight_digits(digits), 8)),
         8 => None,
@@ -179,6 +258,7 @@ fn start(bytes: &[u8], row: &RowDigits) -> Option<Start> {
     }
     let mut start = Start { column, style: None, kind: Type::Number, end: 0, empty: false };
     let mut rest = &digits[row.length..];
+    let mut typed = false;
     loop {
         rest = match rest {
             [b'>', rest @ ..] => {
@@ -195,9 +275,9 @@ fn start(bytes: &[u8], row: &RowDigits) -> Option<Start> {
                 start.style = Some(style as usize);
                 rest.get(length..)?.strip_prefix(b"\"")?
             }
-            [b' ', b't', b'=', b'"', rest @ ..] => {
+            [b' ', b't', b'=', b'"', rest @ ..] if !typed => {
                 let (kind, length) = cell_type(rest)?;
-                start.kind = kind;
+                (start.kind, typed) = (kind, true);
                 &rest[length..]
             }
             _ => return None,
@@ -222,19 +302,20 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(super) fn quick_cell(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
         let bytes = self.bytes.get(at..)?;
-        let Some(cell) = plain(bytes, digits) else { return self.quick_other(at, digits) };
-        let shape = match (cell.shared, cell.style) {
-            (true, _) => Shape { kind: Kind::Shared, value: cell.value },
-            (false, None) => Shape { kind: Kind::Whole, value: cell.value },
-            (false, style) => self.shape_of_whole(cell.value, style)?,
-        };
-        Some(Found { column: cell.column, shape, length: cell.length })
+        let found = plain::<1>(bytes, digits).or_else(|| plain::<2>(bytes, digits));
+        if found.is_some() { found } else { self.quick_other(at, digits) }
     }
 
     /// The rarer of the usual forms.
     #[inline(never)]
     fn quick_other(&mut self, at: usize, digits: &RowDigits) -> Option<Found> {
         let bytes = &self.bytes[at..];
+        if let Some((mut found, style)) = styled(bytes, digits) {
+            if found.shape.kind == Kind::Whole {
+                found.shape = self.shape_of_whole(found.shape.value, style)?;
+            }
+            return Some(found);
+        }
         let start = start(bytes, digits)?;
         let Start { column, style, kind, end, empty } = start;
         if empty {
@@ -252,7 +333,7 @@ impl<'a> Scanner<'a> {
                 rest[3 + length..].strip_prefix(b"</v></c>")?;
                 let kind = match (kind, value) {
                     (Type::Shared, _) => Kind::Shared,
-                    (_, 0 | 1) => Kind::Bool,
+                    (_, 0 | 1) if length == 1 => Kind::Bool,
                     _ => return None,
                 };
                 (Shape { kind, value }, 3 + length + 8)
@@ -319,18 +400,19 @@ impl<'a> Scanner<'a> {
         }
         let digits = RowDigits::of(row);
         at += start;
-        let mut next = 0;
-        while let Some(found) = self.quick_cell(at, &digits) {
-            if found.column < next {
-                return None;
-            }
-            next = found.column + 1;
-            at += found.length;
+        let mut place = Place { at, next: 0 };
+        loop {
+            place = plain_cells::<1>(self.bytes, &digits, place, &mut take)?;
+            place = plain_cells::<2>(self.bytes, &digits, place, &mut take)?;
+            let Some(found) = self.quick_other(place.at, &digits) else { break };
             let Shape { kind, value } = found.shape;
-            if kind != Kind::Empty && !take(found.column as u16, kind, value) {
+            let taken = kind == Kind::Empty || take(found.column as u16, kind, value);
+            if found.column < place.next || !taken {
                 return None;
             }
+            place = place.behind(&found);
         }
+        let Place { at, next } = place;
         if next == 0 || !self.bytes[at..].starts_with(b"</row>") {
             return None;
         }
@@ -374,6 +456,10 @@ mod tests {
                 window[3..3 + written.len()].copy_from_slice(written.as_bytes());
                 let expected = text.parse().expect("digits");
                 assert_eq!(whole(&window, 3), Some((expected, text.len())), "{written:?}");
+                let found = short(word(&window, 3));
+                let known = found.is_none_or(|it| it == (expected, text.len()));
+                let fits = text.len() < 8 && behind == "<";
+                assert!(known && (found.is_some() || !fits), "{written:?}: {found:?}");
                 assert_eq!(whole_number(&window[3..]), Some((expected, text.len())));
             }
         }
@@ -381,6 +467,7 @@ mod tests {
             let mut window = [b' '; WINDOW];
             window[..text.len()].copy_from_slice(text.as_bytes());
             assert_eq!(whole(&window, 0), None, "{text}");
+            assert_eq!(short(word(&window, 0)), None, "{text}");
             assert_eq!(whole_number(&window), None, "{text}");
         }
     }

@@ -179,3 +179,101 @@ fn any_cut_and_any_flipped_byte_is_a_result_and_never_a_panic() {
         }
     }
 }
+
+/// A cell's column, kind and value; whole numbers as the numbers that they are.
+type Seen = (u16, u8, u64);
+
+fn seen(column: u16, kind: Kind, value: u64) -> Seen {
+    match kind {
+        Kind::Whole => (column, Kind::Number as u8, (value as f64).to_bits()),
+        kind => (column, kind as u8, value),
+    }
+}
+
+/// The first row as the quick path reads it, if it does.
+fn quick(bytes: &[u8]) -> Option<Vec<Seen>> {
+    let styles = styles();
+    let mut cells = Vec::new();
+    let mut scanner = Scanner::new(bytes, &styles, 0);
+    scanner.quick_row(|column, kind, value| {
+        cells.push(seen(column, kind, value));
+        true
+    })?;
+    Some(cells)
+}
+
+/// The same row as the cursor alone reads it.
+fn by_cursor(bytes: &[u8]) -> Result<Vec<Seen>, Fault> {
+    let styles = styles();
+    let mut scanner = Scanner::new(bytes, &styles, 0);
+    let mut cursor = Cursor::new(bytes, 0);
+    let mut column = 0;
+    loop {
+        match cursor.next()?.ok_or(Fault::Cut)? {
+            Token::Open(tag) if tag.name == b"row" => {
+                let row = tag.get(b"r")?.map(place::row_number).transpose()?;
+                scanner.row = row.map_or(1, |row| row as u32);
+            }
+            Token::Open(tag) if tag.name == b"c" => {
+                scanner.cell(&tag, &mut cursor, &mut column)?;
+            }
+            Token::Close(b"row") => break,
+            _ => {}
+        }
+    }
+    assert!(scanner.cells.is_sorted_by(|a, b| a.column < b.column), "no cell stands twice");
+    Ok(scanner.cells.iter().map(|cell| seen(cell.column, cell.kind, cell.value)).collect())
+}
+
+const USUAL: &str = "<row r=\"17\" spans=\"1:9\"><c r=\"A17\"><v>7</v></c>\
+    <c r=\"B17\" t=\"s\"><v>123456</v></c><c r=\"C17\" s=\"1\"><v>45943</v></c>\
+    <c r=\"D17\"><v>12345678</v></c><c r=\"Z17\" s=\"2\" t=\"s\"><v>1</v></c>\
+    <c r=\"AA17\"><v>-1.5</v></c><c r=\"FQ17\" t=\"s\"><v>0</v></c>\
+    <c r=\"ABC17\"><v>1234567</v></c><c r=\"XFC17\" t=\"b\"><v>1</v></c>\
+    <c r=\"XFD17\" t=\"str\"><v>text</v></c></row><row r=\"18\"><c r=\"A18\"><v>1</v></c></row>";
+
+/// What the quick path takes, it takes as the cursor does.
+fn same(bytes: &[u8]) -> bool {
+    let Some(cells) = quick(bytes) else { return false };
+    let told = by_cursor(bytes);
+    let context = String::from_utf8_lossy(bytes);
+    assert_eq!(told.unwrap_or_else(|fault| panic!("{fault}: {context}")), cells, "{context}");
+    true
+}
+
+#[test]
+fn whatever_byte_is_changed_the_quick_path_reads_what_the_cursor_does_or_nothing() {
+    let row = USUAL.as_bytes();
+    assert!(same(row));
+    let mut taken = 0;
+    for at in 0..row.len() {
+        taken += u32::from(same(&[&row[..at], &row[at + 1..]].concat()));
+        for byte in 0..=u8::MAX {
+            taken += u32::from(same(&[&row[..at], &[byte], &row[at + 1..]].concat()));
+            taken += u32::from(same(&[&row[..at], &[byte], &row[at..]].concat()));
+        }
+    }
+    assert!(taken > 1_000, "{taken}: most changes of a digit leave a sound row");
+    let twice = USUAL.replace(" s=\"2\"", " t=\"str\" s=\"2\"");
+    assert!(
+        twice != USUAL && !same(twice.as_bytes()),
+        "of an attribute that stands twice the first counts"
+    );
+}
+
+proptest::proptest! {
+    #[test]
+    fn however_a_row_is_edited_the_quick_path_reads_what_the_cursor_does_or_nothing(
+        edits in proptest::collection::vec((0..USUAL.len(), 0..3_usize, 0..30_usize), 1..6),
+    ) {
+        let mut row = USUAL.as_bytes().to_vec();
+        for (at, drop, put) in edits {
+            let at = at.min(row.len());
+            // Another piece of the row, or nothing.
+            let from = at * 7 % USUAL.len();
+            let piece = &USUAL.as_bytes()[from..(from + put / 2).min(USUAL.len())];
+            row.splice(at..(at + drop).min(row.len()), piece.iter().copied());
+        }
+        same(&row);
+    }
+}

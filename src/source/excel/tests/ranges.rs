@@ -27,6 +27,7 @@ fn workbook() -> Vec<u8> {
     for (row, column, text) in cells {
         sheet.write_string(row, column, text).expect("in bounds");
     }
+    sheet.write_number(6, 6, 5.0).expect("in bounds");
     let sheet = book.add_worksheet().set_name("Two").expect("a name");
     for (row, (key, count)) in (5..).zip([("k1", 1.0), ("k2", 2.0)]) {
         sheet.write_string(row, 2, key).expect("in bounds");
@@ -83,7 +84,7 @@ fn only_the_cells_of_a_range_are_read() {
     let expected = (names(&["id", "name", "value"]), table, vec![]);
     assert_eq!(of("One!B3:D6"), expected);
     assert_eq!(of("One!$D$6:$B$3"), expected);
-    assert_eq!(of("one!B3:D8"), expected, "blank rows are no records");
+    assert_eq!(of("one!B3:D8"), expected, "rows with values beside it are no records");
     let two = vec![row(4, &["a", "x"]), row(5, &["b", "-"])];
     assert_eq!(of("Part"), (names(&["id", "name"]), two, vec![]));
     let (_, rows, rejects) = of("One!B3:D");
