@@ -152,17 +152,23 @@ unsafe fn fill_texts(vector: duckdb_vector, texts: &Utf8ViewArray, rows: Range<u
     // SAFETY: there is room for the rows.
     let to = unsafe { duckdb_vector_get_data(vector).cast::<Header>() };
     for (at, view) in texts.views()[rows].iter().enumerate() {
-        let rest = if view.length <= INLINE {
-            u64::from(view.buffer_idx) | u64::from(view.offset) << 32
+        let (length, prefix) = (view.length, view.prefix);
+        let header = if length <= INLINE {
+            let rest = u64::from(view.buffer_idx) | u64::from(view.offset) << 32;
+            Header { length, prefix, rest }
         } else {
-            // A view behind a NULL may refer to anything; nobody reads what is written for it.
+            // A view behind a NULL may refer to anything.
             let text = buffers.get(view.buffer_idx as usize).and_then(|buffer| {
                 let from = view.offset as usize;
-                buffer.get(from..from + view.length as usize)
+                buffer.get(from..from + length as usize)
             });
-            text.map_or(0, |text| text.as_ptr() as u64)
+            text.map_or(Header { length: 0, prefix: 0, rest: 0 }, |text| Header {
+                length,
+                prefix,
+                rest: text.as_ptr() as u64,
+            })
         };
         // SAFETY: within the rows.
-        unsafe { to.add(at).write(Header { length: view.length, prefix: view.prefix, rest }) };
+        unsafe { to.add(at).write(header) };
     }
 }
