@@ -5,8 +5,10 @@
 #
 # Peers that are not installed are named and left out: DuckDB's own read_csv through its Python
 # module (python3 -m pip install duckdb), and its read_xlsx, which is an extension of that module
-# (python3 -m pip install duckdb-extension-excel; $PYTHON names another interpreter). Each line is the median of REPEATS runs after one that does
-# not count; the programs take turns, so that a machine that drifts drifts for all.
+# (python3 -m pip install duckdb-extension-excel; $PYTHON names another interpreter). Each figure is the
+# median of REPEATS runs after one that does not count. The programs take turns, each beside the one it is
+# compared with, and a ratio is the median of the ratios of the rounds: a machine that drifts drifts for
+# both.
 set -eu
 . "$(dirname -- "$0")/env.sh"
 rows=${1:-750000} repeats=${2:-3} python=${PYTHON:-python3}
@@ -64,7 +66,7 @@ print(f"{wall:.2f} {use.ru_utime + use.ru_stime:.2f} {use.ru_maxrss / 1024:.0f}"
 PY
 }
 
-names="agents bare unknown check profile book read_book"
+names="agents bare check unknown profile book read_book"
 agents() { timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 bare() { ETL_AGENTS=none timed "$built/etl" ingest "$roll" --to duckdb:ours.duckdb --progress none; }
 unknown() { timed "$built/etl" ingest "$roll" --type generic --to duckdb:ours.duckdb --progress none; }
@@ -78,12 +80,12 @@ whole() { timed "$python" peer.py whole "$roll"; }
 plain() { timed "$python" peer.py default "$roll"; }
 peer_book() { timed "$python" peer_book.py "$book"; }
 if "$python" -c 'import duckdb' 2>/dev/null; then
-    names="$names best plain whole summarize"
+    names="agents best bare check unknown whole profile summarize plain book read_book"
 else
     echo "DuckDB's Python module is not installed: no peer" >&2
 fi
 if "$python" -c 'import duckdb_extension_excel' 2>/dev/null; then
-    names="$names peer_book"
+    names=$(echo "$names" | sed 's/ book / book peer_book /')
 else
     echo "DuckDB's extension for workbooks is not installed: no peer for them" >&2
 fi
@@ -120,27 +122,28 @@ echo "\`scripts/bench.sh $rows $repeats\`: a synthetic NAL of $rows rows, $(wc -
 echo
 echo "| what | wall s | CPU s | peak MiB | wall against DuckDB |"
 echo "|---|---|---|---|---|"
-base=$([ -f best.figures ] && middle best 1 || echo "")
-summarize_base=$([ -f summarize.figures ] && middle summarize 1 || echo "")
-whole_base=$([ -f whole.figures ] && middle whole 1 || echo "")
-book_base=$([ -f peer_book.figures ] && middle peer_book 1 || echo "")
+# The median of the ratios of two programs in the same rounds, column $3 of their figures.
+ratio() {
+    [ -f "$2.figures" ] || { echo "-"; return; }
+    paste -d ' ' "$1.figures" "$2.figures" | awk -v column="$3" '{ print $column / $(column + 3) }' |
+        sort -n | awk '{ v[NR] = $1 } END { printf "%.2f", v[int((NR + 1) / 2)] }'
+}
 for name in $names; do
     wall=$(middle "$name" 1)
     # Against its best settings; for the workbook against its read_xlsx; for a table whose types are
     # found over all rows against the same.
     case $name in
-    *book) base_of=$book_base ;;
-    profile | summarize) base_of=$summarize_base ;;
-    unknown | whole) base_of=$whole_base ;;
-    *) base_of=$base ;;
+    *book) base=peer_book ;;
+    profile | summarize) base=summarize ;;
+    unknown | whole) base=whole ;;
+    *) base=best ;;
     esac
-    ratio=$([ -n "$base_of" ] && awk -v a="$wall" -v b="$base_of" 'BEGIN { printf "%.2f", a / b }' || echo "-")
-    echo "| $(title "$name") | $wall | $(middle "$name" 2) | $(middle "$name" 3) | $ratio |"
+    echo "| $(title "$name") | $wall | $(middle "$name" 2) | $(middle "$name" 3) | $(ratio "$name" $base 1) |"
 done
 echo
-awk -v all="$(middle agents 2)" -v bare="$(middle bare 2)" 'BEGIN {
-    printf "Rules, cleaning and enrichment together cost %.2f s of CPU: %.2f times what reading, typing and " \
-        "loading the same file costs (asked: at most 0.5).\n", all - bare, (all - bare) / bare }'
+awk -v more="$(awk -v all="$(ratio agents bare 2)" 'BEGIN { print all - 1 }')" 'BEGIN {
+    printf "Rules, cleaning and enrichment together cost %.2f times the CPU that reading, typing and loading " \
+        "the same file costs (asked: at most 0.5).\n", more }'
 echo
 echo "That workbook on one thread (\`examples/book\`):"
 echo
