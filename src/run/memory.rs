@@ -26,10 +26,6 @@ pub struct Shares {
 /// 320 MiB.
 pub const FIXED: u64 = 275 << 20;
 
-/// What a large limit leaves free beside: over millions of rows DuckDB and the allocators keep more than over the
-/// first ones (7,500,000 rows of a roll at 512 MiB went to 535 without it, measured).
-const LONG_RUN: u64 = 30 << 20;
-
 /// The same for a second writer.
 const SECOND_WRITER: u64 = 33 << 20;
 
@@ -51,7 +47,7 @@ pub fn shares(limits: &Limits) -> Shares {
     let several = limit >= TWO_WRITERS && limits.threads > 1;
     let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
     let writers = if limit < 384 << 20 { 1 } else { writers };
-    let fixed = FIXED + if writers > 1 { SECOND_WRITER + LONG_RUN } else { 0 };
+    let fixed = FIXED + if writers > 1 { SECOND_WRITER } else { 0 };
     let free = limit.saturating_sub(fixed).max(100 << 20);
     // A chunk in flight holds about one and a half times what its columns and text add up to.
     let chunks = free / 4;
