@@ -144,56 +144,40 @@ fn status(status: RunStatus) -> String {
 
 impl From<&MeterReading> for AgentReport {
     fn from(read: &MeterReading) -> Self {
-        let MeterReading { agent, rows, busy_ms, waiting_ms, queued: _, longest_queue } =
-            read.clone();
-        Self { agent, rows, busy_ms, waiting_ms, longest_queue }
+        Self {
+            agent: read.agent.clone(),
+            rows: read.rows,
+            busy_ms: read.busy_ms,
+            waiting_ms: read.waiting_ms,
+            longest_queue: read.longest_queue,
+        }
     }
 }
 
 /// All of it but the problems, which a report tells of all inputs together.
 impl From<&InputSummary> for InputReport {
     fn from(input: &InputSummary) -> Self {
-        let InputSummary {
-            input: name,
-            fingerprint,
-            kind,
-            plain,
-            county,
-            year,
-            release,
-            table,
-            mode,
-            tally,
-            problems: _,
-            warnings,
-            failed_file,
-            agents,
-            facts,
-            resumed_from,
-            already_loaded_by,
-            bytes,
-            seconds,
-        } = input.clone();
-        let agents = agents.iter().map(AgentReport::from).collect();
+        let agents = input.agents.iter().map(AgentReport::from).collect();
+        let it = input.clone();
         Self {
-            name,
-            fingerprint,
-            kind,
-            plain,
-            county,
-            year,
-            release,
-            table,
-            mode: mode.to_string(),
-            bytes,
-            tally,
-            seconds,
-            warnings,
-            failed_file,
-            resumed_from,
-            already_loaded_by,
+            name: it.input,
+            fingerprint: it.fingerprint,
+            kind: it.kind,
+            plain: it.plain,
+            county: it.county,
+            year: it.year,
+            release: it.release,
+            table: it.table,
+            mode: it.mode.to_string(),
+            bytes: it.bytes,
+            tally: it.tally,
+            seconds: it.seconds,
+            warnings: it.warnings,
+            failed_file: it.failed_file,
+            resumed_from: it.resumed_from,
+            already_loaded_by: it.already_loaded_by,
             agents,
-            facts,
+            facts: it.facts,
         }
     }
 }
