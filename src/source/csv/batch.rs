@@ -31,15 +31,21 @@ pub trait Taker {
         _nul: bool,
         mut misfit: impl FnMut(usize, MisfitKind),
     ) {
-        for (at, (record, cell)) in records.iter().zip(cells).enumerate() {
-            match cell {
-                None => self.push_nulls(1),
-                Some(text) => {
-                    if let Err(kind) = self.push_text(*record, text) {
-                        misfit(at, kind);
-                    }
-                }
-            }
+        one_by_one(self, records, cells, &mut misfit);
+    }
+}
+
+fn one_by_one<'t, T: Taker + ?Sized>(
+    taker: &mut T,
+    records: &[u32],
+    cells: impl Iterator<Item = Option<&'t str>>,
+    misfit: &mut impl FnMut(usize, MisfitKind),
+) {
+    for (at, (record, cell)) in records.iter().zip(cells).enumerate() {
+        match cell.map(|text| taker.push_text(*record, text)) {
+            None => taker.push_nulls(1),
+            Some(Ok(())) => {}
+            Some(Err(kind)) => misfit(at, kind),
         }
     }
 }
@@ -58,7 +64,7 @@ impl Taker for ColumnBuilder {
     #[inline(always)]
     fn push_cells<'t>(
         &mut self,
-        _records: &[u32],
+        records: &[u32],
         cells: impl Iterator<Item = Option<&'t str>>,
         nul: bool,
         mut misfit: impl FnMut(usize, MisfitKind),
@@ -66,16 +72,7 @@ impl Taker for ColumnBuilder {
         if self.spec().kind == ColumnKind::Text {
             return self.push_texts(cells, nul, misfit);
         }
-        for (at, cell) in cells.enumerate() {
-            match cell {
-                None => Self::push_nulls(self, 1),
-                Some(text) => {
-                    if let Err(kind) = Self::push_text(self, text) {
-                        misfit(at, kind);
-                    }
-                }
-            }
-        }
+        one_by_one(self, records, cells, &mut misfit);
     }
 }
 

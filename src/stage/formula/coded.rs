@@ -97,12 +97,6 @@ impl Coded {
         Values::Each(values, mask)
     }
 
-    /// Another text for each; the rows stay where they are.
-    pub fn map(&self, mut text: impl FnMut(&str) -> Option<String>) -> Self {
-        let other = |have: &Option<Box<str>>| Some(text(have.as_deref()?)?.into_boxed_str());
-        Self { rows: Arc::clone(&self.rows), each: self.each.iter().map(other).collect() }
-    }
-
     /// Other texts for those there are, in their order.
     pub fn replaced<'t>(&self, each: impl Iterator<Item = Option<&'t str>>) -> Self {
         Self { rows: Arc::clone(&self.rows), each: each.map(|text| text.map(Into::into)).collect() }

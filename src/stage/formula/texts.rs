@@ -6,7 +6,7 @@ use super::eval::{Cells, Unfit, Vector};
 use super::pattern::Pattern;
 use super::values::{Flags, TRUE, Texts, Values};
 use hashbrown::HashMap;
-use polars_arrow::array::MutablePlString;
+use polars_arrow::array::{MutablePlString, Utf8ViewArray};
 use std::sync::Arc;
 
 impl Cells<'_> {
@@ -49,8 +49,9 @@ impl Cells<'_> {
             Node::NullIf(one, text) => {
                 let texts = self.texts(one)?;
                 if let Texts::Coded(coded) = &texts {
-                    let kept = |have: &str| (have != text).then(|| have.to_owned());
-                    return Ok(Texts::coded(coded.map(kept)));
+                    let each = coded.each().iter().map(Option::as_deref);
+                    let each = each.map(|have| have.filter(|have| have != text));
+                    return Ok(Texts::coded(coded.replaced(each)));
                 }
                 let kept = |row| texts.get(row).filter(|have| have != text);
                 Ok(Texts::from_rows((0..rows).map(kept)))
@@ -85,50 +86,71 @@ impl Cells<'_> {
         table.texts(column, found).ok_or(Unfit)
     }
 
+    /// A text made of each: of each different one where they are coded, else of those in the rows that count.
+    fn made(
+        &self,
+        texts: &Texts,
+        mut make: impl FnMut(&str, &mut String) -> Result<(), Unfit>,
+    ) -> Result<Texts, Unfit> {
+        let mut made = String::new();
+        let mut one = |text: Option<&str>, all: &mut MutablePlString| {
+            let Some(text) = text else {
+                all.push_null();
+                return Ok(());
+            };
+            made.clear();
+            make(text, &mut made)?;
+            all.push_value(&made);
+            Ok(())
+        };
+        if let Texts::Coded(coded) = texts {
+            let mut each = MutablePlString::with_capacity(coded.each().len());
+            coded.each().iter().try_for_each(|text| one(text.as_deref(), &mut each))?;
+            let each: Utf8ViewArray = each.into();
+            return Ok(Texts::coded(coded.replaced(each.iter())));
+        }
+        let mut all = MutablePlString::with_capacity(self.rows);
+        for row in 0..self.rows {
+            one(texts.get(row).filter(|_| self.is_live(row)), &mut all)?;
+        }
+        Ok(Texts::of(all.into()))
+    }
+
     /// What a group of a pattern holds of each text.
     fn groups(&self, texts: &Texts, pattern: &Pattern, group: usize) -> Result<Texts, Unfit> {
-        if let Texts::Coded(coded) = texts {
-            return each_text(coded, |text| Ok(pattern.group(text, group)?.to_owned()));
-        }
-        let mut made = MutablePlString::with_capacity(self.rows);
-        for row in 0..self.rows {
-            let text = texts.get(row).filter(|_| self.is_live(row));
-            made.push(text.map(|text| pattern.group(text, group)).transpose()?);
-        }
-        Ok(Texts::of(made.into()))
+        self.made(texts, |text, made| {
+            made.push_str(pattern.group(text, group)?);
+            Ok(())
+        })
     }
 
     /// A piece of each text.
     fn pieces(&self, texts: &Texts, piece: impl Fn(&str) -> &str) -> Result<Texts, Unfit> {
-        if let Texts::Coded(coded) = texts {
-            return each_text(coded, |text| Ok(piece(text).to_owned()));
-        }
-        let piece = |row| texts.get(row).filter(|_| self.is_live(row)).map(&piece);
-        Ok(Texts::from_rows((0..self.rows).map(piece)))
+        self.made(texts, |text, made| {
+            made.push_str(piece(text));
+            Ok(())
+        })
     }
 
     /// Capital letters of ASCII; the tables for others are DuckDB's.
     fn upper(&self, texts: &Texts) -> Result<Texts, Unfit> {
-        if let Texts::Coded(coded) = texts {
-            let upper = |text: &str| text.is_ascii().then(|| text.to_ascii_uppercase());
-            return each_text(coded, |text| upper(text).ok_or(Unfit));
-        }
-        let mut made = MutablePlString::with_capacity(self.rows);
-        let mut upper = String::new();
-        for row in 0..self.rows {
-            let Some(text) = texts.get(row).filter(|_| self.is_live(row)) else {
-                made.push_null();
-                continue;
-            };
-            if !text.is_ascii() {
-                return Err(Unfit);
-            }
-            upper.clear();
-            upper.push_str(text);
-            upper.make_ascii_uppercase();
-            made.push_value(&upper);
-        }
-        Ok(Texts::of(made.into()))
+        self.made(texts, |text, made| {
+            made.push_str(text);
+            made.make_ascii_uppercase();
+            if text.is_ascii() { Ok(()) } else { Err(Unfit) }
+        })
+    }
+
+    /// Characters of ASCII by others; those beyond it stay as they are.
+    fn translated(&self, texts: &Texts, table: &[Option<u8>]) -> Result<Texts, Unfit> {
+        let by = |c: char| match table.get(c as usize) {
+            Some(other) => other.map(char::from),
+            None => Some(c),
+        };
+        self.made(texts, |text, made| {
+            made.extend(text.chars().filter_map(by));
+            Ok(())
+        })
     }
 
     /// Texts one after another; unknown where one of them is.
@@ -145,38 +167,6 @@ impl Cells<'_> {
         }
         Texts::of(made.into())
     }
-
-    /// Characters of ASCII by others.
-    fn translated(&self, texts: &Texts, table: &[Option<u8>]) -> Result<Texts, Unfit> {
-        // Bytes beyond ASCII stay as they are, and with them their characters.
-        let by = |byte: u8| table.get(usize::from(byte)).map_or(Some(byte), |other| *other);
-        if let Texts::Coded(coded) = texts {
-            let bytes = |text: &str| text.bytes().filter_map(by).collect();
-            return each_text(coded, |text| String::from_utf8(bytes(text)).map_err(|_| Unfit));
-        }
-        let mut made = MutablePlString::with_capacity(self.rows);
-        let mut bytes = Vec::new();
-        for row in 0..self.rows {
-            let Some(text) = texts.get(row).filter(|_| self.is_live(row)) else {
-                made.push_null();
-                continue;
-            };
-            bytes.clear();
-            bytes.extend(text.bytes().filter_map(by));
-            made.push(Some(std::str::from_utf8(&bytes).map_err(|_| Unfit)?));
-        }
-        Ok(Texts::of(made.into()))
-    }
-}
-
-/// A text made of each different one.
-fn each_text(
-    coded: &Coded,
-    mut make: impl FnMut(&str) -> Result<String, Unfit>,
-) -> Result<Texts, Unfit> {
-    let mut unfit = None;
-    let made = coded.map(|text| make(text).map_err(|error| unfit = Some(error)).ok());
-    unfit.map_or(Ok(Texts::coded(made)), Err)
 }
 
 /// The text of the first arm whose condition holds. One text where something holds, which is what lists
