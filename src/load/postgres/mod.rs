@@ -22,6 +22,7 @@
 //!   asked for where the table is there already.
 
 mod address;
+mod approach;
 mod confirmed;
 mod copy;
 mod digest;
@@ -32,7 +33,10 @@ mod hazards;
 mod indexes;
 mod link;
 mod lookup;
+mod messages;
+mod pool;
 mod preflight;
+mod recount;
 mod refuse;
 mod secret;
 mod session;
@@ -46,6 +50,7 @@ mod wire;
 mod write;
 
 pub use address::Address;
+pub use approach::Approach;
 pub use preflight::ddl;
 pub use sources::Sources;
 pub use target::PgTarget;
