@@ -1,90 +1,54 @@
-//! Fields and rows on their way into a COPY: its messages in one buffer, which is sent when it is full.
+//! Messages of a COPY in one buffer, which is sent when it is full.
 //!
 //! The buffer is one and small: it stays in the processor, and no memory comes from the system for it (a
-//! sixth of what a load took, where each block had its own). Room for a row is made once, so that a
-//! field is one write of a fixed size, of which a part may not count: the next field writes over it.
+//! sixth of what a load took, where each block had its own). A message is as long as it was said to be
+//! before it is filled, so its head is written once.
 
 use crate::load::LoadError;
 
-/// Bytes that are sent at a time, but for the last row's.
+/// Bytes that are sent at a time, but for the last message's.
 const SENT: usize = 128 << 10;
-/// Bytes of a message, but for its last row's. The server takes each one in whole before it looks at it.
-const MESSAGE: usize = 32 << 10;
 /// What a message begins with: its kind and its length.
 const HEAD: usize = 5;
+/// Bytes behind a message that may be written over, though they do not count.
+pub const SLACK: usize = 16;
 
-/// Rows as messages of COPY.
+/// Takes messages one behind the other.
 pub struct Messages<S> {
-    /// All that is allocated.
     bytes: Vec<u8>,
-    /// How much of it counts.
+    /// How many of them count.
     len: usize,
-    /// Where the open message begins.
-    begun: usize,
     send: S,
 }
 
 impl<S: FnMut(&[u8]) -> Result<(), LoadError>> Messages<S> {
     /// Hands whole messages to `send`.
     pub fn new(send: S) -> Self {
-        let mut messages = Self { bytes: vec![0; SENT + MESSAGE], len: 0, begun: 0, send };
-        messages.open();
-        messages
+        Self { bytes: Vec::new(), len: 0, send }
     }
 
-    fn open(&mut self) {
-        self.begun = self.len;
-        self.room(HEAD);
-        self.put([b'd', 0, 0, 0, 0], HEAD);
-    }
-
-    /// The length stands in front of what it is the length of, and counts itself.
-    fn close(&mut self) {
-        let length = (self.len - self.begun - 1) as u32;
-        self.bytes[self.begun + 1..self.begun + HEAD].copy_from_slice(&length.to_be_bytes());
-    }
-
-    /// Room for so many bytes more.
-    #[inline]
-    pub fn room(&mut self, bytes: usize) {
-        if self.bytes.len() - self.len < bytes {
-            self.bytes.resize((self.len + bytes).next_power_of_two(), 0);
+    /// A message of so many bytes: `fill` gets them, and [`SLACK`] bytes behind them.
+    pub fn message(
+        &mut self,
+        length: usize,
+        fill: impl FnOnce(&mut [u8]),
+    ) -> Result<(), LoadError> {
+        let (from, to) = (self.len + HEAD, self.len + HEAD + length);
+        if self.bytes.len() < to + SLACK {
+            self.bytes.resize((to + SLACK).next_power_of_two(), 0);
         }
-    }
-
-    /// Writes `bytes`, of which `count` count. There must be room for all of them.
-    #[inline]
-    pub fn put<const N: usize>(&mut self, bytes: [u8; N], count: usize) {
-        self.bytes[self.len..self.len + N].copy_from_slice(&bytes);
-        self.len += count;
-    }
-
-    /// Writes `bytes`. There must be room for them.
-    #[inline]
-    pub fn put_all(&mut self, bytes: &[u8]) {
-        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-    }
-
-    /// Ends a row: here a message may end, and what is full is sent.
-    #[inline]
-    pub fn end_row(&mut self) -> Result<(), LoadError> {
-        if self.len - self.begun < MESSAGE {
-            return Ok(());
-        }
-        self.close();
-        if self.len >= SENT {
-            (self.send)(&self.bytes[..self.len])?;
-            self.len = 0;
-        }
-        self.open();
-        Ok(())
+        self.bytes[self.len] = b'd';
+        // The length counts itself.
+        self.bytes[self.len + 1..from].copy_from_slice(&(length as u32 + 4).to_be_bytes());
+        fill(&mut self.bytes[from..to + SLACK]);
+        self.len = to;
+        if self.len < SENT { Ok(()) } else { self.flush() }
     }
 
     /// Sends what is left.
-    pub fn finish(mut self) -> Result<(), LoadError> {
-        self.close();
-        (self.send)(&self.bytes[..self.len])
+    pub fn flush(&mut self) -> Result<(), LoadError> {
+        let len = std::mem::take(&mut self.len);
+        if len == 0 { Ok(()) } else { (self.send)(&self.bytes[..len]) }
     }
 }
 
@@ -92,22 +56,19 @@ impl<S: FnMut(&[u8]) -> Result<(), LoadError>> Messages<S> {
 mod tests {
     use super::*;
 
-    /// What a server gets to see of rows of these lengths: the data of each message.
-    fn sent(rows: &[usize]) -> (Vec<Vec<u8>>, usize) {
+    /// What a server gets to see: the data of each message, and how often something came.
+    fn sent(lengths: &[usize]) -> (Vec<Vec<u8>>, usize) {
         let (mut all, mut sends) = (Vec::new(), 0);
         let mut messages = Messages::new(|bytes: &[u8]| {
             sends += 1;
             all.extend_from_slice(bytes);
             Ok(())
         });
-        for (row, length) in rows.iter().enumerate() {
-            messages.room(length + 4);
-            messages.put_all(&vec![row as u8; *length]);
-            // What does not count is written over.
-            messages.put([0xee; 4], 0);
-            messages.end_row().expect("taken");
+        for (at, length) in lengths.iter().enumerate() {
+            // What is behind the message does not count.
+            messages.message(*length, |bytes| bytes.fill(at as u8)).expect("taken");
         }
-        messages.finish().expect("taken");
+        messages.flush().expect("taken");
         let (mut data, mut rest) = (Vec::new(), all.as_slice());
         while let [b'd', a, b, c, d, more @ ..] = rest {
             let length = u32::from_be_bytes([*a, *b, *c, *d]) as usize - 4;
@@ -119,22 +80,14 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_whole_rows_and_nothing_is_lost() {
-        for rows in [vec![], vec![1], vec![1_000; 500], vec![10, 1 << 20, 10], vec![MESSAGE; 9]] {
-            let (data, _) = sent(&rows);
-            let wanted: Vec<u8> = rows
-                .iter()
-                .enumerate()
-                .flat_map(|(row, length)| vec![row as u8; *length])
-                .collect();
-            assert_eq!(data.concat(), wanted);
-            assert!(data.iter().all(|message| message.len() < MESSAGE + (2 << 20)));
+    fn messages_are_whole_and_several_are_sent_at_a_time() {
+        for lengths in [vec![], vec![1], vec![0, 7], vec![30_000; 50], vec![10, 1 << 20, 10]] {
+            let (data, sends) = sent(&lengths);
+            let wanted: Vec<_> =
+                lengths.iter().enumerate().map(|(at, length)| vec![at as u8; *length]).collect();
+            assert_eq!(data, wanted);
+            let bytes: usize = lengths.iter().sum();
+            assert!(sends <= bytes / SENT + 1, "{sends}");
         }
-    }
-
-    #[test]
-    fn several_messages_are_sent_at_a_time() {
-        let (data, sends) = sent(&vec![1_000; 1_000]);
-        assert!(data.len() >= 29 && sends <= 9, "{} {sends}", data.len());
     }
 }

@@ -29,6 +29,7 @@ mod digest;
 mod doctor;
 mod encode;
 mod error;
+mod fields;
 mod hazards;
 mod indexes;
 mod link;
