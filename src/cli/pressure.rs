@@ -13,8 +13,8 @@ use std::time::Duration;
 /// How often resident memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Relief begins where less than this share of the limit is free: 64 of 512 MiB.
-const FREE: u64 = 8;
+/// Relief begins where less than this part of the limit is free: 43 of 512 MiB.
+const FREE: u64 = 12;
 
 /// Gives memory back while it lives.
 pub struct Relief {

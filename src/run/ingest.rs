@@ -118,7 +118,7 @@ impl<'a> Session<'a> {
             link,
             commits: Commits::default(),
             shares,
-            engine: agents::engine(pack)?,
+            engine: agents::engine(pack),
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
             command,

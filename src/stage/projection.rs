@@ -270,7 +270,7 @@ mod tests {
     fn engine() -> Engine {
         let header = ["code".to_owned(), "label".to_owned()];
         let rows = [vec!["001".to_owned(), "Single family".to_owned()]];
-        Engine::new(&[("use_codes", &header, &rows)], 64 << 20).expect("engine")
+        Engine::new(&[("use_codes", &header, &rows)], 64 << 20)
     }
 
     fn expression(name: &str, ty: Option<&str>, sql: &str) -> Expression {
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn rows_keep_their_order_through_lookups() {
         let engine = engine();
-        let mut session = engine.session().expect("session");
+        let mut session = engine.session();
         let frame = df!("uc" => ["999", "001", "001"], "jv" => [1i64, 2, 3]).expect("frame");
         let joins =
             [Joined { alias: "use".into(), table: "use_codes".into(), on: "use.code = uc".into() }];
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_bad_expression_is_named_and_files_are_out_of_reach() {
         let engine = engine();
-        let mut session = engine.session().expect("session");
+        let mut session = engine.session();
         let frame = df!("jv" => [1i64]).expect("frame");
         for sql in ["nosuch + 1", "(SELECT content FROM read_text('/etc/passwd'))"] {
             let projection = Projection::new("validate", &[expression("x", None, sql)], &[], &[]);
