@@ -1,7 +1,7 @@
 //! Named expressions over a chunk, and the columns that they give.
 
 use super::StageError;
-use super::formula::Formulas;
+use super::formula::{Formulas, Made};
 use super::sql::{CHUNK, SOURCE, Session};
 use crate::duck::{DuckError, Frame, quote};
 use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray};
@@ -123,13 +123,14 @@ impl Projection {
 
     /// The expressions as formulas for frames of this shape, where they are some.
     pub(super) fn compile(&self, frame: &DataFrame, session: &Session) -> Formulas {
-        Formulas::new(
-            &self.expressions,
-            &self.joins,
-            &self.missing,
-            frame.schema(),
-            session.tables(),
-        )
+        let made = Made {
+            expressions: &self.expressions,
+            joins: &self.joins,
+            missing: &self.missing,
+            tables: session.tables(),
+            chained: self.chained,
+        };
+        Formulas::new(&made, frame.schema())
     }
 
     /// How many of the expressions are formulas for frames of this shape.
