@@ -2,7 +2,7 @@
 //! a code, within the memory limit, never by a crash or a hang, and nothing is written beside.
 
 use super::hostile_make::{
-    cell, gzipped_run, ole, overlapping, patch_directory, rows, workbook, zipped,
+    cell, gzipped_run, ole, overlapping, patch_directory, renamed, rows, workbook, zipped,
 };
 use super::support::Place;
 use std::process::{Child, Stdio};
@@ -236,6 +236,23 @@ fn containers_that_lie_and_loop() {
         nobody(at_end(16, &[0xff; 4]), "directory_nowhere.xlsx"),
         nobody(at_end(8, &[0xff; 4]), "too_many_entries.xlsx"),
         nobody(book[..end].to_vec(), "no_end.xlsx"),
+    ]);
+}
+
+/// What stands under a name that stands twice can be found once: rows of the other one would be lost.
+#[test]
+fn names_that_stand_twice() {
+    let members = zipped(&[("a.csv", b"a,b\n1,2\n"), ("b.csv", b"a,b\n3,4\n5,6\n")]);
+    let other = format!("<worksheet>{}</worksheet>", sound_rows());
+    let twin = |name: &str| {
+        let book = workbook(&sound_rows(), &[("xl/worksheets/sheet9.xml", &other)]);
+        renamed(&book, "xl/worksheets/sheet9.xml", name)
+    };
+    all(&[
+        ("different.zip", members.clone(), Rows(3)),
+        ("twice.zip", renamed(&members, "b.csv", "a.csv"), DAMAGED),
+        ("twice.xlsx", twin(SHEET), DAMAGED),
+        ("twice_in_other_letters.xlsx", twin("XL/worksheets/Sheet1.xml"), DAMAGED),
     ]);
 }
 

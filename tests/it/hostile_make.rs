@@ -75,6 +75,16 @@ pub fn patch_directory(zip: &mut [u8], offset: usize, bytes: &[u8]) {
     }
 }
 
+/// The same zip with a member called like another one, whose name is as long.
+pub fn renamed(zip: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len(), "places in the file stay as they are");
+    let mut out = zip.to_vec();
+    for at in memchr::memmem::find_iter(zip, from) {
+        out[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    out
+}
+
 /// A zip in which `count` members are the same bytes.
 pub fn overlapping(content: &[u8], count: usize) -> Vec<u8> {
     let one = zipped(&[("m000000.csv", content)]);
