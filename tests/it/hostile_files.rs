@@ -2,7 +2,8 @@
 //! a code, within the memory limit, never by a crash or a hang, and nothing is written beside.
 
 use super::hostile_make::{
-    cell, gzipped_run, ole, overlapping, patch_directory, renamed, rows, workbook, zipped,
+    cell, footer_of_structures, gzipped_run, ole, overlapping, patch_directory, renamed, rows,
+    workbook, zipped,
 };
 use super::support::Place;
 use std::process::{Child, Stdio};
@@ -193,6 +194,10 @@ fn bombs() {
         ("line.csv.gz", gzipped_run(b"a,b\n1,", b"x", 256 << 20), LIMITED),
         // A quote that never closes costs its line; the others are two million refused rows.
         ("quoted.csv.gz", gzipped_run(b"a,b\n1,\"", b"x\n", 4 << 20), Rows(4 << 19)),
+        // What must lie on disk as a whole may not fill it.
+        ("zeros.parquet.gz", gzipped_run(b"PAR1", b"\0", 300 << 20), LIMITED),
+        // A footer of 15 MiB that means 1.8 GB of empty structures.
+        ("footer.parquet", footer_of_structures(15 << 19), DAMAGED),
         ("overlapping.zip", overlapping(many.as_bytes(), 20_000), DAMAGED),
         (
             "zip_in_zip.zip",

@@ -106,6 +106,22 @@ pub fn overlapping(content: &[u8], count: usize) -> Vec<u8> {
     out
 }
 
+/// A Parquet file of nothing but a footer with one list of `count` structures, each of a boolean.
+pub fn footer_of_structures(count: u32) -> Vec<u8> {
+    // Field 15: a list (9) of more than 14 (f) structures (c); then their number, seven bits a byte.
+    let mut footer = vec![0xf9, 0xfc];
+    let mut rest = count;
+    while rest > 0x7f {
+        footer.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    footer.push(rest as u8);
+    footer.extend([0x11, 0].repeat(count as usize));
+    footer.push(0);
+    let length = (footer.len() as u32).to_le_bytes();
+    [b"PAR1", &footer[..], &length, b"PAR1"].concat()
+}
+
 /// Gzip of a text that repeats `piece` until it is `length` bytes long.
 pub fn gzipped_run(head: &[u8], piece: &[u8], length: usize) -> Vec<u8> {
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -6,11 +6,11 @@ use etl::source::{SourceOptions, resolve};
 
 /// Any bytes; what begins like no packer is the members of an archive, separated by NUL.
 pub fn pack(data: &[u8]) {
-    let packed = [&b"PK"[..], &[0x1f, 0x8b], &[0x28, 0xb5], &[0x2a, 0x4d, 0x18]];
-    let whole = packed
-        .iter()
-        .any(|mark| data.starts_with(mark) || data[1.min(data.len())..].starts_with(mark));
-    let path = if whole { file("t.bin", data) } else { file("t.bin", &archive(data)) };
+    // A Zstandard frame may have one to be skipped before it, which begins with one of 16 bytes.
+    let marks = [&b"PK"[..], &[0x1f, 0x8b], &[0x28, 0xb5]];
+    let packed = marks.iter().any(|mark| data.starts_with(mark))
+        || data.get(1..4).is_some_and(|behind| behind == [0x2a, 0x4d, 0x18]);
+    let path = if packed { file("t.bin", data) } else { file("t.bin", &archive(data)) };
     let options = SourceOptions::default();
     let files = match resolve(&[path.display().to_string()], &options) {
         Ok((files, _)) => files,
