@@ -196,7 +196,8 @@ fn check_archive(
             .with_hint("unpack it and give the files themselves"));
     }
     if archive.has_duplicate_names() {
-        let message = "two members of the archive have one name: only the last one can be found by it";
+        let message =
+            "two members of the archive have one name: only the last one can be found by it";
         return Err(SourceError::new(SourceErrorKind::Broken, content.label(), message)
             .with_hint("pack the files again, each under a name of its own"));
     }

@@ -356,6 +356,15 @@ fn sixteen_thousand_columns() {
 
 /// A container that is cut off is never fewer rows.
 #[test]
+fn lines_of_nothing_but_delimiters() {
+    let line = ",".repeat(8 << 20) + "\n";
+    all(&[
+        ("header.csv", format!("{line}{line}").into_bytes(), LIMITED),
+        ("rows.csv", format!("a,b\n{}1,2\n", line.repeat(4)).into_bytes(), Rows(5)),
+    ]);
+}
+
+#[test]
 fn cut_off_anywhere_is_an_error() {
     let text: String = (0..2_000).map(|n| format!("{n},name {}\n", n * 7919)).collect();
     let text = format!("id,name\n{text}");

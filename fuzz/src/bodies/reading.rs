@@ -244,8 +244,10 @@ impl Reader {
 /// A record read alone is the record of the columns.
 fn alone(decoded: &Decoded, record: u32, row: &Row) {
     let fields = decoded.raw.fields(record);
-    // Lenient reading keeps what overflows elsewhere; such a record stands as its line.
-    if fields.len() != row.cells.len() || fields.iter().any(|(_, text)| text.contains('\0')) {
+    // Lenient reading keeps what overflows elsewhere; such a record stands as its line. NULs around a
+    // value it leaves out.
+    let line = fields.first().is_some_and(|(name, _)| name == "_line");
+    if line || fields.len() != row.cells.len() || fields.iter().any(|(_, it)| it.contains('\0')) {
         return;
     }
     for (field, (cell, (name, text))) in row.cells.iter().zip(&fields).enumerate() {
