@@ -100,6 +100,7 @@ fn all(cases: &[(&str, Vec<u8>, Fate)]) {
 }
 
 const SHEET: &str = "xl/worksheets/sheet1.xml";
+const DOC: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const DAMAGED: Fate = Refused(&["E103"]);
 const LIMITED: Fate = Refused(&["E104"]);
 
@@ -355,6 +356,35 @@ fn sixteen_thousand_columns() {
 }
 
 /// A container that is cut off is never fewer rows.
+/// What lists parts is small in any workbook, and packs well.
+#[test]
+fn lists_without_end() {
+    let one = |name: &str, part: &str, text: &str| {
+        let listed = format!("<sheet name=\"{name}\" sheetId=\"1\" r:id=\"r1\"/>");
+        let sheets = listed.repeat(if part == "sheets" { 2_000 } else { 1 });
+        let more = if part == "names" { text } else { "" };
+        format!("<workbook xmlns:r=\"{DOC}\"><sheets>{sheets}{more}</sheets></workbook>")
+    };
+    let with = |part: &str, text: &str| {
+        workbook(&sound_rows(), &[("xl/workbook.xml", &one("S", part, text))])
+    };
+    let long_name = format!("<sheet name=\"{}\" state=\"hidden\"/>", "x".repeat(2 << 20));
+    let relations = format!(
+        "<Relationships><Relationship Id=\"r1\" Type=\"{DOC}/worksheet\" \
+         Target=\"worksheets/sheet1.xml\"/>{}</Relationships>",
+        "<Relationship/>".repeat(12 << 20)
+    );
+    all(&[
+        ("one_part.xlsx", with("sheets", ""), DAMAGED),
+        ("names.xlsx", with("names", &long_name.repeat(64)), LIMITED),
+        (
+            "relations.xlsx",
+            workbook(&sound_rows(), &[("xl/_rels/workbook.xml.rels", &relations)]),
+            LIMITED,
+        ),
+    ]);
+}
+
 #[test]
 fn lines_of_nothing_but_delimiters() {
     let line = ",".repeat(8 << 20) + "\n";
