@@ -104,7 +104,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the target. The agents' engine is made while a server answers.
+    /// Opens the target.
     pub fn open(
         target: Approach<'_>,
         request: &'a Request,
@@ -116,12 +116,7 @@ impl<'a> Session<'a> {
         let shares = memory::shares(&request.limits);
         let temp_dir = request.limits.temp_dir.clone();
         let opening = Opening { memory: shares.target, temp_dir };
-        let (target, engine) = std::thread::scope(|scope| {
-            let engine = scope.spawn(|| agents::engine(pack));
-            (target.open(&opening), engine.join())
-        });
-        let target = target?;
-        let engine = engine.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let target = target.open(&opening)?;
         let link = target.link()?;
         let session = Self {
             request,
@@ -132,7 +127,7 @@ impl<'a> Session<'a> {
             link,
             commits: Commits::default(),
             shares,
-            engine,
+            engine: agents::engine(pack),
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
             command,

@@ -3,8 +3,8 @@
 //! The seam for later byte sources (object stores, HTTP): everything above sees only `open`,
 //! `open_at`, `seekable` and `len`.
 
-use super::SourceError;
 use super::zstd::ZstdReader;
+use super::{SourceError, SourceErrorKind};
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -41,6 +41,12 @@ pub struct Member {
     /// Deflated, or stored as is.
     pub deflated: bool,
 }
+
+/// Unpacked bytes from which on a table may not be packed tighter than [`RATIO`] where it must lie on
+/// disk as a whole.
+const LARGE: u64 = 256 << 20;
+/// Workbooks and Parquet are packed themselves; zeros reach 1000:1.
+const RATIO: u64 = 300;
 
 /// More entries than any archive of tables or any workbook has.
 pub(super) const ENTRIES: usize = 100_000;
@@ -197,24 +203,38 @@ impl Content {
         Ok(head)
     }
 
+    /// Unpacked bytes that are too many for the packed ones.
+    fn most(&self) -> io::Result<u64> {
+        let packed = match &self.packing {
+            Packing::Zip(member) => member.packed,
+            _ => self.path.metadata()?.len(),
+        };
+        Ok(packed.saturating_mul(RATIO).max(LARGE))
+    }
+
     /// The content as a file that can be read at any place: the file itself, or a temporary copy
     /// of what is packed, removed when the last handle goes.
     pub fn seekable(&self, temp_dir: Option<&Path>) -> Result<Spooled, SourceError> {
         if matches!(self.packing, Packing::Plain) {
             return Ok(Spooled { path: self.path.clone(), _temp: None });
         }
-        let spool = || -> io::Result<tempfile::TempPath> {
+        let spool = || -> io::Result<Option<tempfile::TempPath>> {
             let mut builder = tempfile::Builder::new();
             builder.prefix("etl-spool-");
             let mut file = match temp_dir {
                 Some(dir) => builder.tempfile_in(dir)?,
                 None => builder.tempfile()?,
             };
-            io::copy(&mut self.try_open_at(0)?, &mut file)?;
-            Ok(file.into_temp_path())
+            let most = self.most()?;
+            let copied = io::copy(&mut self.try_open_at(0)?.take(most), &mut file)?;
+            Ok((copied < most).then(|| file.into_temp_path()))
         };
         let temp = spool().map_err(|error| SourceError::io(&self.label, error))?;
-        Ok(Spooled::temporary(temp))
+        temp.map(Spooled::temporary).ok_or_else(|| {
+            let message = format!("it unpacks to more than {RATIO} times its size");
+            SourceError::new(SourceErrorKind::Limit, &self.label, message)
+                .with_hint("unpack it and look at what it holds")
+        })
     }
 }
 

@@ -195,6 +195,12 @@ fn check_archive(
         return Err(SourceError::new(SourceErrorKind::Limit, content.label(), message)
             .with_hint("unpack it and give the files themselves"));
     }
+    if archive.has_duplicate_names() {
+        let message =
+            "two members of the archive have one name: only the last one can be found by it";
+        return Err(SourceError::new(SourceErrorKind::Broken, content.label(), message)
+            .with_hint("pack the files again, each under a name of its own"));
+    }
     let mut extents = Extents::default();
     for index in 0..archive.len() {
         // What cannot be looked at is refused when it is opened.

@@ -32,6 +32,20 @@ use std::sync::Arc;
 pub static FORMATS: &[&dyn Format] =
     &[&parquet::Parquet, &legacy::XLS, &legacy::XLSB, &legacy::ODS, &excel::Excel, &csv::Csv];
 
+/// More columns than any table has; each costs memory and time in everything that takes part. (A misfit
+/// names its column in 16 bits.)
+pub const MOST_COLUMNS: usize = 50_000;
+
+/// Refuses a table of more than [`MOST_COLUMNS`]; `label` is how messages name it.
+fn check_width(label: &str, columns: usize) -> Result<(), SourceError> {
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    let message = format!("the table has more than {MOST_COLUMNS} columns");
+    Err(SourceError::new(SourceErrorKind::Limit, label, message)
+        .with_hint("look for missing line ends in its header, or turn columns into rows"))
+}
+
 /// How sure a format is that content is its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {

@@ -1,7 +1,7 @@
 //! The bodies of the fuzz targets over their seeds: what a fuzzer is given must hold before it begins,
 //! and what it once broke must stay mended.
 
-#[path = "../../fuzz/src/bodies.rs"]
+#[path = "../../fuzz/src/bodies/mod.rs"]
 mod bodies;
 
 fn seeds(target: &str, body: fn(&[u8])) {
@@ -42,4 +42,9 @@ fn parquet() {
 #[test]
 fn dead_letter() {
     seeds("dead_letter", bodies::dead_letter);
+}
+
+#[test]
+fn pack() {
+    seeds("pack", bodies::pack);
 }

@@ -2,7 +2,8 @@
 //! a code, within the memory limit, never by a crash or a hang, and nothing is written beside.
 
 use super::hostile_make::{
-    cell, gzipped_run, ole, overlapping, patch_directory, rows, workbook, zipped,
+    cell, footer_of_structures, gzipped_run, ole, overlapping, patch_directory, renamed, rows,
+    workbook, zipped,
 };
 use super::support::Place;
 use std::process::{Child, Stdio};
@@ -99,6 +100,7 @@ fn all(cases: &[(&str, Vec<u8>, Fate)]) {
 }
 
 const SHEET: &str = "xl/worksheets/sheet1.xml";
+const DOC: &str = "http://schemas.openxmlformats.org/officeDocument/2006/relationships";
 const DAMAGED: Fate = Refused(&["E103"]);
 const LIMITED: Fate = Refused(&["E104"]);
 
@@ -193,6 +195,10 @@ fn bombs() {
         ("line.csv.gz", gzipped_run(b"a,b\n1,", b"x", 256 << 20), LIMITED),
         // A quote that never closes costs its line; the others are two million refused rows.
         ("quoted.csv.gz", gzipped_run(b"a,b\n1,\"", b"x\n", 4 << 20), Rows(4 << 19)),
+        // What must lie on disk as a whole may not fill it.
+        ("zeros.parquet.gz", gzipped_run(b"PAR1", b"\0", 300 << 20), LIMITED),
+        // A footer of 15 MiB that means 1.8 GB of empty structures.
+        ("footer.parquet", footer_of_structures(15 << 19), DAMAGED),
         ("overlapping.zip", overlapping(many.as_bytes(), 20_000), DAMAGED),
         (
             "zip_in_zip.zip",
@@ -236,6 +242,23 @@ fn containers_that_lie_and_loop() {
         nobody(at_end(16, &[0xff; 4]), "directory_nowhere.xlsx"),
         nobody(at_end(8, &[0xff; 4]), "too_many_entries.xlsx"),
         nobody(book[..end].to_vec(), "no_end.xlsx"),
+    ]);
+}
+
+/// What stands under a name that stands twice can be found once: rows of the other one would be lost.
+#[test]
+fn names_that_stand_twice() {
+    let members = zipped(&[("a.csv", b"a,b\n1,2\n"), ("b.csv", b"a,b\n3,4\n5,6\n")]);
+    let other = format!("<worksheet>{}</worksheet>", sound_rows());
+    let twin = |name: &str| {
+        let book = workbook(&sound_rows(), &[("xl/worksheets/sheet9.xml", &other)]);
+        renamed(&book, "xl/worksheets/sheet9.xml", name)
+    };
+    all(&[
+        ("different.zip", members.clone(), Rows(3)),
+        ("twice.zip", renamed(&members, "b.csv", "a.csv"), DAMAGED),
+        ("twice.xlsx", twin(SHEET), DAMAGED),
+        ("twice_in_other_letters.xlsx", twin("XL/worksheets/Sheet1.xml"), DAMAGED),
     ]);
 }
 
@@ -333,6 +356,44 @@ fn sixteen_thousand_columns() {
 }
 
 /// A container that is cut off is never fewer rows.
+/// What lists parts is small in any workbook, and packs well.
+#[test]
+fn lists_without_end() {
+    let one = |name: &str, part: &str, text: &str| {
+        let listed = format!("<sheet name=\"{name}\" sheetId=\"1\" r:id=\"r1\"/>");
+        let sheets = listed.repeat(if part == "sheets" { 2_000 } else { 1 });
+        let more = if part == "names" { text } else { "" };
+        format!("<workbook xmlns:r=\"{DOC}\"><sheets>{sheets}{more}</sheets></workbook>")
+    };
+    let with = |part: &str, text: &str| {
+        workbook(&sound_rows(), &[("xl/workbook.xml", &one("S", part, text))])
+    };
+    let long_name = format!("<sheet name=\"{}\" state=\"hidden\"/>", "x".repeat(2 << 20));
+    let relations = format!(
+        "<Relationships><Relationship Id=\"r1\" Type=\"{DOC}/worksheet\" \
+         Target=\"worksheets/sheet1.xml\"/>{}</Relationships>",
+        "<Relationship/>".repeat(12 << 20)
+    );
+    all(&[
+        ("one_part.xlsx", with("sheets", ""), DAMAGED),
+        ("names.xlsx", with("names", &long_name.repeat(64)), LIMITED),
+        (
+            "relations.xlsx",
+            workbook(&sound_rows(), &[("xl/_rels/workbook.xml.rels", &relations)]),
+            LIMITED,
+        ),
+    ]);
+}
+
+#[test]
+fn lines_of_nothing_but_delimiters() {
+    let line = ",".repeat(8 << 20) + "\n";
+    all(&[
+        ("header.csv", format!("{line}{line}").into_bytes(), LIMITED),
+        ("rows.csv", format!("a,b\n{}1,2\n", line.repeat(4)).into_bytes(), Rows(5)),
+    ]);
+}
+
 #[test]
 fn cut_off_anywhere_is_an_error() {
     let text: String = (0..2_000).map(|n| format!("{n},name {}\n", n * 7919)).collect();

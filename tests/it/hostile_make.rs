@@ -75,6 +75,16 @@ pub fn patch_directory(zip: &mut [u8], offset: usize, bytes: &[u8]) {
     }
 }
 
+/// The same zip with a member called like another one, whose name is as long.
+pub fn renamed(zip: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len(), "places in the file stay as they are");
+    let mut out = zip.to_vec();
+    for at in memchr::memmem::find_iter(zip, from) {
+        out[at..at + to.len()].copy_from_slice(to.as_bytes());
+    }
+    out
+}
+
 /// A zip in which `count` members are the same bytes.
 pub fn overlapping(content: &[u8], count: usize) -> Vec<u8> {
     let one = zipped(&[("m000000.csv", content)]);
@@ -94,6 +104,22 @@ pub fn overlapping(content: &[u8], count: usize) -> Vec<u8> {
     tail[12..16].copy_from_slice(&size.to_le_bytes());
     out.extend(tail);
     out
+}
+
+/// A Parquet file of nothing but a footer with one list of `count` structures, each of a boolean.
+pub fn footer_of_structures(count: u32) -> Vec<u8> {
+    // Field 15: a list (9) of more than 14 (f) structures (c); then their number, seven bits a byte.
+    let mut footer = vec![0xf9, 0xfc];
+    let mut rest = count;
+    while rest > 0x7f {
+        footer.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    footer.push(rest as u8);
+    footer.extend([0x11, 0].repeat(count as usize));
+    footer.push(0);
+    let length = (footer.len() as u32).to_le_bytes();
+    [b"PAR1", &footer[..], &length, b"PAR1"].concat()
 }
 
 /// Gzip of a text that repeats `piece` until it is `length` bytes long.

@@ -87,7 +87,7 @@ impl RawRows for ReplayRows {
     }
 
     fn after(&self, record: u32) -> Mark {
-        Mark { record: 0, byte: 0, row: self.place(record).row + 1 }
+        Mark { record: 0, byte: 0, row: self.place(record).row.saturating_add(1) }
     }
 }
 

@@ -9,6 +9,8 @@ use encoding_rs::Encoding;
 
 /// Records kept as a sample.
 const SAMPLE: usize = 1_000;
+/// Fields after which no more records are looked at: each takes more memory than its text.
+const FIELDS: usize = 1_000_000;
 /// Most lines above a header.
 const PREAMBLE: usize = 20;
 
@@ -136,8 +138,8 @@ impl Text<'_> {
     fn records(&self) -> Vec<Record> {
         let mut records = Vec::new();
         let mut spans = Vec::new();
-        let (mut at, mut row) = (self.from, 1);
-        while at < self.bytes.len() && records.len() < SAMPLE + PREAMBLE + 1 {
+        let (mut at, mut row, mut all) = (self.from, 1, 0);
+        while at < self.bytes.len() && records.len() < SAMPLE + PREAMBLE + 1 && all < FIELDS {
             let (next, ending) = split::split(self.bytes, at, &self.grammar, &mut spans);
             let at_end = next == self.bytes.len() && !self.bytes.ends_with(&[self.grammar.end]);
             if self.more && (at_end || ending == Ending::Unclosed) {
@@ -153,6 +155,7 @@ impl Text<'_> {
             }
             if !split::is_blank(&spans) {
                 let fields = spans.iter().map(|span| self.field(span)).collect();
+                all += spans.len();
                 records.push(Record { fields, start: at, next, row, next_row, stray });
             }
             (at, row) = (next, next_row);

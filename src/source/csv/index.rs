@@ -6,12 +6,12 @@
 
 use super::grammar::Grammar;
 use super::masks::{GROUP, each_group, equal, lowest, quoted};
-use super::split::Span;
+use super::split::{MOST_FIELDS, Span};
 use memchr::memchr;
 
 /// Takes what is found, in order.
 pub trait Sink {
-    /// A field.
+    /// A field. Of a record of [`MOST_FIELDS`] and more not all are told.
     fn field(&mut self, span: Span);
     /// Fields of one record, one after the other.
     fn fields(&mut self, spans: &[Span]) {
@@ -131,8 +131,7 @@ impl<'a> Indexer<'a> {
                     Span::plain(start + 1, stop - 1)
                 }
                 _ => {
-                    sink.fields(&self.spans[..count]);
-                    self.fields += count;
+                    self.hand_over(count, sink);
                     count = 0;
                     self.separator(stop, false, sink);
                     continue;
@@ -142,7 +141,15 @@ impl<'a> Indexer<'a> {
             count += 1;
             self.field = stop + 1;
         }
-        sink.fields(&self.spans[..count]);
+        self.hand_over(count, sink);
+    }
+
+    /// Tells the sink of fields, unless the record has more than any.
+    #[inline(always)]
+    fn hand_over(&mut self, count: usize, sink: &mut impl Sink) {
+        if self.fields < MOST_FIELDS {
+            sink.fields(&self.spans[..count]);
+        }
         self.fields += count;
     }
 
@@ -160,7 +167,9 @@ impl<'a> Indexer<'a> {
         {
             span = self.unquoted(start, stop, quote);
         }
-        sink.field(span);
+        if self.fields < MOST_FIELDS {
+            sink.field(span);
+        }
         self.field = at + 1;
         self.fields += 1;
         if ends {

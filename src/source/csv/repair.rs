@@ -5,7 +5,7 @@
 //! refused. Every repair has a name and is counted where it happens.
 
 use super::grammar::{CsvPolicy, Dialect, Escape, Grammar};
-use super::split::{self, Ending, MARK, Span};
+use super::split::{self, Ending, MARK, MOST_FIELDS, Span};
 use crate::chunk::{Code, Problem};
 use encoding_rs::UTF_8;
 use memchr::{memchr, memchr2};
@@ -155,7 +155,8 @@ impl Reading<'_> {
             return None;
         }
         let problem = || Some(ragged(spans.len(), self.headers));
-        if !lenient {
+        // Of a line of delimiters not all fields are known.
+        if !lenient || spans.len() >= MOST_FIELDS {
             return problem();
         }
         if spans.len() < width {
@@ -239,13 +240,13 @@ fn tolerant(
         let closed = if opens { closing(bytes, at, grammar, literal) } else { None };
         let stop = match closed {
             Some((span, stop)) => {
-                spans.push(span);
+                keep(span, spans);
                 stop + blanks(stop)
             }
             None if opens && !literal => return false,
             None => {
                 let stop = memchr(grammar.delimiter, &bytes[at..]).map_or(to, |found| at + found);
-                spans.push(Span::plain(at, stop));
+                keep(Span::plain(at, stop), spans);
                 stop
             }
         };
@@ -253,6 +254,12 @@ fn tolerant(
             return true;
         }
         at = stop + 1;
+    }
+}
+
+fn keep(span: Span, spans: &mut Vec<Span>) {
+    if spans.len() < MOST_FIELDS {
+        spans.push(span);
     }
 }
 
@@ -321,6 +328,8 @@ pub fn ragged(found: usize, headers: &[String]) -> Problem {
         let more = if headers.len() - found > 3 { ", …" } else { "" };
         let missing = missing.join(", ");
         format!("{found} fields, the header has {} (missing: {missing}{more})", headers.len())
+    } else if found >= MOST_FIELDS {
+        format!("{MOST_FIELDS} fields or more, the header has {}", headers.len())
     } else {
         format!("{found} fields, the header has {}", headers.len())
     };

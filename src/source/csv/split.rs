@@ -67,6 +67,12 @@ pub const MARK: &[u8] = b"\xef\xbb\xbf";
 /// number, so that it does not depend on how the text is cut into blocks.
 pub const LONGEST_QUOTED: usize = 1 << 20;
 
+/// Most fields that are told of a record: a long line of nothing but delimiters costs no more. One that
+/// has so many has at least so many, and is never a row ([`MOST_COLUMNS`]).
+///
+/// [`MOST_COLUMNS`]: crate::source::MOST_COLUMNS
+pub const MOST_FIELDS: usize = 1 << 16;
+
 /// Splits the record at `pos`, puts its fields into `spans` and returns where the next record
 /// begins and how this one ended. A broken record ends at its first line end, so that one stray
 /// quote cannot swallow the rest of the file.
@@ -86,6 +92,7 @@ pub fn split(
                 Some((span, stop)) => (span, skip_padding(bytes, stop, grammar)),
                 None => {
                     // Where the quote opens, for those who may have more text to look at.
+                    spans.truncate(MOST_FIELDS - 1);
                     spans.push(Span::plain(at, at));
                     return (line_end(bytes, pos, grammar.end), Ending::Unclosed);
                 }
@@ -93,7 +100,9 @@ pub fn split(
         } else {
             plain(bytes, at, grammar)
         };
-        spans.push(span);
+        if spans.len() < MOST_FIELDS {
+            spans.push(span);
+        }
         match after(bytes, stop, grammar) {
             After::Delimiter => at = stop + 1,
             After::End(next) => return (next, Ending::Whole),
@@ -277,6 +286,14 @@ mod tests {
         assert_eq!(fields_by("\"a,b\n", &unquoted).0, ["\"a", "b"]);
         let padded = Grammar { padded: true, ..Grammar::PLAIN };
         assert_eq!(fields_by("a, \"b, c\" , d\r\n", &padded).0, ["a", "b, c", "d"]);
+    }
+
+    #[test]
+    fn a_line_of_delimiters_costs_only_so_much() {
+        let line = ",".repeat(MOST_FIELDS * 2) + "\na,b\n";
+        let mut spans = Vec::new();
+        let (next, ending) = split(line.as_bytes(), 0, &Grammar::PLAIN, &mut spans);
+        assert_eq!((next, ending, spans.len()), (MOST_FIELDS * 2 + 1, Ending::Whole, MOST_FIELDS));
     }
 
     #[test]

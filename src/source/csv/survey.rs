@@ -9,7 +9,9 @@ use super::scan::{Scan, scan};
 use super::text::{self, Transport};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
 use crate::source::input::{SNIFF, read_full};
-use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
+use crate::source::{
+    Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
+};
 use encoding_rs::Encoding;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -46,6 +48,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<CsvTable, So
     let encoding = text::decide(label, options, transport.utf16, &scan.evidence, &mut notes)?;
     let head = find_head(content, options, transport, mark, found.grammar, encoding)?;
     check_head(content, options, &head)?;
+    check_width(label, head.headers.len())?;
     let ends = line_ends(&sample, &found);
     let footer = find_footer(&scan, &head, &found.grammar, encoding);
     tell(&head, footer.as_ref(), &mut notes);

@@ -129,7 +129,8 @@ pub fn decide(
         return Ok(UTF_8);
     }
     if let Some(name) = &options.encoding {
-        return Encoding::for_label(name.as_bytes()).ok_or_else(|| {
+        // Some labels stand for encodings of which nothing is read: all text would become one U+FFFD.
+        return Encoding::for_label_no_replacement(name.as_bytes()).ok_or_else(|| {
             let message = format!("unknown encoding `{name}`");
             SourceError::new(SourceErrorKind::Encoding, label, message)
                 .with_hint("use utf-8, windows-1252, latin1 or utf-16")

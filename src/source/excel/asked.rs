@@ -1,6 +1,7 @@
 //! The part of a workbook that the user asks for by its cells, by a name, or as an Excel table.
 
 use super::book::{Book, Sheet};
+use super::cells::MAX_COLUMNS;
 use super::fault::Fault;
 use super::range::{Area, SheetRange};
 use super::survey::{find, listed};
@@ -195,6 +196,9 @@ fn read_table(part: Box<dyn Read + Send>, sheet: &Sheet) -> Result<Option<ExcelT
                 let name = tag.get(b"name")?.map(text::attribute).transpose()?;
                 let mut name = name.unwrap_or_default();
                 text::unescape(&mut name, 0);
+                if columns.len() == MAX_COLUMNS as usize {
+                    return Err(Fault::TooLarge("a table has more columns than a sheet".into()));
+                }
                 columns.push(name);
             }
             _ => {}

@@ -14,6 +14,7 @@ use super::text;
 use super::xml::{Tag, split_name};
 use crate::source::content::Spooled;
 use crate::source::{SourceError, SourceErrorKind, SourceOptions};
+use hashbrown::HashSet;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -21,8 +22,9 @@ use std::thread::JoinHandle;
 
 /// Shared strings kept in memory unless the options say otherwise.
 const STRINGS_IN_MEMORY: u64 = 64 << 20;
-/// More sheets than any workbook has.
+/// More sheets than any workbook has, and more memory than their names can take: 31 characters each.
 const SHEETS: usize = 10_000;
+const NAMES: usize = 4 << 20;
 
 /// A sheet as the workbook lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,7 +129,8 @@ impl Book {
             return Ok(Vec::new());
         }
         let rels = Relationships::read(&self.container, &sheet.part)?;
-        let parts = rels.parts_of_kind("table").filter(|part| self.container.has(part));
+        let parts = rels.parts_of_kind("table").into_iter();
+        let parts = parts.filter(|part| self.container.has(part));
         parts.map(|part| Ok((part.to_owned(), self.container.part(part)?))).collect()
     }
 
@@ -206,24 +209,39 @@ fn read_workbook(
     let mut tags = Tags::new(container.part(part)?);
     let mut sheets = Vec::new();
     let mut from_1904 = false;
+    let mut names = 0;
     let mut read = || -> Result<(), Fault> {
         while let Some(edge) = tags.next()? {
             match edge {
-                Edge::Open(tag) if tag.name == b"sheet" => sheets.push(sheet(&tag, rels)?),
+                Edge::Open(tag) if tag.name == b"sheet" => {
+                    let sheet = sheet(&tag, rels)?;
+                    names += sheet.name.len() + sheet.part.len();
+                    sheets.push(sheet);
+                }
                 Edge::Open(tag) if tag.name == b"workbookPr" => {
                     let date1904 = tag.get(b"date1904")?;
                     from_1904 = date1904.map_or(from_1904, |it| matches!(it, b"1" | b"true"));
                 }
                 _ => {}
             }
-            if sheets.len() > SHEETS {
+            if sheets.len() > SHEETS || names > NAMES {
                 return Err(Fault::TooLarge(format!("it has more than {SHEETS} sheets")));
             }
         }
-        Ok(())
+        refuse_twins(&sheets)
     };
     read().map_err(|fault| fault.into_error(&format!("{}, part {part}", container.label())))?;
     Ok((sheets, from_1904))
+}
+
+/// Thousands of sheets that are one part are how a small file is made to hold rows without end.
+fn refuse_twins(sheets: &[Sheet]) -> Result<(), Fault> {
+    let mut parts = HashSet::new();
+    let mut listed = sheets.iter().filter(|sheet| sheet.cells && !sheet.part.is_empty());
+    match listed.all(|sheet| parts.insert(&sheet.part)) {
+        true => Ok(()),
+        false => Err(Fault::Malformed("two sheets are one part")),
+    }
 }
 
 fn sheet(tag: &Tag<'_>, rels: &Relationships) -> Result<Sheet, Fault> {

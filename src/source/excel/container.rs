@@ -48,10 +48,17 @@ impl Container {
         }
         let mut parts = HashMap::new();
         let mut extents = Extents::default();
+        // Of parts of one name the archive keeps the last one.
+        let mut twins = archive.has_duplicate_names();
         for index in 0..archive.len() {
             if let Some((name, entry)) = entry(&mut archive, index, &mut extents, label)? {
-                parts.insert(name, entry);
+                twins |= parts.insert(name, entry).is_some();
             }
+        }
+        if twins {
+            let message = "two parts of the workbook have one name: it is damaged or hostile";
+            return Err(SourceError::new(SourceErrorKind::Broken, label, message)
+                .with_hint("download it again, or open it in Excel and save it again"));
         }
         if extents.overlap() {
             let message = "parts of the workbook lie over each other: it is damaged or hostile";

@@ -1,9 +1,14 @@
 //! Relationships: which part a part means. Only parts of the same container are followed.
 
 use super::container::Container;
+use super::fault::Fault;
 use super::tags::{Edge, Tags};
 use super::text;
 use crate::source::SourceError;
+use hashbrown::HashSet;
+
+/// Most memory that the relationships of a part may take: those of the largest workbooks take a tenth.
+const MOST: usize = 32 << 20;
 
 /// The relationships of one part.
 #[derive(Debug, Default)]
@@ -30,7 +35,8 @@ impl Relationships {
         }
         let mut found = Vec::new();
         let mut tags = Tags::new(container.part(&part)?);
-        let mut read = || -> Result<(), super::fault::Fault> {
+        let mut held = 0;
+        let mut read = || -> Result<(), Fault> {
             while let Some(edge) = tags.next()? {
                 let Edge::Open(tag) = edge else { continue };
                 if tag.name != b"Relationship" || tag.get(b"TargetMode")? == Some(b"External") {
@@ -41,11 +47,16 @@ impl Relationships {
                     None => Ok(String::new()),
                 };
                 let kind = value(b"Type")?;
-                found.push(Relationship {
+                let one = Relationship {
                     id: value(b"Id")?,
                     kind: kind.rsplit('/').next().unwrap_or_default().to_owned(),
                     part: resolve(folder, &value(b"Target")?),
-                });
+                };
+                held += size_of::<Relationship>() + one.id.len() + one.kind.len() + one.part.len();
+                if held > MOST {
+                    return Err(Fault::TooLarge("it has millions of relationships".into()));
+                }
+                found.push(one);
             }
             Ok(())
         };
@@ -58,9 +69,11 @@ impl Relationships {
         self.0.iter().find(|it| it.id == id)
     }
 
-    /// All parts that are related in this way.
-    pub fn parts_of_kind(&self, kind: &str) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(move |it| it.kind == kind).map(|it| it.part.as_str())
+    /// All parts that are related in this way, each once.
+    pub fn parts_of_kind(&self, kind: &str) -> Vec<&str> {
+        let all = self.0.iter().filter(|it| it.kind == kind).map(|it| it.part.as_str());
+        let mut seen = HashSet::new();
+        all.filter(|part| seen.insert(*part)).collect()
     }
 
     /// The part that is related in this way.

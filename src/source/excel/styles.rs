@@ -22,6 +22,9 @@ pub enum Shown {
 /// Most styles and number formats that are kept: Excel allows 65,490.
 const MOST: usize = 1 << 20;
 
+/// Longest number of a format that is kept: they have three digits.
+const LONGEST_ID: usize = 16;
+
 /// The cell styles of a workbook.
 #[derive(Debug, Default)]
 pub struct Styles {
@@ -84,6 +87,9 @@ fn custom(tag: &Tag<'_>) -> Result<Option<(Vec<u8>, Shown)>, Fault> {
     let (Some(id), Some(code)) = (tag.get(b"numFmtId")?, tag.get(b"formatCode")?) else {
         return Ok(None);
     };
+    if id.len() > LONGEST_ID {
+        return Ok(None);
+    }
     Ok(Some((id.to_vec(), of_code(&text::attribute(code)?))))
 }
 

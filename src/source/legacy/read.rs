@@ -170,6 +170,9 @@ fn each_sheet(
 /// stops where it has what it wants.
 fn verify(path: &Path) -> Result<(), Trouble> {
     let mut archive = zip::ZipArchive::new(open(path)?).map_err(|error| damaged(&error))?;
+    if archive.has_duplicate_names() {
+        return Err(damaged(&"two of its parts have one name"));
+    }
     let mut file = open(path)?;
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|error| damaged(&error))?;

@@ -10,7 +10,7 @@
 
 use super::lz4;
 use super::thrift::{self, Fields, Value};
-use crate::source::content::Spooled;
+use crate::source::content::{Extents, Spooled};
 use crate::source::{SourceError, SourceErrorKind, SourceOptions};
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -18,8 +18,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 const MAGIC: &[u8] = b"PAR1";
 /// Longest footer that is looked into. Larger ones are those of very many columns, not of old codecs.
 const FOOTER: u64 = 16 << 20;
-/// Longest page, packed or unpacked.
-const PAGE: usize = 256 << 20;
+/// Longest page, packed or unpacked; both are in memory.
+const PAGE: usize = 64 << 20;
 /// Longest header of a page; it may hold two values as statistics.
 const PAGE_HEADER: u64 = 16 << 20;
 /// The codec of the name LZ4 that nobody writes any more, and none.
@@ -91,6 +91,7 @@ pub fn mend(
         return Ok(None);
     }
     let mut copy = Copy::new(reader, data_end, label, options)?;
+    copy.refuse_overlap(&mut footer)?;
     for group in footer.list_mut(id::FILE_ROW_GROUPS) {
         if group.list_mut(id::GROUP_COLUMNS).any(|chunk| codec(chunk) == Some(LZ4)) {
             group.remove(&[id::GROUP_OFFSET, id::GROUP_PACKED]);
@@ -228,11 +229,10 @@ impl<'a> Copy<'a> {
             .with_hint("download it again")
     }
 
-    /// Appends the pages of a chunk, unpacked, and points to them.
-    fn unpack(&mut self, chunk: &mut Fields) -> Result<(), SourceError> {
-        let begins = self.length;
-        let Some(meta) = chunk.fields_mut(id::CHUNK_META) else { return Ok(()) };
-        let offset = |id| meta.int(id).and_then(|at| u64::try_from(at).ok());
+    /// Where a chunk begins and ends.
+    fn place(&self, chunk: &Fields) -> Result<(u64, u64), SourceError> {
+        let meta = chunk.fields(id::CHUNK_META);
+        let offset = |id| meta?.int(id).and_then(|at| u64::try_from(at).ok());
         let dictionary = offset(id::META_DICTIONARY).filter(|at| *at > 0);
         let (Some(data), Some(packed)) = (offset(id::META_DATA), offset(id::META_PACKED)) else {
             return Err(self.damaged("a column does not say where it lies"));
@@ -240,6 +240,27 @@ impl<'a> Copy<'a> {
         let start = dictionary.map_or(data, |dictionary| dictionary.min(data));
         let end = start.checked_add(packed).filter(|end| *end <= self.data_end);
         let end = end.ok_or_else(|| self.damaged("a column lies outside of the file"))?;
+        Ok((start, end))
+    }
+
+    /// Chunks over each other are how a small file is made to unpack to one without end.
+    fn refuse_overlap(&self, footer: &mut Fields) -> Result<(), SourceError> {
+        let mut extents = Extents::default();
+        for chunk in chunks(footer).filter(|chunk| codec(chunk) == Some(LZ4)) {
+            let (start, end) = self.place(chunk)?;
+            extents.add(start, start, end - start);
+        }
+        match extents.overlap() {
+            true => Err(self.damaged("two columns lie over each other")),
+            false => Ok(()),
+        }
+    }
+
+    /// Appends the pages of a chunk, unpacked, and points to them.
+    fn unpack(&mut self, chunk: &mut Fields) -> Result<(), SourceError> {
+        let begins = self.length;
+        let (start, end) = self.place(chunk)?;
+        let Some(meta) = chunk.fields_mut(id::CHUNK_META) else { return Ok(()) };
         let (mut at, mut first_data) = (start, None);
         while at < end {
             let page = self.length;
@@ -280,9 +301,9 @@ impl<'a> Copy<'a> {
             .map_err(|error| SourceError::io(self.label, error))?;
         let kind = header.int(id::PAGE_TYPE).unwrap_or_default();
         let v2 = header.fields(id::PAGE_V2).filter(|_| kind == DATA_PAGE_V2);
-        let levels =
-            v2.map_or(0, |v2| id::V2_LEVELS.map(|id| v2.int(id).unwrap_or(0)).iter().sum());
-        let levels = usize::try_from(levels).unwrap_or(usize::MAX);
+        let level = |v2: &Fields, id| v2.int(id).map_or(Some(0), |it| usize::try_from(it).ok());
+        let [first, second] = id::V2_LEVELS.map(|id| v2.map_or(Some(0), |v2| level(v2, id)));
+        let levels = first.zip(second).map_or(usize::MAX, |(a, b)| a.saturating_add(b));
         let is_packed = v2.is_none_or(|v2| v2.get(id::V2_IS_PACKED) != Some(&Value::Bool(false)));
         if is_packed {
             let values = body.get(levels..).zip(unpacked.checked_sub(levels));

@@ -7,7 +7,9 @@ use super::{connect, explain, scan};
 use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema};
 use crate::duck::{Connection, DuckError, Value};
 use crate::source::content::Spooled;
-use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
+use crate::source::{
+    Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
+};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,6 +72,7 @@ fn look(
     let from = scan(file.path(), 0).map_err(unreadable)?;
     let columns = connection.query(&format!("DESCRIBE SELECT * FROM {from}"), &[]).map_err(duck)?;
     let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
+    check_width(label, columns.rows.len())?;
     let headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
     let types: Vec<_> = columns.rows.iter().map(|row| text(&row[1])).collect();
     let (rows, row_groups) = counts(&connection, file.path(), label)?;

@@ -1,11 +1,13 @@
 //! Thrift's compact protocol as a tree, so that a footer can be read, changed in a few places and
 //! written again with everything else as it was, unknown fields included.
 //!
-//! Hostile input costs no more than its own length: sizes are checked against what is left, nesting
-//! against a limit.
+//! Hostile input costs little: sizes are checked against what is left, nesting and the number of values
+//! against limits. A value takes up to a hundred times the bytes that say it.
 
 /// Deepest nesting; Parquet's own structures need about a dozen.
 const DEPTH: usize = 48;
+/// Most values of a tree, which takes some 100 MiB then. A column of a row group has about 30.
+const VALUES: usize = 500_000;
 
 /// A value of any type. Whole numbers keep the code of their width.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,9 +90,10 @@ impl Fields {
     }
 }
 
-/// Reads a structure; returns it and the number of bytes it takes. `None`: the bytes are no Thrift.
+/// Reads a structure; returns it and the number of bytes it takes. `None`: the bytes are no Thrift, or
+/// too much of it.
 pub fn read(bytes: &[u8]) -> Option<(Fields, usize)> {
-    let mut reader = Reader { bytes, at: 0 };
+    let mut reader = Reader { bytes, at: 0, left: VALUES };
     let fields = reader.fields(DEPTH)?;
     Some((fields, reader.at))
 }
@@ -98,6 +101,8 @@ pub fn read(bytes: &[u8]) -> Option<(Fields, usize)> {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Values that may still be read.
+    left: usize,
 }
 
 impl Reader<'_> {
@@ -148,6 +153,7 @@ impl Reader<'_> {
                 0 => i16::try_from(self.zigzag()?).ok()?,
                 step => id.checked_add(i16::from(step))?,
             };
+            self.left = self.left.checked_sub(1)?;
             let value = match head & 0x0f {
                 1 => Value::Bool(true),
                 2 => Value::Bool(false),
@@ -176,11 +182,13 @@ impl Reader<'_> {
                     count => usize::from(count),
                 };
                 let element = head & 0x0f;
+                self.left = self.left.checked_sub(count)?;
                 let items = (0..count).map(|_| self.value(element, depth));
                 Value::List(code == 10, element, items.collect::<Option<_>>()?)
             }
             11 => {
                 let count = self.count()?;
+                self.left = self.left.checked_sub(count)?;
                 let codes = if count > 0 { self.byte()? } else { 0 };
                 let (key, value) = (codes >> 4, codes & 0x0f);
                 let pair = |_| Some((self.value(key, depth)?, self.value(value, depth)?));

@@ -142,6 +142,27 @@ fn damage_in_the_retired_codec_is_an_error() {
     }
 }
 
+/// One page that many columns point to would be written again for each of them.
+#[test]
+fn columns_over_each_other_are_refused_before_anything_is_written() {
+    let file = framed(&written(DATA, "COMPRESSION lz4_raw"));
+    let lying = changed(&file, |footer| {
+        let place = |chunk: &Fields| {
+            let meta = chunk.fields(id::CHUNK_META).expect("metadata");
+            [id::META_DATA, id::META_DICTIONARY, id::META_PACKED].map(|id| meta.int(id))
+        };
+        let first = chunks(footer).next().map(|chunk| place(chunk)).expect("a column");
+        for chunk in chunks(footer) {
+            let meta = chunk.fields_mut(id::CHUNK_META).expect("metadata");
+            let ids = [id::META_DATA, id::META_DICTIONARY, id::META_PACKED];
+            ids.into_iter().zip(first).for_each(|(id, to)| meta.set_int(id, to.unwrap_or(0)));
+        }
+    });
+    let error = rows(&lying).expect_err("refused");
+    assert_eq!(error.kind, SourceErrorKind::Broken);
+    assert!(error.message.contains("over each other"), "{}", error.message);
+}
+
 #[test]
 fn a_map_without_values_is_its_keys() {
     let query = "SELECT MAP {'a' || n: n, 'b': 2} AS m FROM range(3) t(n)";
