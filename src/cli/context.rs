@@ -18,16 +18,18 @@ pub struct Context {
     pub memory: Memory,
     /// Flags that every command has.
     pub global: GlobalArgs,
+    /// Gives what the program's allocator keeps of freed memory back to the system.
+    pub give_back: fn(),
 }
 
 impl Context {
     /// Looks around.
-    pub fn new(global: GlobalArgs) -> Self {
+    pub fn new(global: GlobalArgs, give_back: fn()) -> Self {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
         let env = std::env::vars_os().filter_map(text).collect();
-        Self { env, memory: Memory::look(), global }
+        Self { env, memory: Memory::look(), global, give_back }
     }
 
     /// Folds all layers of settings under `flags` and prints what the user should know.

@@ -4,10 +4,10 @@ use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
 use super::insight::InsightArgs;
-use super::progress::Progress;
 use super::text::{Align, Paint, count, duration, hang, plural, safe, shell, table};
-use super::{exit, output, signals};
-use crate::flow::Stop;
+use super::watched::watched;
+use super::{exit, output};
+use crate::flow::{Observer, Stop};
 use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side, SideSummary};
 use clap::Args;
 use std::fs::{File, OpenOptions};
@@ -85,14 +85,8 @@ impl Diff {
             rolls: self.insight.rolls.clone(),
             table: name.map(|name| (schema.to_owned(), name)),
         };
-        let progress = Progress::start(context.progress(&settings));
-        let stop = Stop::default();
-        if let Err(error) = signals::watch(&stop) {
-            output::stderr(&format!("warning: signals end the program at once: {error}"));
-        }
-        let summary = self.compare(&asked, &progress, &stop);
-        drop(progress);
-        let summary = summary?;
+        let work = |observer: &dyn Observer, stop: &Stop| self.compare(&asked, observer, stop);
+        let summary = watched(context, &settings, work)?;
         if self.json() {
             output::json(&summary)?;
         } else if !context.global.quiet {
@@ -108,11 +102,11 @@ impl Diff {
     fn compare(
         &self,
         asked: &DiffRequest,
-        progress: &Progress,
+        observer: &dyn Observer,
         stop: &Stop,
     ) -> Result<DiffSummary, CliError> {
         let Some(path) = &self.out else {
-            return Ok(diff::diff(asked, &mut |_| Ok(()), progress, stop)?);
+            return Ok(diff::diff(asked, &mut |_| Ok(()), observer, stop)?);
         };
         // What is there stays until there is something to write in its place.
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path);
@@ -128,7 +122,7 @@ impl Diff {
             }
             log.as_mut().map_or(Ok(()), |log| log.add(&change))
         };
-        let summary = diff::diff(asked, &mut add, progress, stop)?;
+        let summary = diff::diff(asked, &mut add, observer, stop)?;
         let log = match log {
             Some(log) => log,
             None => ChangeLog::new(path, emptied(&file, is_file)?)?,

@@ -3,9 +3,9 @@
 use super::args::LoadArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::progress::Progress;
 use super::summary::{Style, render};
-use super::{alert, exit, output, plan, signals};
+use super::watched::watched;
+use super::{alert, exit, output, plan};
 use crate::config::Settings;
 use crate::flow::{Observer, Stop};
 use crate::run::{self, RunError, RunErrorKind, Summary};
@@ -56,20 +56,6 @@ impl Ingest {
             |observer: &dyn Observer, stop: &Stop| run::ingest(&asked.request, observer, stop);
         perform(context, &settings, self.json(), work)
     }
-}
-
-/// Runs work under signals and with progress.
-pub fn watched<T>(
-    context: &Context,
-    settings: &Settings,
-    work: impl FnOnce(&dyn Observer, &Stop) -> Result<T, RunError>,
-) -> Result<T, RunError> {
-    let stop = Stop::default();
-    if let Err(error) = signals::watch(&stop) {
-        output::stderr(&format!("warning: signals end the program at once: {error}"));
-    }
-    let progress = Progress::start(context.progress(settings));
-    work(&progress, &stop)
 }
 
 /// Runs work that ends in a summary, under signals and with progress.

@@ -20,6 +20,7 @@ mod insight;
 mod machine;
 mod output;
 mod plan;
+mod pressure;
 mod profile;
 mod progress;
 mod read_legacy;
@@ -35,6 +36,7 @@ mod stdin;
 mod summary;
 mod text;
 mod verify;
+mod watched;
 mod webhook;
 
 use args::GlobalArgs;
@@ -151,22 +153,22 @@ impl Command {
     }
 }
 
-/// Runs the program.
-pub fn main() -> ExitCode {
+/// Runs the program. `give_back` gives what its allocator keeps of freed memory back to the system.
+pub fn main(give_back: fn()) -> ExitCode {
     conceal::conceal();
     crate::duck::few_memory_pools();
     report_error::install_panic_hook();
     // A panic on this thread has been told by the hook; what is left is the exit code.
-    let code = std::panic::catch_unwind(run).unwrap_or(exit::FAILED);
+    let code = std::panic::catch_unwind(|| run(give_back)).unwrap_or(exit::FAILED);
     ExitCode::from(code)
 }
 
-fn run() -> u8 {
+fn run(give_back: fn()) -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let context = Context::new(cli.global);
+    let context = Context::new(cli.global, give_back);
     context.start_log();
     match cli.command.run(&context) {
         Ok(code) => code,

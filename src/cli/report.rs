@@ -3,10 +3,10 @@
 use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
-use super::progress::Progress;
 use super::text::{decimal, safe};
-use super::{exit, output, signals};
-use crate::flow::Stop;
+use super::watched::watched;
+use super::{exit, output};
+use crate::flow::{Observer, Stop};
 use crate::report::{self, html};
 use crate::run;
 use clap::Args;
@@ -69,14 +69,10 @@ impl Report {
     fn of_files(&self, files: &[String], context: &Context) -> Result<report::Report, CliError> {
         let settings = context.settings(self.load.partial(), self.load.rules_file())?;
         let asked = self.load.ask(files, &settings, context)?;
-        let stop = Stop::default();
-        if let Err(error) = signals::watch(&stop) {
-            output::stderr(&format!("warning: signals end the program at once: {error}"));
-        }
-        let progress = Progress::start(context.progress(&settings));
-        let report = run::report::of_files(&asked.request, &progress, &stop);
-        drop(progress);
-        Ok(report?)
+        let work = |observer: &dyn Observer, stop: &Stop| {
+            run::report::of_files(&asked.request, observer, stop)
+        };
+        Ok(watched(context, &settings, work)?)
     }
 
     fn write(

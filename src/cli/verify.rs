@@ -3,8 +3,8 @@
 use super::args::LoadArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::ingest::watched;
 use super::text::{Align, Paint, count, safe, table};
+use super::watched::watched;
 use super::{exit, output};
 use crate::flow::{Observer, Stop};
 use crate::run::{self, Verified, VerifiedInput};

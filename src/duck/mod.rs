@@ -18,6 +18,7 @@ mod error;
 mod files;
 mod fill;
 mod frame;
+mod heap;
 mod log;
 mod raw;
 mod scan;
@@ -32,6 +33,7 @@ pub use appender::Appender;
 pub use connection::{Connection, FrameView, InterruptHandle, Prepared, quote};
 pub use error::{DuckError, DuckErrorKind, Place};
 pub use frame::Frame;
+pub use heap::{few_memory_pools, trim_memory_pools};
 pub use value::{ColumnType, ResultColumn, Rows, Value};
 
 use files::OpenFile;
@@ -41,11 +43,6 @@ use scan::Frames;
 /// DuckDB's row group: a commit of a multiple of this many rows is stored once, any other is
 /// rewritten by later ones.
 pub const ROW_GROUP: usize = 122_880;
-
-/// Call once, early: lets the C allocator, which DuckDB uses, keep less free memory.
-pub fn few_memory_pools() {
-    raw::few_memory_pools();
-}
 
 /// The version of the linked library, such as `v1.5.6`.
 pub fn library_version() -> String {

@@ -479,17 +479,3 @@ struct AllocatorSettings(*const c_char);
 // SAFETY: points to a constant text.
 #[cfg(target_os = "linux")]
 unsafe impl Sync for AllocatorSettings {}
-
-/// Lets the C allocator keep few pools of free memory. glibc makes one a thread by default, and what
-/// one thread has freed the others cannot use: a load that needs 290 MB then takes 500 (measured).
-pub(super) fn few_memory_pools() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    {
-        unsafe extern "C" {
-            fn mallopt(parameter: std::ffi::c_int, value: std::ffi::c_int) -> std::ffi::c_int;
-        }
-        const M_ARENA_MAX: std::ffi::c_int = -8;
-        // SAFETY: a call of the C library with plain numbers; it may be made at any time.
-        unsafe { mallopt(M_ARENA_MAX, 2) };
-    }
-}

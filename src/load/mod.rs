@@ -35,7 +35,7 @@ pub use replayed::Replayed;
 pub use target::{Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
-pub use url::TargetUrl;
+pub use url::{Approach, TargetUrl};
 
 use crate::chunk::{Held, Mark, Notes, Permit, RawRows, Tally};
 use dead_letter::Record;

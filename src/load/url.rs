@@ -22,7 +22,33 @@ pub enum TargetUrl {
     Postgres(Box<Address>),
 }
 
+/// A target that is being reached, while something else is done. Nothing of it is changed before it is
+/// opened.
+pub struct Approach<'u> {
+    url: &'u TargetUrl,
+    server: Option<postgres::Approach>,
+}
+
+impl Approach<'_> {
+    /// Opens the target for loading, with its ledger.
+    pub fn open(self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
+        match self.server {
+            Some(server) => Ok(Box::new(server.open()?)),
+            None => self.url.open(opening),
+        }
+    }
+}
+
 impl TargetUrl {
+    /// Sets out for a target that will be asked for as many connections.
+    pub fn approach(&self, connections: usize) -> Approach<'_> {
+        let server = match self {
+            Self::Duckdb(_) => None,
+            Self::Postgres(address) => Some(postgres::Approach::begin(address, connections)),
+        };
+        Approach { url: self, server }
+    }
+
     /// Opens the target for loading, with its ledger.
     pub fn open(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self {

@@ -28,15 +28,13 @@ pub const ENGINE_MEMORY: u64 = 256 << 20;
 const PARCEL_ID: &str = "parcel_id";
 
 /// The SQL engine with the pack's code tables.
-pub fn engine(pack: &Pack) -> Result<Engine, RunError> {
+pub fn engine(pack: &Pack) -> Engine {
     let tables: Vec<_> = pack
         .tables
         .iter()
         .map(|table| (table.name.as_str(), table.header.as_slice(), table.rows.as_slice()))
         .collect();
-    Engine::new(&tables, ENGINE_MEMORY).map_err(|error| {
-        RunError::new(RunErrorKind::Failed, format!("no SQL engine: {}", error.message))
-    })
+    Engine::new(&tables, ENGINE_MEMORY)
 }
 
 /// The agents in the order of the request, `load` not among them.

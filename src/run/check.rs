@@ -35,7 +35,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
-    let engine = agents::engine(&pack)?;
+    let engine = agents::engine(&pack);
     let whole = Whole::default();
     let mut summaries: Vec<InputSummary> = Vec::new();
     for (index, input) in inputs.iter().enumerate() {

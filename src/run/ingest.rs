@@ -17,7 +17,7 @@ use crate::load::dead_letter;
 use crate::load::ledger::{Finish, InputKey, Ledger, State, replays};
 use crate::load::table::{Strategy, TableSpec};
 use crate::load::target::Opening;
-use crate::load::{Link, Target};
+use crate::load::{Approach, Link, Target};
 use crate::pack::Pack;
 use crate::source::excel::range::SheetRange;
 use std::cell::RefCell;
@@ -34,11 +34,12 @@ pub fn ingest(
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
+    let approach = approach(request);
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
-    let mut session = Session::open(request, &pack, "ingest", observer, stop)?;
+    let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
     let (summaries, status) = match outcome {
@@ -51,6 +52,12 @@ pub fn ingest(
     let summary = summarize(&session, request, summaries, skipped, status, started);
     session.close(&summary)?;
     Ok(summary)
+}
+
+/// Sets out for the target: a load has a connection for its ledger, one for the lock of its table, and one
+/// for each writer.
+pub fn approach(request: &Request) -> Approach<'_> {
+    request.target.approach(2 + memory::shares(&request.limits).writers)
 }
 
 /// The pack by name or folder.
@@ -99,6 +106,7 @@ pub struct Session<'a> {
 impl<'a> Session<'a> {
     /// Opens the target.
     pub fn open(
+        target: Approach<'_>,
         request: &'a Request,
         pack: &'a Pack,
         command: &'static str,
@@ -107,7 +115,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self, RunError> {
         let shares = memory::shares(&request.limits);
         let temp_dir = request.limits.temp_dir.clone();
-        let target = request.target.open(&Opening { memory: shares.target, temp_dir })?;
+        let opening = Opening { memory: shares.target, temp_dir };
+        let target = target.open(&opening)?;
         let link = target.link()?;
         let session = Self {
             request,
@@ -118,7 +127,7 @@ impl<'a> Session<'a> {
             link,
             commits: Commits::default(),
             shares,
-            engine: agents::engine(pack)?,
+            engine: agents::engine(pack),
             run: ulid::Ulid::generate().to_string(),
             now: chrono::Utc::now().timestamp_micros(),
             command,

@@ -55,11 +55,7 @@ pub fn shares(limits: &Limits) -> Shares {
         target: (free - chunks * 3 / 2).max(72 << 20),
         chunks,
         strings: if limit < TWO_WRITERS { chunks / 3 } else { chunks },
-        keys: match limit {
-            TWO_WRITERS.. => keys::SHARE,
-            limit if limit >= 384 << 20 => keys::SHARE / 2,
-            _ => keys::SHARE / 4,
-        },
+        keys: if limit >= 384 << 20 { keys::SHARE } else { keys::SHARE / 2 },
         groups: if writers > 1 { GROUPS_BESIDE } else { GROUPS_ALONE },
         writers,
     }
@@ -75,10 +71,16 @@ impl Shares {
 
 /// Peak resident memory of this process in bytes, where the system tells.
 pub fn peak() -> Option<u64> {
-    let status = std::fs::File::open("/proc/self/status").ok()?;
-    use std::io::BufRead;
-    std::io::BufReader::new(status).lines().map_while(Result::ok).find_map(|line| {
-        let kib = line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB")?;
-        kib.trim().parse::<u64>().ok().map(|kib| kib * 1024)
-    })
+    told("VmHWM:")
+}
+
+/// Resident memory of this process in bytes, where the system tells.
+pub fn resident() -> Option<u64> {
+    told("VmRSS:")
+}
+
+fn told(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let kib = status.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix("kB"))?;
+    Some(kib.trim().parse::<u64>().ok()? * 1024)
 }

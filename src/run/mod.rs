@@ -51,6 +51,7 @@ pub use error::{RunError, RunErrorKind};
 pub use geography::Asked as GeographyAsked;
 pub use history::{pack_version, target_state};
 pub use ingest::{ingest, load_pack};
+pub use memory::resident as resident_memory;
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
 pub use profile::{profile, proposed_rules};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};

@@ -110,7 +110,7 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
-    let engine = agents::engine(&pack)?;
+    let engine = agents::engine(&pack);
     let stop = Stop::default();
     let whole = Whole::default();
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };

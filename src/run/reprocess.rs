@@ -11,7 +11,7 @@
 use super::error::{RunError, RunErrorKind};
 use super::failures;
 use super::geography;
-use super::ingest::{Session, key_of, load_pack, summarize};
+use super::ingest::{Session, approach, key_of, load_pack, summarize};
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
@@ -55,7 +55,8 @@ pub fn reprocess(
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
     let request = geography::opened(&request, &pack)?;
-    let session = Session::open(&request, &pack, replays::COMMAND, observer, stop)?;
+    let target = approach(&request);
+    let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;

@@ -103,7 +103,7 @@ pub fn verify(
     }
     let request = geography::opened(&request, &pack)?;
     let (inputs, _) = prepare(&request, &pack, observer)?;
-    let engine = agents::engine(&pack)?;
+    let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
     let verifier = Verifier { request, pack, engine, shares, target, con, observer, stop };
     let of = past.len();

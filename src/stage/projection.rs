@@ -1,7 +1,7 @@
 //! Named expressions over a chunk, and the columns that they give.
 
 use super::StageError;
-use super::formula::Formulas;
+use super::formula::{Formulas, Made};
 use super::sql::{CHUNK, SOURCE, Session};
 use crate::duck::{DuckError, Frame, quote};
 use polars::prelude::{Column, DataFrame, IdxCa, NewChunkedArray};
@@ -123,13 +123,14 @@ impl Projection {
 
     /// The expressions as formulas for frames of this shape, where they are some.
     pub(super) fn compile(&self, frame: &DataFrame, session: &Session) -> Formulas {
-        Formulas::new(
-            &self.expressions,
-            &self.joins,
-            &self.missing,
-            frame.schema(),
-            session.tables(),
-        )
+        let made = Made {
+            expressions: &self.expressions,
+            joins: &self.joins,
+            missing: &self.missing,
+            tables: session.tables(),
+            chained: self.chained,
+        };
+        Formulas::new(&made, frame.schema())
     }
 
     /// How many of the expressions are formulas for frames of this shape.
@@ -270,7 +271,7 @@ mod tests {
     fn engine() -> Engine {
         let header = ["code".to_owned(), "label".to_owned()];
         let rows = [vec!["001".to_owned(), "Single family".to_owned()]];
-        Engine::new(&[("use_codes", &header, &rows)], 64 << 20).expect("engine")
+        Engine::new(&[("use_codes", &header, &rows)], 64 << 20)
     }
 
     fn expression(name: &str, ty: Option<&str>, sql: &str) -> Expression {
@@ -280,7 +281,7 @@ mod tests {
     #[test]
     fn rows_keep_their_order_through_lookups() {
         let engine = engine();
-        let mut session = engine.session().expect("session");
+        let mut session = engine.session();
         let frame = df!("uc" => ["999", "001", "001"], "jv" => [1i64, 2, 3]).expect("frame");
         let joins =
             [Joined { alias: "use".into(), table: "use_codes".into(), on: "use.code = uc".into() }];
@@ -298,7 +299,7 @@ mod tests {
     #[test]
     fn a_bad_expression_is_named_and_files_are_out_of_reach() {
         let engine = engine();
-        let mut session = engine.session().expect("session");
+        let mut session = engine.session();
         let frame = df!("jv" => [1i64]).expect("frame");
         for sql in ["nosuch + 1", "(SELECT content FROM read_text('/etc/passwd'))"] {
             let projection = Projection::new("validate", &[expression("x", None, sql)], &[], &[]);

@@ -1,7 +1,8 @@
 //! SQL over a chunk: the one dialect for rules, derived columns and lookups is DuckDB's.
 //!
 //! All workers share one in-memory database that holds the code tables; each has its own connection
-//! and runs its own query on its own thread. External access is off and the configuration locked,
+//! and runs its own query on its own thread. Most expressions are made without it (`formula`), so it is
+//! opened by the first that is not: it takes 80 ms and 10 MB. External access is off and the configuration locked,
 //! because expressions may come from a user's file. The result of a projection must have exactly one
 //! row for each row of the chunk: anything else (a lookup that matches twice) ends the run, it never
 //! loads a row twice.
@@ -11,13 +12,18 @@ use super::projection::Projection;
 use crate::duck::{Connection, Database, DuckError, Frame, Prepared, Settings, quote};
 use polars::prelude::{DataFrame, Schema, StringChunked};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The in-memory database of the agents.
 #[derive(Clone)]
-pub struct Engine {
-    db: Arc<Database>,
-    tables: Arc<[Arc<StoredTable>]>,
+pub struct Engine(Arc<Base>);
+
+/// What all sessions share.
+struct Base {
+    memory: u64,
+    tables: Vec<Arc<StoredTable>>,
+    /// Opened where a statement needs it.
+    database: Mutex<Option<Database>>,
 }
 
 /// A code table as columns, beside its copy in the engine.
@@ -40,16 +46,29 @@ impl StoredTable {
         Self { name: name.to_owned(), header: header.to_vec(), columns }
     }
 
+    /// Makes its copy.
+    fn create(&self, con: &Connection) -> Result<(), DuckError> {
+        let mut frame = Frame::new();
+        for column in &self.columns {
+            let name = column.name().as_str();
+            frame.push(name, column.rechunk().downcast_as_array().clone().boxed())?;
+        }
+        let view = con.frame_view(CHUNK, &frame)?;
+        let (table, rows) = (quote(&self.name), quote(view.name()));
+        con.execute(&format!("CREATE TABLE {table} AS SELECT * FROM {rows}"))?;
+        Ok(())
+    }
+
     /// The place of a column.
     pub fn position(&self, column: &str) -> Option<usize> {
         self.header.iter().position(|have| have.eq_ignore_ascii_case(column))
     }
 }
 
-/// A worker's connection to the engine, and the statements it has prepared.
+/// What a worker has of the engine: its connection and the statements it has prepared.
 pub struct Session {
-    con: Connection,
-    tables: Arc<[Arc<StoredTable>]>,
+    base: Arc<Base>,
+    con: Option<Connection>,
     prepared: Vec<(String, Schema, Prepared)>,
     compiled: Vec<(Projection, Schema, Arc<Formulas>)>,
 }
@@ -58,40 +77,51 @@ pub struct Session {
 pub type CodeTable<'a> = (&'a str, &'a [String], &'a [Vec<String>]);
 
 impl Engine {
-    /// An engine with code tables: (name, header, rows); all columns are text.
-    pub fn new(tables: &[CodeTable<'_>], memory: u64) -> Result<Self, DuckError> {
+    /// An engine with code tables: (name, header, rows); all columns are text. `memory` bytes are
+    /// DuckDB's limit.
+    pub fn new(tables: &[CodeTable<'_>], memory: u64) -> Self {
+        let stored = tables.iter().map(|(name, header, rows)| StoredTable::new(name, header, rows));
+        let tables = stored.map(Arc::new).collect();
+        Self(Arc::new(Base { memory, tables, database: Mutex::default() }))
+    }
+
+    /// A session for one worker.
+    pub fn session(&self) -> Session {
+        let (prepared, compiled) = (Vec::new(), Vec::new());
+        Session { base: Arc::clone(&self.0), con: None, prepared, compiled }
+    }
+}
+
+impl Base {
+    /// A connection; the first one opens the database and makes the code tables.
+    fn connect(&self) -> Result<Connection, DuckError> {
+        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        let database = match &mut *database {
+            Some(database) => database,
+            none => none.insert(self.open()?),
+        };
+        database.connect()
+    }
+
+    fn open(&self) -> Result<Database, DuckError> {
         let settings = Settings {
-            memory_limit: Some(memory),
+            memory_limit: Some(self.memory),
             threads: Some(1),
             sandboxed: true,
             joins_as_written: true,
             ..Settings::default()
         };
-        let db = Database::memory(&settings)?;
-        let con = db.connect()?;
-        for (name, header, rows) in tables {
-            create_table(&con, name, header, rows)?;
-        }
-        let stored = tables.iter().map(|(name, header, rows)| StoredTable::new(name, header, rows));
-        Ok(Self { db: Arc::new(db), tables: stored.map(Arc::new).collect() })
-    }
-
-    /// A connection for one worker.
-    pub fn session(&self) -> Result<Session, DuckError> {
-        let (prepared, compiled) = (Vec::new(), Vec::new());
-        Ok(Session {
-            con: self.db.connect()?,
-            tables: Arc::clone(&self.tables),
-            prepared,
-            compiled,
-        })
+        let database = Database::memory(&settings)?;
+        let con = database.connect()?;
+        self.tables.iter().try_for_each(|table| table.create(&con))?;
+        Ok(database)
     }
 }
 
 impl Session {
     /// The code tables.
     pub(super) fn tables(&self) -> &[Arc<StoredTable>] {
-        &self.tables
+        &self.base.tables
     }
 
     /// The formulas of a projection for this shape of frame, made once.
@@ -122,33 +152,17 @@ impl Session {
             None => {
                 let name = format!("{CHUNK}_{}", self.prepared.len());
                 let text = sql.replace(SOURCE, &name);
-                let prepared = self.con.prepare_over(&name, view, &text)?;
+                let con = match &mut self.con {
+                    Some(con) => con,
+                    none => none.insert(self.base.connect()?),
+                };
+                let prepared = con.prepare_over(&name, view, &text)?;
                 self.prepared.push((sql.to_owned(), (**schema).clone(), prepared));
                 self.prepared.len() - 1
             }
         };
         Ok(&mut self.prepared[at].2)
     }
-}
-
-fn create_table(
-    con: &Connection,
-    name: &str,
-    header: &[String],
-    rows: &[Vec<String>],
-) -> Result<(), DuckError> {
-    let columns: Vec<_> =
-        header.iter().map(|column| format!("{} VARCHAR", quote(column))).collect();
-    con.execute(&format!("CREATE TABLE {} ({})", quote(name), columns.join(", ")))?;
-    for chunk in rows.chunks(500) {
-        let cell = |text: &String| if text.is_empty() { "NULL".into() } else { literal(text) };
-        let tuples: Vec<_> = chunk
-            .iter()
-            .map(|row| format!("({})", row.iter().map(cell).collect::<Vec<_>>().join(", ")))
-            .collect();
-        con.execute(&format!("INSERT INTO {} VALUES {}", quote(name), tuples.join(", ")))?;
-    }
-    Ok(())
 }
 
 /// A text as an SQL literal.

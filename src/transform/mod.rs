@@ -55,10 +55,7 @@ impl StageSpec for Arc<Derive> {
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
-        let session = self.engine.session().map_err(|error| {
-            StageError::new(self.name, format!("no SQL engine: {}", error.message))
-        })?;
-        Ok(Box::new(Deriver { spec: Arc::clone(self), session }))
+        Ok(Box::new(Deriver { spec: Arc::clone(self), session: self.engine.session() }))
     }
 }
 
@@ -101,11 +98,7 @@ impl StageSpec for Arc<Remap> {
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
-        let session = self
-            .engine
-            .session()
-            .map_err(|error| StageError::new(MAP, format!("no SQL engine: {}", error.message)))?;
-        Ok(Box::new(Remapper { spec: Arc::clone(self), session }))
+        Ok(Box::new(Remapper { spec: Arc::clone(self), session: self.engine.session() }))
     }
 }
 

@@ -31,16 +31,10 @@ pub(super) struct Asked {
 }
 
 impl Sessions {
-    pub fn new(engine: &Engine) -> Result<Self, StageError> {
-        let (rules, some) = (session(engine)?, session(engine)?);
-        Ok(Self { engine: engine.clone(), rules, some, guarded: Vec::new(), projection: None })
+    pub fn new(engine: &Engine) -> Self {
+        let (rules, some) = (engine.session(), engine.session());
+        Self { engine: engine.clone(), rules, some, guarded: Vec::new(), projection: None }
     }
-}
-
-fn session(engine: &Engine) -> Result<Session, StageError> {
-    engine
-        .session()
-        .map_err(|error| StageError::new(NAME, format!("no SQL engine: {}", error.message)))
 }
 
 impl Asked {
@@ -89,7 +83,7 @@ impl Asked {
         error: StageError,
     ) -> Result<(), StageError> {
         // A session of its own: it may prepare a statement for every rule.
-        let mut session = session(&sessions.engine)?;
+        let mut session = sessions.engine.session();
         let before = sessions.guarded.len();
         for (at, rule) in self.rules.iter().enumerate() {
             if sessions.guarded.contains(&at) {
@@ -112,7 +106,7 @@ impl Asked {
         let all: Vec<_> = self.rules.iter().enumerate().map(asked).collect();
         let projection = Projection::new(NAME, &all, &[], &self.missing).independent();
         sessions.projection = Some(projection);
-        sessions.rules = self::session(&sessions.engine)?;
+        sessions.rules = sessions.engine.session();
         Ok(())
     }
 }
@@ -163,8 +157,8 @@ mod tests {
     }
 
     fn asked(rules: &[RowRule]) -> (Asked, Sessions) {
-        let engine = Engine::new(&[], 64 << 20).expect("engine");
-        (Asked::new(rules, &[]), Sessions::new(&engine).expect("sessions"))
+        let engine = Engine::new(&[], 64 << 20);
+        (Asked::new(rules, &[]), Sessions::new(&engine))
     }
 
     #[test]

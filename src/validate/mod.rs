@@ -70,7 +70,7 @@ impl StageSpec for Arc<Validate> {
     }
 
     fn build(&self) -> Result<Box<dyn Stage>, StageError> {
-        let sessions = Sessions::new(&self.engine)?;
+        let sessions = Sessions::new(&self.engine);
         Ok(Box::new(Validator { spec: Arc::clone(self), sessions }))
     }
 

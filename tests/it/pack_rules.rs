@@ -254,7 +254,7 @@ fn rules_about_rows_find_what_breaks_them_and_nothing_else() {
         .iter()
         .map(|table| (table.name.as_str(), table.header.as_slice(), table.rows.as_slice()))
         .collect();
-    let engine = Engine::new(&tables, 256 << 20).expect("an engine");
+    let engine = Engine::new(&tables, 256 << 20);
     let mut wrong = Vec::new();
     for kind in &bench.pack.kinds {
         let plain: Vec<(&Rule, &Fixture)> = bench
@@ -270,7 +270,7 @@ fn rules_about_rows_find_what_breaks_them_and_nothing_else() {
             .collect();
         let frame = bench.typed(kind, &rows);
         let expressions: Vec<_> = plain.iter().map(|(rule, _)| bench.expression(rule)).collect();
-        let mut session = engine.session().expect("a session");
+        let mut session = engine.session();
         let projection = Projection::new("test", &expressions, &[], &[]).independent();
         let verdicts = projection.run(&mut session, &frame).expect("rules are sound");
         let mut at = 0;

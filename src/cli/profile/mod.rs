@@ -5,9 +5,9 @@ mod show;
 use super::args::{ReadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
-use super::progress::Progress;
-use super::{exit, output, signals};
-use crate::flow::Stop;
+use super::watched::watched;
+use super::{exit, output};
+use crate::flow::{Observer, Stop};
 use crate::profile::{Drift, FORM, Profile as Found, drift};
 use crate::run;
 use clap::Args;
@@ -74,14 +74,9 @@ impl Profile {
             return Err(usage(message, "rules may have been edited: give another name"));
         }
         let asked = load.ask(&self.inputs, &settings, context)?;
-        let stop = Stop::default();
-        if let Err(error) = signals::watch(&stop) {
-            output::stderr(&format!("warning: signals end the program at once: {error}"));
-        }
-        let progress = Progress::start(context.progress(&settings));
-        let found = run::profile(&asked.request, &progress, &stop);
-        drop(progress);
-        let found = found?;
+        let work =
+            |observer: &dyn Observer, stop: &Stop| run::profile(&asked.request, observer, stop);
+        let found = watched(context, &settings, work)?;
         if let Some(path) = &self.write_rules {
             write_rules(path, &asked.request, &found)?;
         }

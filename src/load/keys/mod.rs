@@ -6,8 +6,9 @@
 //! # Where they are
 //!
 //! The newest in a table in memory. When that has reached its share, its keys are sorted into a run: a
-//! temporary file that is searched by a key for each few kilobytes of it. A filter over all runs, of
-//! one and a half to three bytes a key, says for all but 3 of 1,000 new keys that no run need be asked.
+//! temporary file that is searched by a key for each few kilobytes of it. Eight runs become one, and
+//! eight of those again, so that few are searched however many keys there are. A filter over all runs,
+//! of one and a half to two bytes a key, says for all but 3 of 1,000 new keys that none need be.
 
 mod filter;
 mod run;
@@ -20,8 +21,11 @@ use super::{LoadError, LoadErrorKind};
 use std::io;
 use std::path::PathBuf;
 
-/// Memory of the newest keys where nothing else is said: 838,860 keys.
-pub const SHARE: u64 = 20 << 20;
+/// Memory of the newest keys where nothing else is said: 419,430 keys.
+pub const SHARE: u64 = 10 << 20;
+
+/// Runs that become one.
+const FAN: usize = 8;
 
 /// Keys with the row they were first seen in.
 #[derive(Debug)]
@@ -82,18 +86,37 @@ impl KeySet {
         }
         let run = Run::write(&mut self.newest, self.temp_dir.as_deref())?;
         self.runs.push(run);
+        self.extend_filter()?;
+        self.merge_runs()
+    }
+
+    /// Adds the newest run to the filter, or all runs to a larger one.
+    fn extend_filter(&mut self) -> io::Result<()> {
         let keys = self.len();
-        if keys <= self.filter.capacity() {
-            let newest = self.runs.last().into_iter();
-            return newest.into_iter().try_for_each(|run| run.each(|key| self.filter.add(key)));
+        let mut unknown = self.runs.len() - 1;
+        if keys > self.filter.capacity() {
+            // The old one goes first: both together are memory that nobody has counted.
+            self.filter = Filter::for_keys(0);
+            self.filter = Filter::for_keys(keys + keys / 3);
+            unknown = 0;
         }
-        // The old one goes first: both together are memory that nobody has counted.
-        self.filter = Filter::for_keys(0);
-        let mut filter = Filter::for_keys(keys.next_power_of_two());
-        for run in &self.runs {
-            run.each(|key| filter.add(key))?;
+        for run in &self.runs[unknown..] {
+            for record in run.records()? {
+                self.filter.add(record?.0);
+            }
         }
-        self.filter = filter;
+        Ok(())
+    }
+
+    /// Makes one run of the last eight that were merged equally often, and so on.
+    fn merge_runs(&mut self) -> io::Result<()> {
+        while let Some(from) = self.runs.len().checked_sub(FAN)
+            && self.runs[from].merges() == self.runs[self.runs.len() - 1].merges()
+        {
+            let merged = Run::merge(&self.runs[from..], self.temp_dir.as_deref())?;
+            self.runs.truncate(from);
+            self.runs.push(merged);
+        }
         Ok(())
     }
 }
@@ -138,7 +161,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut keys = KeySet::new(40_000, Some(folder.path().to_owned()));
         remembers(&mut keys, 60_000);
-        assert!(keys.runs.len() > 20, "{} runs", keys.runs.len());
+        // 73 tables full: eight eights, eight and one.
+        let merges: Vec<_> = keys.runs.iter().map(Run::merges).collect();
+        assert_eq!(merges, [2, 1, 0]);
         assert!(keys.newest.slots() * Table::SLOT <= 40_960);
     }
 

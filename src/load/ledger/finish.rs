@@ -164,7 +164,7 @@ impl Finish<'_> {
                 // Who has written nothing has nothing to count.
                 return Ok(None);
             }
-            let (rows, ours) = self.count_scope(&table)?;
+            let (rows, ours) = self.count_scope(&table, claimed)?;
             if ours == claimed {
                 return Ok(Some((meet::scope_text(self.spec), rows)));
             }
@@ -192,21 +192,33 @@ impl Finish<'_> {
 
     /// Rows of the scope, and those of them that this input has written, with what was rewritten since.
     /// An index leads there, where the table may be that of a whole state.
-    fn count_scope(&self, table: &str) -> Result<(u64, u64), LoadError> {
+    fn count_scope(&self, table: &str, claimed: u64) -> Result<(u64, u64), LoadError> {
         let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
         let scope = self.spec.scope_sql();
         let sql = format!(
             "SELECT count(*), count(*) FILTER (WHERE _etl_run = ? AND _etl_source = ?) \
              FROM {table} WHERE {scope}"
         );
-        let counted = self.con.query(&sql, &own)?;
-        let number = |at: usize| counted.rows.first().map_or(0, |row| unsigned(&row[at]));
+        // What was applied in this transaction is seen by its own connection alone.
+        let committed = self.input.strategy == Strategy::Insert;
+        let at_once = match committed {
+            true => self.con.count_at_once(self.spec, claimed, &sql, &own)?,
+            false => None,
+        };
+        let (rows, ours) = match at_once {
+            Some(counted) => counted,
+            None => {
+                let counted = self.con.query(&sql, &own)?;
+                let number = |at: usize| counted.rows.first().map_or(0, |row| unsigned(&row[at]));
+                (number(0), number(1))
+            }
+        };
         let rewritten = self.con.number(
             "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ? \
              AND \"table\" = ?",
             &[own[0].clone(), own[1].clone(), Value::from(self.spec.name.as_str())],
         )?;
-        Ok((number(0), number(1) + rewritten))
+        Ok((rows, ours + rewritten))
     }
 
     /// Where nobody else writes, the whole table can be counted.

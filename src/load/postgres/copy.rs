@@ -1,7 +1,7 @@
 //! A table that rows are copied into: its columns, one COPY under a savepoint, and a trial of what
 //! happens at the end of the input to rows that go beside the table.
 
-use super::encode::{CopyColumn, Encoder, HEADER, TRAILER};
+use super::encode::{CopyColumn, Encoder};
 use super::hazards::hazards;
 use super::link::{PgLink, upsert};
 use super::preflight;
@@ -125,9 +125,7 @@ impl CopyInto {
         rows: &[u32],
     ) -> Result<u64, LoadError> {
         let mut copy = session.copy(&self.statement(encoder))?;
-        copy.send(HEADER)?;
-        encoder.encode(rows, |bytes| copy.send(bytes))?;
-        copy.send(TRAILER)?;
+        encoder.encode(rows, |messages| copy.forward(messages))?;
         copy.finish()
     }
 }

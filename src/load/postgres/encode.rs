@@ -1,32 +1,28 @@
-//! Rows in the binary form of COPY, a buffer at a time.
+//! Rows in the binary form of COPY, field by field.
 //!
-//! The buffer is one and small: it stays in the processor, and no memory comes from the system for it (a
-//! sixth of what a load took, where each block had its own). Who writes on several connections encodes in
-//! parallel.
-//!
-//! Binary, because the server then parses no numbers and looks for no escapes, and because a value
-//! has one form only: nothing depends on settings of the session. Of the server's time it takes no more than
-//! text: 300,000 parcels of 201 columns cost a backend 2.5 and 3.3 s in binary form, 3.0 and 3.2 s as text
-//! (417 and 306 MB); their 165 own columns 2.0 and 2.2 s in either form, 2.1 and 2.5 s as CSV. No type of a
-//! column stands out, so there is one form for all.
+//! Who writes on several connections encodes in parallel. Binary, because the server then parses no
+//! numbers and looks for no escapes, and because a value has one form only: nothing depends on settings of
+//! the session. Of the server's time it takes no more than text: 300,000 parcels of 201 columns cost a
+//! backend 2.5 and 3.3 s in binary form, 3.0 and 3.2 s as text (417 and 306 MB); their 165 own columns 2.0
+//! and 2.2 s in either form, 2.1 and 2.5 s as CSV. No type of a column stands out, so there is one form for
+//! all.
 
+use super::fields::{Cells, MICROS, Slots};
+use super::messages::{Messages, SLACK};
 use super::types::Form;
 use crate::load::table::Provenance;
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{Column, DataFrame, DataType};
-use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
+use polars_arrow::array::Array;
 
 /// What a COPY begins with: signature, no flags, no extension.
-pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// And ends with.
-pub const TRAILER: &[u8] = &[0xff, 0xff];
-
-/// Bytes that are sent at a time, but for the last row's.
-const BUFFER: usize = 128 << 10;
-
-/// Days from 1970 to 2000, where the server begins to count.
-const DAYS: i32 = 10_957;
-const MICROS: i64 = DAYS as i64 * 86_400_000_000;
+const TRAILER: &[u8] = &[0xff, 0xff];
+/// Rows of a message: about the bytes that a server can look at without waiting for memory.
+const ROWS: usize = 64;
+/// A message of more bytes is made of fewer rows.
+const LARGE: usize = 1 << 20;
 
 /// A column of the COPY.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,14 +43,15 @@ pub struct CopyColumn {
 pub struct Encoder<'r> {
     sent: Vec<Sent<'r>>,
     rows: usize,
+    /// Whether nothing may be written but what counts: what stands at the end of each row is too short to
+    /// hide it.
+    exact: bool,
 }
 
 /// A column that is sent.
 struct Sent<'r> {
     /// Which of the table's it is.
     at: usize,
-    /// Most characters of a text.
-    limit: Option<usize>,
     cells: Cells<'r>,
 }
 
@@ -73,10 +70,12 @@ impl<'r> Encoder<'r> {
         for (at, column) in columns.iter().enumerate() {
             let cells = cells(rows, column, provenance)?;
             if column.fills_itself || column.key || !matches!(cells, Cells::Null) {
-                sent.push(Sent { at, limit: column.limit, cells });
+                sent.push(Sent { at, cells });
             }
         }
-        Ok(Self { sent, rows: rows.len() })
+        sent.sort_by_key(|column| column.cells.steady().is_some());
+        let hidden: usize = sent.iter().filter_map(|column| column.cells.steady()).sum();
+        Ok(Self { sent, rows: rows.len(), exact: hidden < SLACK })
     }
 
     /// Which columns are sent.
@@ -87,12 +86,12 @@ impl<'r> Encoder<'r> {
     /// Texts that are longer than their column takes, column by column.
     pub fn long(&self) -> Vec<Long> {
         let mut long = Vec::new();
-        for Sent { at, limit, cells } in &self.sent {
-            let (Cells::Text(array), Some(limit)) = (cells, *limit) else { continue };
+        for Sent { at, cells } in &self.sent {
+            let Cells::Text(array, Some(limit)) = cells else { continue };
             for row in (0..self.rows).filter(|row| array.is_valid(*row)) {
                 let text = array.value(row);
                 // Characters are counted only where there are more bytes than characters allowed.
-                if text.len() > limit && text.chars().count() > limit {
+                if text.len() > *limit && text.chars().count() > *limit {
                     long.push((row as u32, *at, text.chars().count()));
                 }
             }
@@ -100,63 +99,52 @@ impl<'r> Encoder<'r> {
         long
     }
 
-    /// Hands some rows, encoded, to `send` in order, in bounded memory.
+    /// Hands some rows to `send` as whole messages, from the first byte of the COPY to its last, in order
+    /// and in bounded memory.
     pub fn encode(
         &self,
         rows: &[u32],
-        mut send: impl FnMut(&[u8]) -> Result<(), LoadError>,
+        send: impl FnMut(&[u8]) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
-        let mut out = Vec::with_capacity(BUFFER * 2);
-        let count = (self.sent.len() as u16).to_be_bytes();
-        for row in rows {
-            out.extend_from_slice(&count);
-            self.sent.iter().for_each(|column| column.write(*row as usize, &mut out));
-            if out.len() >= BUFFER {
-                send(&out)?;
-                out.clear();
+        let mut out = Messages::new(send);
+        out.message(HEADER.len(), |bytes| bytes[..HEADER.len()].copy_from_slice(HEADER))?;
+        let mut rest = rows;
+        while !rest.is_empty() {
+            let mut count = rest.len().min(ROWS);
+            let (mut lengths, mut bytes) = self.measure(&rest[..count]);
+            while bytes > LARGE && count > 1 {
+                count /= 2;
+                (lengths, bytes) = self.measure(&rest[..count]);
             }
+            let (some, more) = rest.split_at(count);
+            out.message(bytes, |bytes| self.fill(some, &lengths, bytes))?;
+            rest = more;
         }
-        if out.is_empty() { Ok(()) } else { send(&out) }
+        out.message(TRAILER.len(), |bytes| bytes[..TRAILER.len()].copy_from_slice(TRAILER))?;
+        out.flush()
     }
-}
 
-impl Sent<'_> {
-    #[inline]
-    fn write(&self, row: usize, out: &mut Vec<u8>) {
-        match (&self.cells, self.limit) {
-            (Cells::Text(array), Some(limit)) => valid(array, row, out, |out| {
-                field(shortened(array.value(row), limit).as_bytes(), out);
-            }),
-            (cells, _) => cells.write(row, out),
+    /// Bytes of each row, and of all.
+    fn measure(&self, rows: &[u32]) -> ([usize; ROWS], usize) {
+        // A row begins with the number of its fields.
+        let mut lengths = [2; ROWS];
+        let own = &mut lengths[..rows.len()];
+        self.sent.iter().for_each(|column| column.cells.measure(rows, own));
+        let bytes = own.iter().sum();
+        (lengths, bytes)
+    }
+
+    fn fill(&self, rows: &[u32], lengths: &[usize], bytes: &mut [u8]) {
+        let count = (self.sent.len() as u16).to_be_bytes();
+        let (mut at, mut begun) = ([0; ROWS], 0);
+        for (at, length) in at.iter_mut().zip(&lengths[..rows.len()]) {
+            bytes[begun..begun + 2].copy_from_slice(&count);
+            *at = begun + 2;
+            begun += length;
         }
+        let mut out = Slots { bytes, at: &mut at, exact: self.exact };
+        self.sent.iter().for_each(|column| column.cells.write(rows, &mut out));
     }
-}
-
-/// The first `limit` characters.
-fn shortened(text: &str, limit: usize) -> &str {
-    if text.len() <= limit {
-        return text;
-    }
-    text.char_indices().nth(limit).map_or(text, |(at, _)| &text[..at])
-}
-
-/// A column's values, each written in one way.
-enum Cells<'r> {
-    Null,
-    /// The same field in every row.
-    Constant(Vec<u8>),
-    Int(PrimitiveArray<i32>, Form),
-    BigInt(PrimitiveArray<i64>, Form),
-    Double(PrimitiveArray<f64>),
-    Decimal(PrimitiveArray<i128>, u16),
-    Bool(BooleanArray),
-    Text(Utf8ViewArray),
-    Date(PrimitiveArray<i32>),
-    /// A date where the column knows times.
-    Midnight(PrimitiveArray<i32>),
-    Moment(PrimitiveArray<i64>),
-    Hashes(&'r [u128]),
-    Places(&'r [i64]),
 }
 
 fn cells<'r>(
@@ -175,16 +163,14 @@ fn cells<'r>(
         "_etl_row" => Cells::Places(&rows.places),
         "_etl_hash" => Cells::Hashes(&rows.hashes),
         name => match find(&rows.frame, name) {
-            Some(values) => typed(values, column.form)?,
+            Some(values) => typed(values, column)?,
             None => Cells::Null,
         },
     })
 }
 
 fn constant<'r>(bytes: &[u8]) -> Cells<'r> {
-    let mut out = Vec::new();
-    field(bytes, &mut out);
-    Cells::Constant(out)
+    Cells::Constant([&(bytes.len() as u32).to_be_bytes(), bytes].concat())
 }
 
 fn find<'f>(frame: &'f DataFrame, name: &str) -> Option<&'f Column> {
@@ -198,14 +184,17 @@ macro_rules! array {
     };
 }
 
-fn typed<'r>(column: &Column, form: Form) -> Result<Cells<'r>, LoadError> {
+fn typed<'r>(column: &Column, into: &CopyColumn) -> Result<Cells<'r>, LoadError> {
+    let form = into.form;
     let series = column.as_materialized_series().rechunk();
     let physical = series.to_physical_repr();
     if series.is_empty() || series.null_count() == series.len() {
         return Ok(Cells::Null);
     }
     let found = match (series.dtype(), form) {
-        (DataType::String, Form::Text) => array!(physical, str).map(Cells::Text),
+        (DataType::String, Form::Text) => {
+            array!(physical, str).map(|array| Cells::Text(array, into.limit))
+        }
         (DataType::Date, Form::Date) => array!(physical, i32).map(Cells::Date),
         (DataType::Date, Form::Timestamp) => array!(physical, i32).map(Cells::Midnight),
         (DataType::Datetime(..), Form::Timestamp) => array!(physical, i64).map(Cells::Moment),
@@ -232,132 +221,95 @@ fn typed<'r>(column: &Column, form: Form) -> Result<Cells<'r>, LoadError> {
     })
 }
 
-impl Cells<'_> {
-    #[inline]
-    fn write(&self, row: usize, out: &mut Vec<u8>) {
-        match self {
-            Self::Null => null(out),
-            Self::Constant(bytes) => out.extend_from_slice(bytes),
-            Self::Int(array, form) => valid(array, row, out, |out| {
-                whole(i64::from(array.value(row)), *form, out);
-            }),
-            Self::BigInt(array, form) => {
-                valid(array, row, out, |out| whole(array.value(row), *form, out));
-            }
-            Self::Double(array) => {
-                valid(array, row, out, |out| eight(array.value(row).to_be_bytes(), out));
-            }
-            Self::Decimal(array, scale) => {
-                valid(array, row, out, |out| numeric(array.value(row), *scale, out));
-            }
-            Self::Bool(array) => {
-                let bit = |out: &mut Vec<u8>| {
-                    out.extend_from_slice(&[0, 0, 0, 1, u8::from(array.value(row))]);
-                };
-                valid(array, row, out, bit);
-            }
-            Self::Text(array) => {
-                valid(array, row, out, |out| field(array.value(row).as_bytes(), out));
-            }
-            Self::Date(array) => valid(array, row, out, |out| {
-                four(array.value(row).saturating_sub(DAYS).to_be_bytes(), out);
-            }),
-            Self::Midnight(array) => valid(array, row, out, |out| {
-                let days = i64::from(array.value(row)) - i64::from(DAYS);
-                eight((days * 86_400_000_000).to_be_bytes(), out);
-            }),
-            Self::Moment(array) => valid(array, row, out, |out| {
-                eight(array.value(row).saturating_sub(MICROS).to_be_bytes(), out);
-            }),
-            Self::Hashes(hashes) => field(&hashes[row].to_be_bytes(), out),
-            Self::Places(places) => eight(places[row].to_be_bytes(), out),
-        }
-    }
-}
-
-#[inline]
-fn null(out: &mut Vec<u8>) {
-    out.extend_from_slice(&(-1i32).to_be_bytes());
-}
-
-#[inline]
-fn field(bytes: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-    out.extend_from_slice(bytes);
-}
-
-/// A field of four bytes, in one piece with its length.
-#[inline]
-fn four([a, b, c, d]: [u8; 4], out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0, 0, 0, 4, a, b, c, d]);
-}
-
-#[inline]
-fn eight([a, b, c, d, e, f, g, h]: [u8; 8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0, 0, 0, 8, a, b, c, d, e, f, g, h]);
-}
-
-#[inline]
-fn valid(array: &impl Array, row: usize, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    match array.validity() {
-        Some(valid) if !valid.get_bit(row) => null(out),
-        _ => write(out),
-    }
-}
-
-/// A whole number. Preflight has seen to it that the column is wide enough.
-#[inline]
-fn whole(value: i64, form: Form, out: &mut Vec<u8>) {
-    match form {
-        Form::Int4 => four((value as i32).to_be_bytes(), out),
-        Form::Numeric => numeric(i128::from(value), 0, out),
-        _ => eight(value.to_be_bytes(), out),
-    }
-}
-
-/// `value` / 10^`scale` in digits to the base of 10,000, as the server keeps them.
-fn numeric(value: i128, scale: u16, out: &mut Vec<u8>) {
-    const BASE: u128 = 10_000;
-    let behind = scale.div_ceil(4);
-    // The point must stand between two digits of the base.
-    let mut rest = value.unsigned_abs() * 10u128.pow(u32::from(behind * 4 - scale));
-    let mut digits: Vec<u16> = Vec::new();
-    while rest > 0 {
-        digits.push((rest % BASE) as u16);
-        rest /= BASE;
-    }
-    let weight = digits.len() as i16 - 1 - behind as i16;
-    let zeros = digits.iter().take_while(|digit| **digit == 0).count();
-    let kept: Vec<u16> = digits.drain(zeros..).rev().collect();
-    let sign: u16 = if value < 0 { 0x4000 } else { 0 };
-    out.extend_from_slice(&(8 + kept.len() as u32 * 2).to_be_bytes());
-    out.extend_from_slice(&(kept.len() as u16).to_be_bytes());
-    out.extend_from_slice(&(if kept.is_empty() { 0 } else { weight }).to_be_bytes());
-    out.extend_from_slice(&sign.to_be_bytes());
-    out.extend_from_slice(&scale.to_be_bytes());
-    kept.iter().for_each(|digit| out.extend_from_slice(&digit.to_be_bytes()));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use polars::prelude::{NamedFrom, Series};
 
-    fn digits(value: i128, scale: u16) -> Vec<i16> {
-        let mut out = Vec::new();
-        numeric(value, scale, &mut out);
-        let words: Vec<_> =
-            out[4..].chunks(2).map(|two| i16::from_be_bytes([two[0], two[1]])).collect();
-        assert_eq!(out[..4], (words.len() as u32 * 2).to_be_bytes());
-        words
+    fn column(name: &str, form: Form) -> CopyColumn {
+        CopyColumn { name: name.into(), form, limit: None, key: false, fills_itself: false }
+    }
+
+    fn provenance(run: &str) -> Provenance {
+        Provenance {
+            run: run.into(),
+            source: String::new(),
+            release: None,
+            loaded_at: 0,
+            named: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// The rows of a COPY, each as its fields.
+    fn read(data: &[u8]) -> Vec<Vec<Option<Vec<u8>>>> {
+        let mut rest = data.strip_prefix(HEADER).expect("a signature");
+        let mut rows = Vec::new();
+        while rest != TRAILER {
+            let mut row = Vec::new();
+            let count = u16::from_be_bytes([rest[0], rest[1]]);
+            rest = &rest[2..];
+            for _ in 0..count {
+                let length = i32::from_be_bytes([rest[0], rest[1], rest[2], rest[3]]);
+                rest = &rest[4..];
+                row.push(usize::try_from(length).ok().map(|length| {
+                    let (value, more) = rest.split_at(length);
+                    rest = more;
+                    value.to_vec()
+                }));
+            }
+            rows.push(row);
+        }
+        rows
     }
 
     #[test]
-    fn numerics_are_digits_to_the_base_of_ten_thousand() {
-        // Count, weight, sign, scale, digits: as numeric_send gives them.
-        assert_eq!(digits(0, 2), [0, 0, 0, 2]);
-        assert_eq!(digits(1, 0), [1, 0, 0, 0, 1]);
-        assert_eq!(digits(-1_234_567, 2), [3, 1, 0x4000, 2, 1, 2_345, 6_700]);
-        assert_eq!(digits(5, 4), [1, -1, 0, 4, 5]);
-        assert_eq!(digits(50_000, 0), [1, 1, 0, 0, 5]);
+    fn rows_come_as_they_are_whatever_stands_beside_them() {
+        // With a long and a short end of each row, and with rows too long for one message.
+        for (run, long) in [("01M80KY5CEWQGC066D835C9Q67", 3), ("", 3), ("", 40_000)] {
+            let count = 1_000usize;
+            let text =
+                |row: usize| (row % 3 > 0).then(|| "é".repeat(row % 9 * (long / (1 + row % 2))));
+            let number = |row: usize| (row % 5 > 0).then_some(row as i64 - 500);
+            let texts: Vec<_> = (0..count).map(text).collect();
+            let numbers: Vec<_> = (0..count).map(number).collect();
+            let series = [
+                Series::new("t".into(), &texts),
+                Series::new("n".into(), &numbers),
+                Series::new("u".into(), &texts),
+            ];
+            let frame =
+                DataFrame::new(count, series.map(Column::from).into()).expect("columns fit");
+            let rows = Rows { frame, hashes: Vec::new(), places: Vec::new(), behind: None };
+            let columns = [
+                column("t", Form::Text),
+                column("_etl_run", Form::Text),
+                column("n", Form::Int8),
+                column("u", Form::Text),
+            ];
+            let provenance = provenance(run);
+            let encoder = Encoder::new(&rows, &columns, &provenance).expect("they fit");
+            assert_eq!(encoder.sent().collect::<Vec<_>>(), [0, 2, 3, 1]);
+            let (mut data, wanted): (Vec<u8>, Vec<u32>) =
+                (Vec::new(), (0..count as u32).rev().collect());
+            let sent = encoder.encode(&wanted, |messages| {
+                let mut rest = messages;
+                while let [b'd', a, b, c, d, more @ ..] = rest {
+                    let (own, more) =
+                        more.split_at(u32::from_be_bytes([*a, *b, *c, *d]) as usize - 4);
+                    data.extend_from_slice(own);
+                    rest = more;
+                }
+                Ok(())
+            });
+            sent.expect("taken");
+            let found = read(&data);
+            assert_eq!(found.len(), count);
+            for (row, fields) in wanted.iter().zip(found) {
+                let row = *row as usize;
+                let text = text(row).map(String::into_bytes);
+                let number = number(row).map(|number| number.to_be_bytes().to_vec());
+                assert_eq!(fields, [text.clone(), number, text, Some(run.as_bytes().to_vec())]);
+            }
+        }
     }
 }

@@ -4,7 +4,9 @@
 use super::confirmed;
 use super::hazards;
 use super::indexes;
+use super::pool::{Loan, REST};
 use super::preflight;
+use super::recount;
 use super::session::Session;
 use super::target::Server;
 use super::text::{bind, column, is_one_statement, value};
@@ -18,7 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Rows that are handed over at a time.
 const ROWS: usize = 2_048;
@@ -28,13 +30,10 @@ const SLICE: u64 = 50_000;
 /// A slice is not made smaller than this.
 const LEAST_SLICE: u64 = 100;
 
-/// After so long a connection is tried before it is used.
-const REST: Duration = Duration::from_millis(500);
-
 /// A connection that comes back.
 pub struct PgLink {
     server: Arc<Server>,
-    session: RefCell<Option<Session>>,
+    session: RefCell<Option<Loan>>,
     used: Cell<Instant>,
 }
 
@@ -45,8 +44,8 @@ impl PgLink {
     }
 
     /// The connection itself, for somebody who has asked all that there was to ask.
-    pub fn into_session(self) -> Result<Session, LoadError> {
-        let usable = self.session.into_inner().filter(Session::is_usable);
+    pub fn into_session(self) -> Result<Loan, LoadError> {
+        let usable = self.session.into_inner().filter(|session| session.is_usable());
         usable.map_or_else(|| self.server.open(), Ok)
     }
 
@@ -266,6 +265,16 @@ impl Link for PgLink {
         let last = con.number(&format!("SELECT max(_etl_row) FROM {from}"), &[])?;
         let sql = upsert(&self.side_columns(side)?, &spec.key, &table, &from);
         Ok((gone, self.in_slices(&sql, last)?))
+    }
+
+    fn count_at_once(
+        &self,
+        spec: &TableSpec,
+        claims: u64,
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Option<(u64, u64)>, LoadError> {
+        recount::count(self, &self.server, spec, claims, &bind(sql, values)?)
     }
 
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {

@@ -8,6 +8,7 @@
 use super::confirmed::Ranks;
 use super::digest::{self, Block};
 use super::link::PgLink;
+use super::pool::Loan;
 use super::preflight;
 use super::session::{Row, Session};
 use super::span::{self, Way};
@@ -117,7 +118,7 @@ impl Lookup for PgLookup {
 
 struct PgFinder {
     server: Arc<Server>,
-    session: Session,
+    session: Loan,
     of: Arc<KeyQuestion>,
     way: Way,
     types: Vec<String>,

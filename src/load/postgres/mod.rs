@@ -22,17 +22,22 @@
 //!   asked for where the table is there already.
 
 mod address;
+mod approach;
 mod confirmed;
 mod copy;
 mod digest;
 mod doctor;
 mod encode;
 mod error;
+mod fields;
 mod hazards;
 mod indexes;
 mod link;
 mod lookup;
+mod messages;
+mod pool;
 mod preflight;
+mod recount;
 mod refuse;
 mod secret;
 mod session;
@@ -46,6 +51,7 @@ mod wire;
 mod write;
 
 pub use address::Address;
+pub use approach::Approach;
 pub use preflight::ddl;
 pub use sources::Sources;
 pub use target::PgTarget;

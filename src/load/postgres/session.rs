@@ -301,6 +301,11 @@ impl Copy<'_> {
         self.session.wire.send(data)
     }
 
+    /// Sends parts that are messages already.
+    pub fn forward(&mut self, messages: &[u8]) -> Result<(), LoadError> {
+        self.session.wire.send(messages)
+    }
+
     /// Ends it. Gives the number of rows that the table took.
     pub fn finish(self) -> Result<u64, LoadError> {
         let mut buffer = BytesMut::new();

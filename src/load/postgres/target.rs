@@ -5,6 +5,7 @@ use super::confirmed;
 use super::indexes;
 use super::link::PgLink;
 use super::lookup::PgLookup;
+use super::pool::{Loan, Pool};
 use super::session::Session;
 use super::text::text_literal;
 use super::write::PgWriter;
@@ -42,13 +43,31 @@ pub struct Server {
     pub address: Address,
     /// Schema of the user's tables.
     pub schema: String,
+    /// Its version, such as 150018.
+    pub version: u64,
+    /// Connections that nobody uses at the moment.
+    pub pool: Arc<Pool>,
     /// Whether it answers.
     breaker: Breaker,
 }
 
 impl Server {
-    /// A new connection. A server that does not answer is left alone for a while.
-    pub fn open(&self) -> Result<Session, LoadError> {
+    /// A connection. A server that does not answer is left alone for a while.
+    pub fn open(&self) -> Result<Loan, LoadError> {
+        let session = self.pool.take().map_or_else(|| self.connect(), Ok)?;
+        Ok(Loan::new(session, &self.pool))
+    }
+
+    /// Makes connections ahead. What goes wrong is told to those who make their own.
+    pub fn stock(&self, connections: usize) {
+        for _ in 0..connections {
+            let Ok(session) = Session::open(&self.address) else { return };
+            self.pool.give(session);
+        }
+    }
+
+    /// A new one.
+    fn connect(&self) -> Result<Session, LoadError> {
         if let Err(wait) = self.breaker.admit(Instant::now()) {
             let told = format!("{}: it has not answered, and is left alone", self.address);
             let error = LoadError::new(LoadErrorKind::Unreachable, told);
@@ -77,19 +96,31 @@ pub struct PgTarget {
 /// The connection whose transaction holds tables, and the tables it holds.
 #[derive(Default)]
 struct Guard {
-    session: Option<Session>,
+    session: Option<Loan>,
     tables: BTreeSet<String>,
 }
 
 impl PgTarget {
     /// Opens a database for loading; the ledger is made where it is missing.
     pub fn open(address: &Address) -> Result<Self, LoadError> {
-        let target = Self::look(address)?;
-        let link = target.connect();
-        if !ledger::has_ledger(&link)? || is_older(&link)? {
-            target.make_ledger()?;
+        Self::look(address)?.with_ledger()
+    }
+
+    /// Makes the ledger where it is missing.
+    pub fn with_ledger(self) -> Result<Self, LoadError> {
+        let link = self.connect();
+        let missing = !ledger::has_ledger(&link)? || is_older(&link)?;
+        // Its connection is the next one's.
+        drop(link);
+        if missing {
+            self.make_ledger()?;
         }
-        Ok(target)
+        Ok(self)
+    }
+
+    /// The server, for a thread of its own.
+    pub fn server(&self) -> Arc<Server> {
+        Arc::clone(&self.server)
     }
 
     /// Opens a database for questions only.
@@ -108,7 +139,9 @@ impl PgTarget {
                 .with_hint("use a database made with ENCODING 'UTF8', which holds every text"));
         }
         let schema = address.schema.clone().or(found).unwrap_or_else(|| "public".into());
-        let server = Server { address: address.clone(), schema, breaker: Breaker::default() };
+        let (pool, breaker) = (Arc::new(Pool::default()), Breaker::default());
+        pool.give(session);
+        let server = Server { address: address.clone(), schema, version, pool, breaker };
         Ok(Self { server: Arc::new(server), guard: Mutex::default() })
     }
 

@@ -4,8 +4,8 @@ use super::confirmed::{self, Stretches};
 use super::copy::{CopyInto, SAVEPOINT};
 use super::encode::{CopyColumn, Encoder};
 use super::link::PgLink;
+use super::pool::Loan;
 use super::refuse::sift;
-use super::session::Session;
 use super::target::{Server, announce};
 use super::text::bind;
 use crate::chunk::{
@@ -30,7 +30,7 @@ const RECORDS: usize = 256;
 pub struct PgWriter {
     server: Arc<Server>,
     plan: Arc<WritePlan>,
-    session: Session,
+    session: Loan,
     inserts: CopyInto,
     changes: Option<CopyInto>,
     pending: Pending,

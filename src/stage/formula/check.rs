@@ -112,6 +112,8 @@ pub(super) enum Node {
 /// Names that an expression may use.
 pub(super) struct Scope<'a> {
     pub schema: &'a Schema,
+    /// What expressions before this one have made.
+    pub made: Vec<(String, Ty)>,
     pub missing: &'a [(String, String)],
     pub lookups: &'a Lookups,
     pub tables: &'a [Arc<StoredTable>],
@@ -202,6 +204,10 @@ impl Scope<'_> {
             let single = found.next().is_none();
             let node = Node::Column(have.to_string());
             return single.then_some(Typed { node, ty: ty_of(dtype)? });
+        }
+        if let Some((have, ty)) = self.made.iter().find(|(have, _)| have.eq_ignore_ascii_case(name))
+        {
+            return Some(Typed { node: Node::Column(have.clone()), ty: *ty });
         }
         let missing = self.missing.iter().find(|(have, _)| have.eq_ignore_ascii_case(name));
         missing.and_then(|(_, ty)| Some(Typed { node: Node::Null, ty: ty_named(ty)? }))

@@ -54,6 +54,11 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// Adds a column that a formula has made.
+    pub fn add(&mut self, name: &str, values: &Vector) {
+        self.ready.insert(name.to_owned(), values.clone());
+    }
+
     pub(super) fn column(&mut self, name: &str) -> Result<Vector, Unfit> {
         if let Some(vector) = self.ready.get(name) {
             return Ok(vector.clone());

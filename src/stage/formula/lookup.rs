@@ -34,7 +34,8 @@ impl Lookups {
         schema: &Schema,
         missing: &[(String, String)],
     ) -> Self {
-        let scope = Scope { schema, missing, lookups: &Self::default(), tables };
+        let lookups = &Self::default();
+        let scope = Scope { schema, made: Vec::new(), missing, lookups, tables };
         Self { all: joins.iter().filter_map(|join| lookup(join, tables, &scope)).collect() }
     }
 

@@ -38,35 +38,59 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Formulas {
     lookups: Lookups,
-    each: Vec<Option<(String, Typed)>>,
+    each: Vec<Option<Formula>>,
+}
+
+#[derive(Debug)]
+struct Formula {
+    name: String,
+    node: Typed,
+    /// Later ones may use its name.
+    spoken_of: bool,
+}
+
+/// What formulas are made of.
+pub(super) struct Made<'a> {
+    pub expressions: &'a [Expression],
+    pub joins: &'a [Joined],
+    /// Columns that the frame has not, with their types.
+    pub missing: &'a [(String, String)],
+    pub tables: &'a [Arc<StoredTable>],
+    /// An expression may use the names of those before it.
+    pub chained: bool,
 }
 
 impl Formulas {
-    /// Those of `expressions` that are formulas.
-    pub fn new(
-        expressions: &[Expression],
-        joins: &[Joined],
-        missing: &[(String, String)],
-        schema: &Schema,
-        tables: &[Arc<StoredTable>],
-    ) -> Self {
-        let lookups = Lookups::new(joins, tables, schema, missing);
-        let scope = Scope { schema, missing, lookups: &lookups, tables };
-        let formula = |expression: &Expression| {
-            let node = check(&parse::parse(&expression.sql)?, &scope)?;
-            let ty = expression.ty.as_deref().map_or(Some(node.ty), ty_named)?;
-            Some((expression.name.clone(), cast(node, ty)?))
+    /// Those of the expressions that are formulas.
+    pub fn new(of: &Made<'_>, schema: &Schema) -> Self {
+        let lookups = Lookups::new(of.joins, of.tables, schema, of.missing);
+        let mut scope = Scope {
+            schema,
+            made: Vec::new(),
+            missing: of.missing,
+            lookups: &lookups,
+            tables: of.tables,
         };
-        let each = expressions.iter().map(formula).collect();
+        let mut each = Vec::with_capacity(of.expressions.len());
+        for expression in of.expressions {
+            let formula = Formula::new(expression, &scope, of.chained);
+            if let Some(formula) = formula.as_ref().filter(|_| of.chained) {
+                scope.made.push((formula.name.clone(), formula.node.ty));
+            }
+            each.push(formula);
+        }
         Self { lookups, each }
     }
 
     /// A column for each expression that is a formula and that this chunk allows.
     pub fn run(&self, frame: &DataFrame) -> Vec<Option<Column>> {
         let mut cells = Cells::new(frame, &self.lookups);
-        let one = |formula: &Option<(String, Typed)>| {
-            let (name, node) = formula.as_ref()?;
+        let one = |formula: &Option<Formula>| {
+            let Formula { name, node, spoken_of } = formula.as_ref()?;
             let values = cells.eval(node).ok()?;
+            if *spoken_of {
+                cells.add(name, &values);
+            }
             column(name, frame.height(), values, node.ty)
         };
         self.each.iter().map(one).collect()
@@ -75,5 +99,13 @@ impl Formulas {
     /// The number of formulas.
     pub fn count(&self) -> usize {
         self.each.iter().flatten().count()
+    }
+}
+
+impl Formula {
+    fn new(expression: &Expression, scope: &Scope<'_>, spoken_of: bool) -> Option<Self> {
+        let node = check(&parse::parse(&expression.sql)?, scope)?;
+        let ty = expression.ty.as_deref().map_or(Some(node.ty), ty_named)?;
+        Some(Self { name: expression.name.clone(), node: cast(node, ty)?, spoken_of })
     }
 }
