@@ -20,7 +20,6 @@ command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked >&2
 # cargo-fuzz passes -Z flags, which a stable toolchain takes only so.
 export RUSTC_BOOTSTRAP=1
 export LD_LIBRARY_PATH="$root/.duckdb${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-export CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz"
 cargo fuzz build -s none >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

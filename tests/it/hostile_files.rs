@@ -385,6 +385,14 @@ fn lists_without_end() {
     ]);
 }
 
+/// Where quotes stand in values as they are, each line may open one that nothing closes.
+#[test]
+fn quotes_that_nothing_closes() {
+    let sound = "1,\"5\" x\",y\"\n".repeat(20);
+    let open = "1,\"abc\n".repeat(300_000);
+    all(&[("quotes.csv", format!("a,b\n{sound}{open}").into_bytes(), Rows(300_020))]);
+}
+
 #[test]
 fn lines_of_nothing_but_delimiters() {
     let line = ",".repeat(8 << 20) + "\n";

@@ -2,7 +2,7 @@
 
 use super::decode::CsvBlock;
 use super::grammar::{Dialect, Escape};
-use super::split::{self, Ending, LONGEST_QUOTED};
+use super::split::{self, Ending, LONGEST_QUOTED, Searched};
 use super::survey::CsvTable;
 use super::text;
 use crate::chunk::{Mark, ReadSchema};
@@ -129,7 +129,7 @@ impl CsvSource {
     fn walked_end(&self, quote: u8, wanted: usize) -> Option<usize> {
         let grammar = &self.dialect.grammar;
         let text = &self.rest[..];
-        let mut spans = Vec::new();
+        let (mut spans, mut searched) = (Vec::new(), Searched::default());
         let (mut at, mut whole) = (0, None);
         while at < text.len() && at < wanted {
             // A quote behind the escape opens nothing, but the record is split with care anyway.
@@ -147,7 +147,7 @@ impl CsvSource {
                 at += last + 1;
                 whole = Some(at);
             }
-            let (next, ending) = split::split(text, at, grammar, &mut spans);
+            let (next, ending) = split::split_on(text, at, grammar, &mut spans, &mut searched);
             let opens = spans.last().map_or(at, |span| span.start as usize);
             // What runs into the end of the buffer may go on behind it.
             let open = ending == Ending::Unclosed && text.len() < opens + LONGEST_QUOTED;

@@ -10,7 +10,7 @@ use super::grammar::{Dialect, Grammar};
 use super::index::{Indexer, Sink};
 use super::repair::{self, Reading, Repair};
 use super::rows::CsvRows;
-use super::split::{self, Ending, Span};
+use super::split::{self, Ending, Searched, Span};
 use crate::chunk::{
     Code, Example, LineGrammar, Note, NoteKey, Notes, Place, Problem, RawRows, ReadColumn,
     ReadSchema, Reject, Severity,
@@ -148,6 +148,7 @@ struct Decoder<'a, T> {
     /// Row of the record to come, relative to the block.
     row: u32,
     scratch: Vec<Span>,
+    searched: Searched,
 }
 
 /// Splits one line of a text by the same grammar as a whole file, for lines that were refused and
@@ -207,6 +208,7 @@ impl<'a, T: Taker> Decoder<'a, T> {
             blank_places: Vec::new(),
             row: 0,
             scratch: Vec::new(),
+            searched: Searched::default(),
         }
     }
 
@@ -251,7 +253,12 @@ impl<'a, T: Taker> Decoder<'a, T> {
     /// Reads the record at `at` alone, not beyond `until`; returns where the next one begins.
     fn with_care(&mut self, at: usize, until: usize) -> usize {
         let mut spans = std::mem::take(&mut self.scratch);
-        let found = self.reading.read(&self.block.bytes[..until], at, &mut spans);
+        let bytes = &self.block.bytes[..until];
+        // What was searched of a part of the block says nothing of all of it.
+        let mut alone = Searched::default();
+        let whole = until == self.block.bytes.len();
+        let searched = if whole { &mut self.searched } else { &mut alone };
+        let found = self.reading.read_on(bytes, at, &mut spans, searched);
         let lines =
             split::count_lines(&self.block.bytes[at..found.next], self.block.dialect.grammar.end);
         let leave_out = found.header && found.problem.is_none();

@@ -5,7 +5,7 @@
 //! refused. Every repair has a name and is counted where it happens.
 
 use super::grammar::{CsvPolicy, Dialect, Escape, Grammar};
-use super::split::{self, Ending, MARK, MOST_FIELDS, Span};
+use super::split::{self, Ending, MARK, MOST_FIELDS, Searched, Span};
 use crate::chunk::{Code, Problem};
 use encoding_rs::UTF_8;
 use memchr::{memchr, memchr2};
@@ -88,9 +88,20 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// [`Self::read_on`] of a record alone.
+    pub fn read(&self, bytes: &[u8], pos: usize, spans: &mut Vec<Span>) -> Careful {
+        self.read_on(bytes, pos, spans, &mut Searched::default())
+    }
+
     /// Reads the record at `pos` into `spans`. They are as many as the header has names where there
     /// is no problem; with [`Repair::Overflow`] there are more.
-    pub fn read(&self, bytes: &[u8], pos: usize, spans: &mut Vec<Span>) -> Careful {
+    pub fn read_on(
+        &self,
+        bytes: &[u8],
+        pos: usize,
+        spans: &mut Vec<Span>,
+        searched: &mut Searched,
+    ) -> Careful {
         let grammar = &self.dialect.grammar;
         let lenient = self.dialect.policy == CsvPolicy::Lenient;
         let mut found = Careful::default();
@@ -104,7 +115,7 @@ impl Reading<'_> {
                 found.problem = Some(mark());
             }
         }
-        let (next, ending) = split::split(bytes, pos, grammar, spans);
+        let (next, ending) = split::split_on(bytes, pos, grammar, spans, searched);
         found.next = next;
         found.blank = ending == Ending::Whole && split::is_blank(spans);
         found.header = self.is_header(&bytes[from..next]);

@@ -73,14 +73,48 @@ pub const LONGEST_QUOTED: usize = 1 << 20;
 /// [`MOST_COLUMNS`]: crate::source::MOST_COLUMNS
 pub const MOST_FIELDS: usize = 1 << 16;
 
-/// Splits the record at `pos`, puts its fields into `spans` and returns where the next record
-/// begins and how this one ended. A broken record ends at its first line end, so that one stray
-/// quote cannot swallow the rest of the file.
+/// Where quotes were looked for in a text, and none closes a field.
+///
+/// A quote that is never closed is looked for up to [`LONGEST_QUOTED`] bytes ahead. Where quotes stand in
+/// values as they are ([`Escape::None`]) each line may open one, and each would look through the same
+/// bytes again: minutes for a small file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Searched {
+    from: usize,
+    to: usize,
+}
+
+impl Searched {
+    /// Where a search from `at` need begin.
+    fn skip(self, at: usize) -> usize {
+        if (self.from..self.to).contains(&at) { self.to } else { at }
+    }
+
+    fn add(&mut self, from: usize, to: usize) {
+        let from = if (self.from..=self.to).contains(&from) { self.from } else { from };
+        *self = Self { from, to };
+    }
+}
+
+/// [`split_on`] of a record alone.
 pub fn split(
     bytes: &[u8],
     pos: usize,
     grammar: &Grammar,
     spans: &mut Vec<Span>,
+) -> (usize, Ending) {
+    split_on(bytes, pos, grammar, spans, &mut Searched::default())
+}
+
+/// Splits the record at `pos`, puts its fields into `spans` and returns where the next record
+/// begins and how this one ended. A broken record ends at its first line end, so that one stray
+/// quote cannot swallow the rest of the file. `searched` goes from record to record of the same bytes.
+pub fn split_on(
+    bytes: &[u8],
+    pos: usize,
+    grammar: &Grammar,
+    spans: &mut Vec<Span>,
+    searched: &mut Searched,
 ) -> (usize, Ending) {
     spans.clear();
     // A byte-order mark is no text, wherever files were pasted together.
@@ -88,7 +122,7 @@ pub fn split(
     loop {
         at = skip_padding(bytes, at, grammar);
         let (span, stop) = if grammar.quote.is_some() && bytes.get(at).copied() == grammar.quote {
-            match quoted(bytes, at, grammar) {
+            match quoted(bytes, at, grammar, searched) {
                 Some((span, stop)) => (span, skip_padding(bytes, stop, grammar)),
                 None => {
                     // Where the quote opens, for those who may have more text to look at.
@@ -141,10 +175,24 @@ fn skip_padding(bytes: &[u8], at: usize, grammar: &Grammar) -> usize {
 }
 
 /// A quoted field: its span and the byte behind its closing quote.
-fn quoted(bytes: &[u8], open: usize, grammar: &Grammar) -> Option<(Span, usize)> {
+fn quoted(
+    bytes: &[u8],
+    open: usize,
+    grammar: &Grammar,
+    searched: &mut Searched,
+) -> Option<(Span, usize)> {
     let bytes = &bytes[..bytes.len().min(open + LONGEST_QUOTED)];
     let quote = grammar.quote?;
     let start = open + 1;
+    if grammar.escape == Escape::None {
+        return match bare_close(bytes, searched.skip(start), quote, grammar) {
+            Some(close) => Some((Span::plain(start, close), close + 1)),
+            None => {
+                searched.add(start, bytes.len());
+                None
+            }
+        };
+    }
     let mut from = start;
     let mut escaped = false;
     loop {
@@ -166,15 +214,19 @@ fn quoted(bytes: &[u8], open: usize, grammar: &Grammar) -> Option<(Span, usize)>
                 from = close + 2;
                 continue;
             }
-            Escape::None if matches!(after(bytes, close + 1, grammar), After::Text) => {
-                from = close + 1;
-                continue;
-            }
             _ => {}
         }
         let span = if escaped { Span::escaped(start, close) } else { Span::plain(start, close) };
         return Some((span, close + 1));
     }
+}
+
+/// The first quote from `from` on that stands before a delimiter or a line end.
+fn bare_close(bytes: &[u8], from: usize, quote: u8, grammar: &Grammar) -> Option<usize> {
+    let rest = bytes.get(from..)?;
+    let mut quotes = memchr::memchr_iter(quote, rest).map(|at| from + at);
+    let closes = |at: &usize| !matches!(after(bytes, at + 1, grammar), After::Text);
+    quotes.find(closes)
 }
 
 /// An unquoted field; quotes inside it are part of the value.
@@ -286,6 +338,28 @@ mod tests {
         assert_eq!(fields_by("\"a,b\n", &unquoted).0, ["\"a", "b"]);
         let padded = Grammar { padded: true, ..Grammar::PLAIN };
         assert_eq!(fields_by("a, \"b, c\" , d\r\n", &padded).0, ["a", "b, c", "d"]);
+    }
+
+    #[test]
+    fn what_was_searched_is_not_searched_again_and_changes_nothing() {
+        let none = Grammar { escape: Escape::None, ..Grammar::PLAIN };
+        let lines = ["\"a,b\n", "x,\"y\"\n", "\"q\"r,\"\n", "1,2\n", "\"\"\"\n", "\"z\",\"w"];
+        let mut numbers = 1_usize;
+        for _ in 0..400 {
+            let mut text = String::new();
+            for _ in 0..7 {
+                numbers = numbers.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                text.push_str(lines[(numbers >> 40) % lines.len()]);
+            }
+            let (mut alone, mut on) = (Vec::new(), Vec::new());
+            let (mut at, mut searched) = (0, Searched::default());
+            while at < text.len() {
+                let expected = split(text.as_bytes(), at, &none, &mut alone);
+                let found = split_on(text.as_bytes(), at, &none, &mut on, &mut searched);
+                assert_eq!((found, &on), (expected, &alone), "{text:?} at {at}");
+                at = found.0;
+            }
+        }
     }
 
     #[test]
