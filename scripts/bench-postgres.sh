@@ -4,7 +4,8 @@
 #
 #   scripts/bench-postgres.sh [ROWS] [REPEATS] > benches/runs/DATE-postgres.md
 #
-# The programs take turns; each line is the median of REPEATS runs after one that does not count.
+# A round is all of them, one after the other; the first round does not count. A figure is the median of the
+# rounds, and a ratio the median of the ratios of the rounds: a machine that drifts drifts for all of them.
 set -eu
 . "$(dirname -- "$0")/env.sh"
 rows=${1:-300000} repeats=${2:-3}
@@ -67,16 +68,18 @@ while [ "$round" -le "$repeats" ]; do
     [ "$round" -gt 0 ] || rm copy load merge
     round=$((round + 1))
 done
-median() { sort -n "$1" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
-base=$(median copy)
+median() { sort -n "$@" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
+# The times of a file, one a round; and its ratios to those of \copy, round by round.
+all() { awk '{ printf "%s%.2f", NR > 1 ? ", " : "", $1 / 1000 }' "$1"; }
+ratios() { paste "$1" copy | awk '{ print $1 / $2 }'; }
 line() {
-    awk -v name="$1" -v took="$(median "$2")" -v base="$base" \
-        'BEGIN { printf "| %s | %.1f s | %.2f |\n", name, took / 1000, took / base }'
+    awk -v name="$1" -v took="$(median "$2")" -v ratio="$(ratios "$2" | median)" -v all="$(all "$2")" \
+        'BEGIN { printf "| %s | %.2f s | %.2f | %s |\n", name, took / 1000, ratio, all }'
 }
 echo "# PostgreSQL: $rows parcels of 165 columns, $(du -m "$roll" | cut -f1) MB of CSV, medians of $repeats"
 echo
-printf '%s\n' '| work | wall | of \copy |'
-echo "|---|---|---|"
+printf '%s\n' '| work | wall | of \copy | rounds, s |'
+echo "|---|---|---|---|"
 line "\`psql \\\\copy\` into the same columns and key" copy
 line "\`etl ingest\`, all agents, into a new table" load
 line "\`etl ingest\` of the same rows as the final release (unchanged, releases raised)" merge

@@ -5,5 +5,7 @@ mod heap;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    etl::cli::main(heap::give_back)
+    let code = etl::cli::main(heap::give_back);
+    heap::keep();
+    code
 }

@@ -1,11 +1,14 @@
 //! Refused rows as rows of the target, and indexes that are set aside.
 
-use super::pg_server::{Server, ask, loads, started};
+use super::pg_server::{Server, ask, load, loads, started};
 use super::roll;
 use super::support::Place;
 
 const SALES: &str = "SDF16P202501.csv";
 const FINAL: &str = "SDF16F202501.csv";
+const OTHER: &str = "SDF11P202501.csv";
+/// What a part of a table's pages is asked for by.
+const PART: &str = "AND ctid <";
 const SMALL: [&str; 4] = ["--commit-rows", "500", "--chunk-rows", "200"];
 
 #[test]
@@ -78,4 +81,35 @@ fn indexes_that_are_set_aside_come_back_whatever_happens() {
     loads(&place, &to, &[FINAL], &SMALL);
     assert_eq!(server.psql(indexes), before);
     assert_eq!(server.psql("SELECT count(*) FROM etl.indexes"), "0");
+}
+
+#[test]
+fn a_large_load_is_counted_by_several_connections_and_a_missing_row_is_seen() {
+    let server = Server::start();
+    server.listen();
+    let to = server.url();
+    let small = roll::sales(40).replace("\r\n16,", "\r\n11,");
+    let place = Place::new().file(SALES, &roll::sales(30_000)).file(OTHER, &small);
+    loads(&place, &to, &[OTHER], &[]);
+    // Somebody takes a row away while the load goes on.
+    server.psql(
+        "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+           DELETE FROM sales WHERE ctid = (SELECT max(ctid) FROM sales WHERE co_no = 16); RETURN NULL; \
+         END $$; CREATE TRIGGER gone AFTER INSERT ON etl.ranges EXECUTE FUNCTION gone()",
+    );
+    let (code, _, told) = load(&place, &to, &[SALES], &[]);
+    assert!(code == 1 && told.contains("the account does not hold"), "{code}: {told}");
+    server.psql("DROP TRIGGER gone ON etl.ranges");
+    let before = server.heard(PART);
+    assert!(before > 0, "its rows were counted in parts");
+    // The table does not hold what the ledger says, so all is loaded anew.
+    let summary = loads(&place, &to, &[SALES], &[]);
+    let inserted = summary["tally"]["inserted"].as_u64().expect("a number").to_string();
+    assert!(server.heard(PART) > before);
+    assert_eq!(server.psql("SELECT count(*) FROM sales WHERE co_no = 16"), inserted);
+    assert_eq!(server.psql("SELECT rows FROM etl.counts WHERE scope LIKE '%16%'"), inserted);
+    // Few rows among many are found by the index.
+    let before = server.heard(PART);
+    loads(&place, &to, &[OTHER], &["--fresh"]);
+    assert_eq!(server.heard(PART), before);
 }

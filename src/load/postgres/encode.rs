@@ -265,11 +265,12 @@ mod tests {
     #[test]
     fn rows_come_as_they_are_whatever_stands_beside_them() {
         // With a long and a short end of each row, and with rows too long for one message.
-        for (run, long) in [("01M80KY5CEWQGC066D835C9Q67", 3), ("", 3), ("", 40_000)] {
+        for (run, long) in [("01M80KY5CEWQGC066D835C9Q67", 3), ("", 3), ("", 4_000)] {
             let count = 1_000usize;
-            let text =
-                |row: usize| (row % 3 > 0).then(|| "é".repeat(row % 9 * (long / (1 + row % 2))));
-            let number = |row: usize| (row % 5 > 0).then_some(row as i64 - 500);
+            let text = |row: usize| {
+                (!row.is_multiple_of(3)).then(|| "é".repeat(row % 9 * (long / (1 + row % 2))))
+            };
+            let number = |row: usize| (!row.is_multiple_of(5)).then_some(row as i64 - 500);
             let texts: Vec<_> = (0..count).map(text).collect();
             let numbers: Vec<_> = (0..count).map(number).collect();
             let series = [

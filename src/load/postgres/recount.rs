@@ -17,8 +17,8 @@ use std::ops::Range;
 
 /// Servers from here on find the rows of some pages without reading all others.
 const READS_PAGES: u64 = 140_000;
-/// Pages that are worth a connection.
-const WORTH: u64 = 1_024;
+/// Pages that are worth a connection: two megabytes.
+const WORTH: u64 = 256;
 /// Most connections at work.
 const MOST: usize = 4;
 
@@ -36,10 +36,10 @@ pub fn count(
         return Ok(None);
     }
     let pages = pages(link, spec)?;
-    if pages < WORTH * connections as u64 {
+    let parts = parts(pages, (pages / WORTH).min(connections as u64));
+    if parts.len() < 2 {
         return Ok(None);
     }
-    let parts = parts(pages, connections as u64);
     let counted: Vec<_> = std::thread::scope(|scope| {
         let ask = |part: &Range<Option<u64>>| {
             let sql = format!("{question}{}", condition(part));

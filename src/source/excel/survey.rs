@@ -41,8 +41,34 @@ pub fn survey(
     refuse_ole(content)?;
     let file = content.seekable(options.temp_dir.as_deref())?;
     let book = Arc::new(Book::open(&file, label, options)?);
-    let fingerprint = file.blake3(label)?;
-    let asked = asked(&book, options, label)?;
+    // The content is hashed while the first rows are looked at, and the strings that they need.
+    let (fingerprint, found) =
+        rayon::join(|| file.blake3(label), || find_tables(&book, options, label));
+    let (fingerprint, mut found) = (fingerprint?, found?);
+    let bounds = found.bounds.as_ref();
+    let mut result = Vec::<Arc<dyn Table>>::new();
+    for (sheet, head) in found.tables {
+        let mut table = SheetTable::new(head, &book, label, sheet, fingerprint, options, bounds)?;
+        table.notes.append(&mut found.notes);
+        result.push(Arc::new(table));
+    }
+    Ok(result)
+}
+
+/// What a workbook holds of what is asked for.
+struct Found<'b> {
+    /// Sheets, and how each begins.
+    tables: Vec<(&'b Sheet, Head)>,
+    bounds: Option<Bounds>,
+    notes: Vec<String>,
+}
+
+fn find_tables<'b>(
+    book: &'b Arc<Book>,
+    options: &SourceOptions,
+    label: &str,
+) -> Result<Found<'b>, SourceError> {
+    let asked = asked(book, options, label)?;
     let (chosen, mut notes) = match &asked {
         Some((sheet, bounds)) => (vec![*sheet], bounds.notes.clone()),
         None => choose(book.sheets(), options, label)?,
@@ -52,7 +78,7 @@ pub fn survey(
     let mut tables = Vec::new();
     for sheet in chosen {
         let name = sheet_label(label, sheet);
-        match Head::read(&book, &mut strings, sheet, &name, options, bounds)? {
+        match Head::read(book, &mut strings, sheet, &name, options, bounds)? {
             Some(head) => tables.push((sheet, head)),
             None if options.sheets.is_empty() => {
                 notes.push(format!("sheet \"{}\" holds no rows and is left out", sheet.name));
@@ -67,13 +93,7 @@ pub fn survey(
             format!("no visible sheet holds rows (sheets: {})", listed(book.sheets())),
         ));
     }
-    let mut result = Vec::<Arc<dyn Table>>::new();
-    for (sheet, head) in tables {
-        let mut table = SheetTable::new(head, &book, label, sheet, fingerprint, options, bounds)?;
-        table.notes.append(&mut notes);
-        result.push(Arc::new(table));
-    }
-    Ok(result)
+    Ok(Found { tables, bounds: asked.map(|(_, bounds)| bounds), notes })
 }
 
 /// Says what an OLE container is: a password, or a format of before 2007.
