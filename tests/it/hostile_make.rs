@@ -124,7 +124,7 @@ pub fn footer_of_structures(count: u32) -> Vec<u8> {
 
 /// Gzip of a text that repeats `piece` until it is `length` bytes long.
 pub fn gzipped_run(head: &[u8], piece: &[u8], length: usize) -> Vec<u8> {
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
     packer.write_all(head).expect("memory takes all");
     let block = piece.repeat((1 << 20) / piece.len());
     for _ in 0..length.div_ceil(block.len()) {

@@ -109,11 +109,12 @@ fn twin(name: &str, parts: &[Vec<u8>; 5], path: &Path, sheet: Option<Vec<u8>>) {
     assert_eq!(here, there, "the sheet, and the same sheet in {name}");
 }
 
-/// The tables of a workbook, or that it cannot be read.
+/// The tables of a workbook, or why it cannot be read, sooner or later.
 fn all(path: &Path, options: &SourceOptions) -> Result<Vec<Seen>, &'static str> {
     let surveyed = Excel.survey(&Content::plain(path), options);
     let tables = surveyed.map_err(|error| error.kind.code())?;
-    Ok(tables.iter().map(|table| read(&**table, LARGE)).collect())
+    let seen = tables.iter().map(|table| read(&**table, LARGE));
+    seen.map(|seen| seen.ended.map(|()| seen)).collect()
 }
 
 /// A blank more in every tag of a row or a cell means nothing, and no quick path knows it.
