@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Rooms of `src` from the bottom to the top, and what each may import. ARCHITECTURE.md explains it.
 const ROOMS: &[(&str, &[&str])] = &[
+    // Of the program beside the library.
+    ("heap", &[]),
     ("chunk", &[]),
     ("duck", &[]),
     ("pack", &[]),
