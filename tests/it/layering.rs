@@ -183,9 +183,10 @@ fn files_are_short_and_say_what_they_promise() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// `unsafe` is denied for the package; the files that talk to DuckDB's C API are the exception.
+/// `unsafe` is denied for the package; the files that talk to DuckDB's C API are the exception, and the one that
+/// talks to the allocator.
 #[test]
-fn unsafe_code_is_where_duckdb_is() {
+fn unsafe_code_is_where_c_is() {
     let exceptions: Vec<String> = files(&["src"])
         .into_iter()
         .filter(|(_, text)| text.contains("(unsafe_code"))
@@ -193,7 +194,8 @@ fn unsafe_code_is_where_duckdb_is() {
         .collect();
     assert!(!exceptions.is_empty());
     for file in exceptions {
-        assert!(file.starts_with("src/duck/"), "{file} allows unsafe code");
+        let talks_to_c = file.starts_with("src/duck/") || file == "src/heap.rs";
+        assert!(talks_to_c, "{file} allows unsafe code");
     }
 }
 
