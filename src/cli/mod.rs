@@ -40,6 +40,7 @@ mod watched;
 mod webhook;
 
 use args::GlobalArgs;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
 use context::Context;
 use error::CliError;
@@ -166,7 +167,7 @@ pub fn main(give_back: fn()) -> ExitCode {
 fn run(give_back: fn()) -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(error),
     };
     let context = Context::new(cli.global, give_back);
     context.start_log();
@@ -177,7 +178,11 @@ fn run(give_back: fn()) -> u8 {
 }
 
 /// Help and version go to stdout and are no errors.
-fn usage(error: &clap::Error) -> u8 {
+fn usage(mut error: clap::Error) -> u8 {
+    if error.kind() == ErrorKind::UnknownArgument {
+        // How to give a file of that name: nobody who has mistyped a flag has one.
+        error.remove(ContextKind::Suggested);
+    }
     match error.print() {
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => exit::FAILED,
         _ if error.use_stderr() => exit::USAGE,

@@ -10,6 +10,8 @@ fn wrong_usage_is_exit_2_with_a_way_out() {
     for arguments in [
         &["ingst", "a.csv"][..],
         &["ingest"],
+        &["ingest", "a.csv", "--no-fx"],
+        &["ingest", "a.csv", "--upsert"],
         &["ingest", "a.csv", "--memory-limit", "much"],
         &["ingest", "a.csv", "--memory-limit", "512"],
         &["ingest", "a.csv", "--max-error-rate", "5"],
