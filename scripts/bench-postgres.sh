@@ -70,7 +70,7 @@ while [ "$round" -le "$repeats" ]; do
 done
 median() { sort -n "$@" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
 # The times of a file, one a round; and its ratios to those of \copy, round by round.
-all() { awk '{ printf "%s%.2f", NR > 1 ? ", " : "", $1 / 1000 }' "$1"; }
+all() { awk '{ printf "%s%.2f", (NR > 1 ? ", " : ""), $1 / 1000 }' "$1"; }
 ratios() { paste "$1" copy | awk '{ print $1 / $2 }'; }
 line() {
     awk -v name="$1" -v took="$(median "$2")" -v ratio="$(ratios "$2" | median)" -v all="$(all "$2")" \
