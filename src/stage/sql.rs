@@ -2,7 +2,7 @@
 //!
 //! All workers share one in-memory database that holds the code tables; each has its own connection
 //! and runs its own query on its own thread. Most expressions are made without it (`formula`), so it is
-//! opened by the first that is not: it takes 80 ms and 10 MB. External access is off and the configuration locked,
+//! opened by the first that is not: that takes 80 ms (measured). External access is off and the configuration locked,
 //! because expressions may come from a user's file. The result of a projection must have exactly one
 //! row for each row of the chunk: anything else (a lookup that matches twice) ends the run, it never
 //! loads a row twice.
