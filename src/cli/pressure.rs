@@ -1,7 +1,8 @@
 //! Memory near its limit: what the allocators keep of freed memory is given back.
 //!
 //! What a run holds is bounded by the shares of its limit. What allocators keep beside that, in case it
-//! is wanted again, is not: about 50 MB under 512 MiB (measured), kept for the sake of speed. So it stays where there is room for it, and goes where there is not.
+//! is wanted again, is not: about 50 MB under 512 MiB (measured), kept for the sake of speed. So it stays
+//! where there is room for it, and goes where there is not.
 
 use crate::duck::trim_memory_pools;
 use crate::run::resident_memory;

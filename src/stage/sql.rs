@@ -2,10 +2,10 @@
 //!
 //! All workers share one in-memory database that holds the code tables; each has its own connection
 //! and runs its own query on its own thread. Most expressions are made without it (`formula`), so it is
-//! opened by the first that is not: that takes 80 ms (measured). External access is off and the configuration locked,
-//! because expressions may come from a user's file. The result of a projection must have exactly one
-//! row for each row of the chunk: anything else (a lookup that matches twice) ends the run, it never
-//! loads a row twice.
+//! opened by the first that is not: that takes 80 ms (measured). External access is off and the
+//! configuration locked, because expressions may come from a user's file. The result of a projection must
+//! have exactly one row for each row of the chunk: anything else (a lookup that matches twice) ends the
+//! run, it never loads a row twice.
 
 use super::formula::Formulas;
 use super::projection::Projection;
