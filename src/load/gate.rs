@@ -1,23 +1,26 @@
 //! The ordered half of the `load` agent: one thread sees all chunks of an input in order and
 //! decides the fate of each row.
 //!
-//! Groups: a group is a run of consecutive source records that ends where it holds exactly
-//! `group_rows` inserted rows (a multiple of DuckDB's row group), so ranges may end inside a chunk.
-//! Groups go to writers in turn; each is one transaction. They may become durable in any order: the
-//! ledger holds ranges, and a resumed run reads the gaps.
+//! Groups: a group is a run of consecutive source records that ends where it holds exactly so many
+//! inserted rows (`group_rows`, a multiple of DuckDB's row group; towards the end of an input fewer where
+//! the target does not mind), so ranges may end inside a chunk. A group goes to the writer that has least
+//! to do; each is one transaction. They may become durable in any order: the ledger holds ranges, and a
+//! resumed run reads the gaps.
 //!
 //! Winner of a duplicate key: the first row in the order of the input. That holds for every chunk
 //! size, thread count and kill, because only this thread decides, and a resumed run starts with the
 //! keys of everything committed.
 
 use super::dead_letter::{Letterhead, Record};
+use super::group::Group;
 use super::replayed::replayed;
 use super::select::{cut_off, mark_after, pick, rejects};
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
 use crate::chunk::{
-    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Notes, Permit, Severity, Tally, advised,
+    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Permit, Severity, Tally, advised,
 };
 use crate::flow::{Consumer, Meters};
+use crate::source::Extent;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -38,6 +41,8 @@ pub struct GatePlan {
     pub rank: i64,
     /// Inserted rows of a group.
     pub group_rows: u64,
+    /// How much the input holds, where the last groups may be smaller.
+    pub taper: Option<Extent>,
     /// Record ranges that are committed already.
     pub committed: Vec<Range<u64>>,
     /// Where reading starts.
@@ -64,18 +69,11 @@ pub struct Gate<'a> {
     records: u64,
     end: Mark,
     group: Group,
-    groups: usize,
+    /// The writer of the last group, and of this one once it has rows.
+    turn: usize,
+    begun: bool,
     /// Account of what went through this gate.
     tally: Tally,
-}
-
-/// The group being filled.
-struct Group {
-    from: Mark,
-    range: String,
-    inserted: u64,
-    tally: Tally,
-    notes: Notes,
 }
 
 /// Rows of a chunk up to a group's end, by fate.
@@ -96,7 +94,7 @@ impl<'a> Gate<'a> {
         seen: KeySet,
         meters: Arc<Meters>,
     ) -> Self {
-        let group = Group::new(&plan, plan.start);
+        let group = Group::new(&plan, plan.start, writers.len());
         let records = plan.start.record;
         let (end, tally) = (plan.start, Tally::default());
         Self {
@@ -108,7 +106,8 @@ impl<'a> Gate<'a> {
             records,
             end,
             group,
-            groups: 0,
+            turn: 0,
+            begun: false,
             tally,
         }
     }
@@ -130,9 +129,15 @@ impl<'a> Gate<'a> {
         self.records
     }
 
+    /// The writer of this group: who has least to do when its first rows come, in turn where that is the
+    /// same.
     fn writer(&mut self) -> &mut Box<dyn Writer + 'a> {
-        let turn = self.groups % self.writers.len();
-        &mut self.writers[turn]
+        if !std::mem::replace(&mut self.begun, true) {
+            let count = self.writers.len();
+            let next = (1..=count).map(|step| (self.turn + step) % count);
+            self.turn = next.min_by_key(|at| self.writers[*at].open()).unwrap_or_default();
+        }
+        &mut self.writers[self.turn]
     }
 
     fn is_committed(&self, record: u64) -> bool {
@@ -164,7 +169,7 @@ impl<'a> Gate<'a> {
             });
             self.meters.settled.fetch_add(u64::from(to - from), Ordering::Relaxed);
             self.write_pieces(&chunk, from..to, part, &permit)?;
-            if self.group.inserted == self.plan.group_rows || (to == until && to < chunk.records) {
+            if self.group.inserted == self.group.full || (to == until && to < chunk.records) {
                 let mark = mark_after(&chunk, to);
                 self.seal(mark)?;
             }
@@ -208,7 +213,7 @@ impl<'a> Gate<'a> {
             self.seal(self.end)?;
         }
         let mark = mark_after(chunk, to);
-        self.group = Group::new(&self.plan, mark);
+        self.group = Group::new(&self.plan, mark, self.writers.len());
         Ok(to)
     }
 
@@ -250,7 +255,7 @@ impl<'a> Gate<'a> {
             tally.count(fate, 1);
             part.fates.iter_mut().for_each(|fates| fates.push((record, fate)));
             self.place(chunk, row, fate, found, &mut part);
-            if self.group.inserted == self.plan.group_rows {
+            if self.group.inserted == self.group.full {
                 to = record + 1;
                 break;
             }
@@ -427,7 +432,7 @@ impl<'a> Gate<'a> {
     }
 
     fn seal(&mut self, to: Mark) -> Result<(), LoadError> {
-        let next = Group::new(&self.plan, to);
+        let next = Group::new(&self.plan, to, self.writers.len());
         let group = std::mem::replace(&mut self.group, next);
         let seal = Seal {
             range: group.range,
@@ -437,7 +442,7 @@ impl<'a> Gate<'a> {
             notes: group.notes,
         };
         self.writer().seal(seal)?;
-        self.groups += 1;
+        self.begun = false;
         Ok(())
     }
 
@@ -475,20 +480,4 @@ impl Consumer for Gate<'_> {
     fn take(&mut self, chunk: Chunk) -> Result<(), LoadError> {
         self.take_chunk(chunk)
     }
-}
-
-impl Group {
-    fn new(plan: &GatePlan, from: Mark) -> Self {
-        Self {
-            from,
-            range: range_id(plan, from),
-            inserted: 0,
-            tally: Tally::default(),
-            notes: Notes::default(),
-        }
-    }
-}
-
-fn range_id(plan: &GatePlan, from: Mark) -> String {
-    format!("{}.{}.{}", plan.head.run, plan.input, from.record)
 }

@@ -16,6 +16,7 @@ mod duckdb;
 pub mod encode;
 mod error;
 pub mod gate;
+mod group;
 pub mod keys;
 pub mod ledger;
 pub mod lookup;
@@ -112,6 +113,14 @@ pub struct Piece {
     pub permit: Option<Arc<Permit>>,
 }
 
+impl Piece {
+    /// Rows that it brings to the target.
+    pub fn rows(&self) -> u64 {
+        let parts = [&self.inserts, &self.changes].into_iter().flatten();
+        parts.map(|rows| rows.len() as u64).sum()
+    }
+}
+
 /// The end of a group: what its transaction commits to the ledger.
 #[derive(Debug, Clone)]
 pub struct Seal {
@@ -133,6 +142,10 @@ pub trait Writer: Send {
     fn write(&mut self, piece: Piece) -> Result<(), LoadError>;
     /// Ends the group: rows, ledger and dead letters become durable together.
     fn seal(&mut self, seal: Seal) -> Result<(), LoadError>;
+    /// Rows accepted that it has still to do.
+    fn open(&self) -> u64 {
+        0
+    }
     /// Waits until everything sealed is durable. A group that was not sealed leaves no trace.
     fn close(&mut self) -> Result<(), LoadError> {
         Ok(())
@@ -146,6 +159,10 @@ impl<W: Writer + ?Sized> Writer for Box<W> {
 
     fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
         (**self).seal(seal)
+    }
+
+    fn open(&self) -> u64 {
+        (**self).open()
     }
 
     fn close(&mut self) -> Result<(), LoadError> {

@@ -3,6 +3,8 @@
 
 use super::{LoadError, LoadErrorKind, Piece, Seal, Writer};
 use crossbeam_channel::{Sender, bounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 /// Pieces and seals waiting for a writer: about a group, so that the gate can go on to the next writer's.
@@ -14,10 +16,22 @@ enum Order {
     Seal(Box<Seal>),
 }
 
+impl Order {
+    /// How long it takes, in rows; to make rows durable is worth something, too.
+    fn weight(&self) -> u64 {
+        match self {
+            Self::Piece(piece) => piece.rows(),
+            Self::Seal(_) => 1,
+        }
+    }
+}
+
 /// Hands pieces to a writer thread. `Ok` means accepted; what is durable is known after
 /// [`Writer::close`], or from the ledger.
 pub struct Threaded<'scope> {
     orders: Option<Sender<Order>>,
+    /// Accepted and not done.
+    open: Arc<AtomicU64>,
     thread: Option<ScopedJoinHandle<'scope, Result<(), LoadError>>>,
 }
 
@@ -28,12 +42,16 @@ impl<'scope> Threaded<'scope> {
         mut writer: W,
     ) -> Result<Self, LoadError> {
         let (orders, inbox) = bounded::<Order>(QUEUE);
+        let open = Arc::new(AtomicU64::new(0));
+        let left = Arc::clone(&open);
         let work = move || {
             for order in inbox {
+                let weight = order.weight();
                 match order {
                     Order::Piece(piece) => writer.write(*piece)?,
                     Order::Seal(seal) => writer.seal(*seal)?,
                 }
+                left.fetch_sub(weight, Ordering::Relaxed);
             }
             Ok(())
         };
@@ -42,10 +60,11 @@ impl<'scope> Threaded<'scope> {
                 let message = format!("cannot start a thread for a writer: {error}");
                 LoadError::new(LoadErrorKind::Target, message)
             })?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
+        Ok(Self { orders: Some(orders), open, thread: Some(thread) })
     }
 
     fn send(&mut self, order: Order) -> Result<(), LoadError> {
+        self.open.fetch_add(order.weight(), Ordering::Relaxed);
         match &self.orders {
             Some(orders) if orders.send(order).is_ok() => Ok(()),
             _ => self.end().and(Err(gone())),
@@ -73,6 +92,10 @@ impl Writer for Threaded<'_> {
 
     fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
         self.send(Order::Seal(Box::new(seal)))
+    }
+
+    fn open(&self) -> u64 {
+        self.open.load(Ordering::Relaxed)
     }
 
     fn close(&mut self) -> Result<(), LoadError> {

@@ -152,6 +152,14 @@ impl TargetUrl {
         }
     }
 
+    /// Whether commits may be of any size. DuckDB keeps whole row groups.
+    pub fn tapers(&self) -> bool {
+        match self {
+            Self::Duckdb(_) => false,
+            Self::Postgres(_) => true,
+        }
+    }
+
     /// The statement that would make a table.
     pub fn ddl(&self, spec: &TableSpec, unique: bool) -> String {
         match self {

@@ -208,6 +208,7 @@ impl Checker<'_> {
             refused: None,
             rank: input.rank(),
             group_rows: GROUP_ROWS,
+            taper: None,
             committed: Vec::new(),
             start: Mark::default(),
             before: Tally::default(),

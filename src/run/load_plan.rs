@@ -99,6 +99,7 @@ impl LoadOne<'_> {
     pub(super) fn gate_plan(&self, row: &InputRow, start: Mark, write: &WritePlan) -> GatePlan {
         let request = self.session.request;
         let committed = row.ranges.iter().map(|(from, to)| from.record..to.record);
+        let tapers = request.limits.commit_rows.is_none() && request.target.tapers();
         GatePlan {
             head: Arc::clone(&write.head),
             input: row.input,
@@ -110,6 +111,7 @@ impl LoadOne<'_> {
                     .commit_rows
                     .unwrap_or_else(|| request.target.commit_rows(self.session.shares.groups)),
             ),
+            taper: tapers.then(|| self.input.table.extent()),
             committed: committed.filter(|range| range.end > start.record).collect(),
             start,
             before: row.tally,

@@ -32,7 +32,7 @@ const SECOND_WRITER: u64 = 33 << 20;
 /// Row groups of a commit where one writer works alone: fewer commits, each waits for the disk.
 const GROUPS_ALONE: u64 = 8;
 
-/// Row groups of a commit where two writers get commits in turn. DuckDB compresses the last one of a
+/// Row groups of a commit where two writers share the commits. DuckDB compresses the last one of a
 /// commit under a lock of the table and those before it beside the other writer; a third one makes
 /// both spill under 512 MiB (5.4 s, with one row group 6.1 s, with three 7.3 s; types only, 750,000
 /// rows, measured).

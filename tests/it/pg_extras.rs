@@ -3,6 +3,8 @@
 use super::pg_server::{Server, ask, load, loads, started};
 use super::roll;
 use super::support::Place;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 const SALES: &str = "SDF16P202501.csv";
 const FINAL: &str = "SDF16F202501.csv";
@@ -112,4 +114,27 @@ fn a_large_load_is_counted_by_several_connections_and_a_missing_row_is_seen() {
     let before = server.heard(PART);
     loads(&place, &to, &[OTHER], &["--fresh"]);
     assert_eq!(server.heard(PART), before);
+}
+
+/// A server without statistics of a new table would look up each of its rows by the key, for each part anew.
+#[test]
+fn a_large_load_is_counted_page_by_page() {
+    let server = Server::start();
+    let place = Place::new().file(SALES, &roll::sales(30_000));
+    let summary = loads(&place, &server.url(), &[SALES], &[]);
+    let inserted = summary["tally"]["inserted"].as_u64().expect("a number");
+    // A connection hands in its figures when it ends.
+    let others = "SELECT count(*) FROM pg_stat_activity \
+                  WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    let begun = Instant::now();
+    while server.psql(others) != "0" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "connections of the load are left");
+        sleep(Duration::from_millis(20));
+    }
+    let read = "SELECT sum(n_tup_ins), sum(coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables \
+                WHERE relname = 'sales'";
+    let figures = server.psql(read);
+    let (put, looked_up) = figures.split_once('|').expect("two figures");
+    assert_eq!(put, inserted.to_string());
+    assert!(looked_up.parse::<u64>().expect("a number") < inserted, "{figures}");
 }
