@@ -94,6 +94,11 @@ impl CopyInto {
         Ok(into)
     }
 
+    /// Whether it is tried at once what happens to the rows at the end of the input.
+    pub fn is_tried(&self) -> bool {
+        self.trial.is_some()
+    }
+
     /// Copies some rows, all or none. An error ends the load; a refusal leaves the transaction as it
     /// was.
     pub fn attempt(

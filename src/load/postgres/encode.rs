@@ -8,6 +8,7 @@
 //! all.
 
 use super::fields::{Cells, MICROS, Slots};
+use super::lean::{Lean, lean};
 use super::messages::{Messages, SLACK};
 use super::types::Form;
 use crate::load::table::Provenance;
@@ -49,10 +50,13 @@ pub struct Encoder<'r> {
 }
 
 /// A column that is sent.
+#[derive(Clone)]
 struct Sent<'r> {
     /// Which of the table's it is.
     at: usize,
     cells: Cells<'r>,
+    /// Whether it may be left out where it has no value.
+    optional: bool,
 }
 
 /// A text that is longer than its column takes: row, column, characters.
@@ -69,13 +73,31 @@ impl<'r> Encoder<'r> {
         let mut sent = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let cells = cells(rows, column, provenance)?;
-            if column.fills_itself || column.key || !matches!(cells, Cells::Null) {
-                sent.push(Sent { at, cells });
+            let optional = !column.fills_itself && !column.key;
+            if !optional || !matches!(cells, Cells::Null) {
+                sent.push(Sent { at, cells, optional });
             }
         }
         sent.sort_by_key(|column| column.cells.steady().is_some());
+        Ok(Self::of(sent, rows.len()))
+    }
+
+    fn of(sent: Vec<Sent<'r>>, rows: usize) -> Self {
         let hidden: usize = sent.iter().filter_map(|column| column.cells.steady()).sum();
-        Ok(Self { sent, rows: rows.len(), exact: hidden < SLACK })
+        Self { sent, rows, exact: hidden < SLACK }
+    }
+
+    /// An encoder without the columns that few rows use, for some of the rows, and those rows.
+    pub fn lean(&self) -> Option<(Self, Lean)> {
+        let optional = self.sent.iter().enumerate().filter(|(_, column)| column.optional);
+        let valid =
+            optional.filter_map(|(at, column)| Some((at, column.cells.validity()?.clone())));
+        let lean = lean(self.rows, valid)?;
+        let mut sent = self.sent.clone();
+        let mut left_out = lean.columns.clone();
+        left_out.sort_unstable();
+        left_out.iter().rev().for_each(|at| drop(sent.remove(*at)));
+        Some((Self::of(sent, self.rows), lean))
     }
 
     /// Which columns are sent.
@@ -86,7 +108,7 @@ impl<'r> Encoder<'r> {
     /// Texts that are longer than their column takes, column by column.
     pub fn long(&self) -> Vec<Long> {
         let mut long = Vec::new();
-        for Sent { at, cells } in &self.sent {
+        for Sent { at, cells, .. } in &self.sent {
             let Cells::Text(array, Some(limit)) = cells else { continue };
             for row in (0..self.rows).filter(|row| array.is_valid(*row)) {
                 let text = array.value(row);

@@ -23,7 +23,8 @@ const NULL: u32 = u32::MAX;
 /// Most bytes of a number with its length: a head of eight bytes and eleven digits.
 const NUMBER: usize = 34;
 
-/// A column's values, each written in one way.
+/// A column's values, each written in one way. The arrays are shared, not copied.
+#[derive(Clone)]
 pub enum Cells<'r> {
     /// No row has a value.
     Null,
@@ -117,6 +118,21 @@ impl Cells<'_> {
             Self::Hashes(_) => Some(20),
             Self::Places(_) => Some(12),
             _ => None,
+        }
+    }
+
+    /// Which rows have a value; `None` where all have one, or it is not known.
+    pub fn validity(&self) -> Option<&Bitmap> {
+        match self {
+            Self::Int(array, _) => array.validity(),
+            Self::BigInt(array, _) => array.validity(),
+            Self::Double(array) => array.validity(),
+            Self::Decimal(array, _) => array.validity(),
+            Self::Bool(array) => array.validity(),
+            Self::Text(array, _) => array.validity(),
+            Self::Date(array) | Self::Midnight(array) => array.validity(),
+            Self::Moment(array) => array.validity(),
+            Self::Null | Self::Constant(_) | Self::Hashes(_) | Self::Places(_) => None,
         }
     }
 

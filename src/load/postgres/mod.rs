@@ -32,6 +32,7 @@ mod error;
 mod fields;
 mod hazards;
 mod indexes;
+mod lean;
 mod link;
 mod lookup;
 mod messages;

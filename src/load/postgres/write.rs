@@ -101,7 +101,18 @@ impl PgWriter {
         let good: Vec<u32> =
             (0..rows.len() as u32).filter(|row| !refused.contains_key(row)).collect();
         let session = &mut self.session;
-        refused.extend(sift(&good, |some| into.attempt(session, &encoder, rows, some))?);
+        let mut send = |encoder: &Encoder<'_>, some: &[u32]| {
+            sift(some, |some| into.attempt(session, encoder, rows, some))
+        };
+        // A trial is made of rows that stand behind each other in the source.
+        match encoder.lean().filter(|_| !into.is_tried()) {
+            Some((few, lean)) => {
+                let (most, rest): (Vec<_>, Vec<_>) = good.iter().partition(|row| lean.holds(**row));
+                refused.extend(send(&few, &most)?);
+                refused.extend(send(&encoder, &rest)?);
+            }
+            None => refused.extend(send(&encoder, &good)?),
+        }
         self.refuse(rows, &refused.into_iter().collect::<Vec<_>>(), beside)
     }
 
