@@ -308,7 +308,7 @@ struct MachineArgs {
     /// Most rows of a chunk
     #[arg(long, value_name = "N")]
     chunk_rows: Option<usize>,
-    /// New rows of a commit; anything but multiples of 16384 is slower
+    /// New rows of a commit; anything but multiples of 12288 is slower
     #[arg(long, value_name = "N", hide = true)]
     commit_rows: Option<u64>,
     /// All agents of a chunk on one core, or threads and a queue for each

@@ -209,7 +209,7 @@ settings! {
     "writers" writers: usize = "Connections that write to the target at the same time.",
     "memory_limit" memory_limit: ByteSize = "Memory that the program may use, such as 512MiB or 2GB.",
     "chunk_rows" chunk_rows: usize = "Most rows of a chunk; else by format and measurement.",
-    "commit_rows" commit_rows: u64 = "New rows of a commit; anything but multiples of 16384 is slower and makes a larger file.",
+    "commit_rows" commit_rows: u64 = "New rows of a commit; else as many as suit the target. Into DuckDB anything but multiples of 12288 is slower and makes a larger file.",
     "temp_dir" temp_dir: PathBuf = "Folder of spill files; else beside the target.",
     "failed" failed: PathBuf = "Folder of the failed-record files; else beside the target.",
     "failed_rows" failed_rows: bool = "Put refused rows into the table etl.failed_rows of the target, too.",

@@ -152,6 +152,14 @@ impl TargetUrl {
         }
     }
 
+    /// Whether it works in this program, in its memory.
+    pub fn is_embedded(&self) -> bool {
+        match self {
+            Self::Duckdb(_) => true,
+            Self::Postgres(_) => false,
+        }
+    }
+
     /// Whether commits may be of any size. DuckDB keeps whole row groups.
     pub fn tapers(&self) -> bool {
         match self {

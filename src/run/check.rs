@@ -167,7 +167,7 @@ impl Checker<'_> {
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
         let encode = Encode { key, lookup: None, not_compared: Vec::new() };
         stages.push(Arc::new(Arc::new(encode)) as Arc<dyn StageSpec>);
-        let shares = memory::shares(&self.request.limits);
+        let shares = memory::shares(self.request);
         let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));
         let writers: Vec<Box<dyn Writer>> = vec![Box::new(Keep { found: Arc::clone(&found) })];
         let plan_of_gate = self.gate_plan(input, limit);

@@ -57,7 +57,7 @@ pub fn ingest(
 /// Sets out for the target: a load has a connection for its ledger, one for the lock of its table, and one
 /// for each writer.
 pub fn approach(request: &Request) -> Approach<'_> {
-    request.target.approach(2 + memory::shares(&request.limits).writers)
+    request.target.approach(2 + memory::shares(request).writers)
 }
 
 /// The pack by name or folder.
@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
         observer: &'a dyn Observer,
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
-        let shares = memory::shares(&request.limits);
+        let shares = memory::shares(request);
         let temp_dir = request.limits.temp_dir.clone();
         let opening = Opening { memory: shares.target, temp_dir };
         let target = target.open(&opening)?;

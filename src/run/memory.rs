@@ -1,6 +1,6 @@
 //! How the memory limit is divided, and the peak as the system tells it.
 
-use super::request::Limits;
+use super::request::Request;
 use crate::load::keys;
 
 /// Shares of the limit, in bytes.
@@ -41,12 +41,15 @@ const GROUPS_BESIDE: u64 = 2;
 /// Two writers from here on: each holds a row group and what its commit writes.
 const TWO_WRITERS: u64 = 512 << 20;
 
-/// Divides the memory.
-pub fn shares(limits: &Limits) -> Shares {
+/// Divides the memory among what a request does.
+pub fn shares(request: &Request) -> Shares {
+    let limits = &request.limits;
     let limit = limits.memory.saturating_sub(limits.reserved);
-    let several = limit >= TWO_WRITERS && limits.threads > 1;
+    // A server holds rows and commits in its own memory; those of DuckDB are held in ours.
+    let embedded = request.target.is_embedded();
+    let several = limits.threads > 1 && (!embedded || limit >= TWO_WRITERS);
     let writers = limits.writers.unwrap_or(if several { 2 } else { 1 });
-    let writers = if limit < 384 << 20 { 1 } else { writers };
+    let writers = if embedded && limit < 384 << 20 { 1 } else { writers };
     let fixed = FIXED + if writers > 1 { SECOND_WRITER } else { 0 };
     let free = limit.saturating_sub(fixed).max(100 << 20);
     // A chunk in flight holds about one and a half times what its columns and text add up to.

@@ -114,7 +114,7 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let stop = Stop::default();
     let whole = Whole::default();
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };
-    let shares = memory::shares(&request.limits);
+    let shares = memory::shares(request);
     let plans = inputs.iter().map(|input| plan_input(request, &pack, input, &checker));
     Ok(Plan {
         inputs: plans.collect::<Result<_, _>>()?,
@@ -265,7 +265,7 @@ fn columns(input: &Prepared) -> Vec<ColumnPlan> {
 
 fn strategy(request: &Request, input: &Prepared) -> Vec<(String, String)> {
     let limits = &request.limits;
-    let shares = memory::shares(limits);
+    let shares = memory::shares(request);
     let rows = limits.chunk_rows.map_or("by measured bytes a row".into(), |n| format!("{n} rows"));
     vec![
         ("reader".into(), input.format.to_owned()),

@@ -141,7 +141,7 @@ pub(super) fn survey(
     let wanted = request.told.kind.as_ref().or(name.kind.as_ref());
     let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
     let mut options = request.source.clone();
-    let shares = memory::shares(&request.limits);
+    let shares = memory::shares(request);
     options.strings_in_memory.get_or_insert(shares.strings);
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());

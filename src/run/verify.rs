@@ -85,7 +85,7 @@ pub fn verify(
     stop: &Stop,
 ) -> Result<Verified, RunError> {
     let pack = load_pack(&request.pack)?;
-    let shares = memory::shares(&request.limits);
+    let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
     let target = request.target.look_there(shares.target)?;
     let con = target.link()?;
