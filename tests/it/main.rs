@@ -28,6 +28,7 @@ mod modes;
 mod pack_rules;
 mod pg_extras;
 mod pg_faults;
+mod pg_lean;
 mod pg_mapping;
 mod pg_merge;
 mod pg_proxy;
