@@ -1,6 +1,7 @@
 #!/bin/sh
-# Times loads into a PostgreSQL server of its own beside `psql \copy` of the same file into a table of
-# the same columns and key, in one run on one machine, and prints a table.
+# Times loads into a PostgreSQL server of its own beside `psql \copy` of the same file, in one run on one
+# machine, and prints a table. \copy goes into two tables with the key of the load's: one has the file's
+# columns, the other all columns of the load's, where those that only etl fills stay empty.
 #
 #   scripts/bench-postgres.sh [ROWS] [REPEATS] > benches/runs/DATE-postgres.md
 #
@@ -37,12 +38,13 @@ load() {
     "$built/etl" ingest "$1" --to "$to" --create --progress none --quiet --failed failed || [ $? = 3 ]
 }
 
-# A table of the roll's own columns with their types and the same key, for \copy.
+# Tables for \copy: the roll's own columns with their types and the same key, and all columns.
 "$built/etl" ingest "$roll" --limit 10 --to "$to" --create --progress none --quiet --failed failed || [ $? = 3 ]
 columns=$(head -n 1 "$roll" | tr -d '\r' | tr 'A-Z' 'a-z' | sed 's/[^,]*/"&"/g')
 key=$(ask -c "SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_index i JOIN pg_attribute a \
     ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = 'parcels'::regclass AND i.indisprimary")
-ask -c "CREATE TABLE public.raw AS SELECT $columns FROM parcels WITH NO DATA; ALTER TABLE public.raw ADD PRIMARY KEY ($key)"
+ask -c "CREATE TABLE public.raw AS SELECT $columns FROM parcels WITH NO DATA; ALTER TABLE public.raw ADD PRIMARY KEY ($key); \
+    CREATE TABLE public.wide AS SELECT * FROM parcels WITH NO DATA; ALTER TABLE public.wide ADD PRIMARY KEY ($key)"
 
 now() { date +%s%N; }
 # Times the command that follows into file $1, in milliseconds.
@@ -53,19 +55,21 @@ timed() {
     "$@"
     echo $((($(now) - begun) / 1000000)) >>"$into"
 }
-copy() { ask -c "\\copy public.raw ($columns) FROM '$roll' (FORMAT csv, HEADER)"; }
+copy() { ask -c "\\copy public.$1 ($columns) FROM '$roll' (FORMAT csv, HEADER)"; }
 fresh() {
-    ask -c "TRUNCATE public.raw; DROP TABLE IF EXISTS parcels; DROP SCHEMA IF EXISTS etl CASCADE; CHECKPOINT"
+    ask -c "TRUNCATE public.raw, public.wide; DROP TABLE IF EXISTS parcels; DROP SCHEMA IF EXISTS etl CASCADE; CHECKPOINT"
 }
 round=0
 while [ "$round" -le "$repeats" ]; do
     fresh
-    timed copy copy
+    timed copy copy raw
+    ask -c CHECKPOINT
+    timed wide copy wide
     ask -c CHECKPOINT
     timed load load "$roll"
     ask -c CHECKPOINT
     timed merge load "$final"
-    [ "$round" -gt 0 ] || rm copy load merge
+    [ "$round" -gt 0 ] || rm copy wide load merge
     round=$((round + 1))
 done
 median() { sort -n "$@" | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'; }
@@ -80,6 +84,7 @@ echo "# PostgreSQL: $rows parcels of 165 columns, $(du -m "$roll" | cut -f1) MB 
 echo
 printf '%s\n' '| work | wall | of \copy | rounds, s |'
 echo "|---|---|---|---|"
-line "\`psql \\\\copy\` into the same columns and key" copy
+line "\`psql \\\\copy\` into the file's columns, same key" copy
+line "\`psql \\\\copy\` into all columns of the load, same key" wide
 line "\`etl ingest\`, all agents, into a new table" load
 line "\`etl ingest\` of the same rows as the final release (unchanged, releases raised)" merge
