@@ -94,11 +94,49 @@ impl Writer for Threaded<'_> {
         self.send(Order::Seal(Box::new(seal)))
     }
 
+    /// Who has failed has nothing to do: the next group goes there, so that the error is heard at once and not
+    /// at the end of the input.
     fn open(&self) -> u64 {
-        self.open.load(Ordering::Relaxed)
+        match &self.thread {
+            Some(thread) if !thread.is_finished() => self.open.load(Ordering::Relaxed),
+            _ => 0,
+        }
     }
 
     fn close(&mut self) -> Result<(), LoadError> {
         self.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails with the first rows.
+    struct Broken;
+
+    impl Writer for Broken {
+        fn write(&mut self, _: Piece) -> Result<(), LoadError> {
+            Err(LoadError::new(LoadErrorKind::Target, "broken"))
+        }
+
+        fn seal(&mut self, _: Seal) -> Result<(), LoadError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_writer_that_has_failed_is_not_passed_by() {
+        std::thread::scope(|scope| {
+            let mut writer = Threaded::start(scope, Broken).expect("a thread");
+            // As if rows were left that it will never write.
+            writer.open.fetch_add(4_000, Ordering::Relaxed);
+            assert_eq!(writer.open(), 4_000);
+            writer.write(Piece::default()).expect("it is accepted");
+            while writer.open() > 0 {
+                std::thread::yield_now();
+            }
+            assert_eq!(writer.close().expect_err("it has failed").message, "broken");
+        });
     }
 }
