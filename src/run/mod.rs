@@ -17,6 +17,7 @@ mod geography;
 pub mod gold;
 pub mod history;
 mod identify;
+mod identity;
 mod ingest;
 mod load_one;
 mod load_plan;
