@@ -119,6 +119,16 @@ impl TargetUrl {
         Ok(TargetState { exists: true, bytes, ledger, unfinished, counts, findings })
     }
 
+    /// The same database, with tables in another schema.
+    #[must_use]
+    pub fn in_schema(&self, schema: Option<&str>) -> Self {
+        let mut url = self.clone();
+        if let (Self::Postgres(address), Some(schema)) = (&mut url, schema) {
+            address.schema = Some(schema.to_owned());
+        }
+        url
+    }
+
     /// Folder of what is kept beside the target.
     pub fn folder(&self) -> &Path {
         match self {

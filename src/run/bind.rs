@@ -51,6 +51,7 @@ pub(super) fn bind_roll(
     let mut prepared = Prepared {
         table,
         origin,
+        absolute_path: None,
         format,
         kind: Some(at),
         evidence,

@@ -11,7 +11,8 @@
 use super::error::{RunError, RunErrorKind};
 use super::failures;
 use super::geography;
-use super::ingest::{Session, approach, key_of, load_pack, summarize};
+use super::identity::legacy_configs;
+use super::ingest::{Session, approach, load_pack, summarize};
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
@@ -19,6 +20,7 @@ use super::summary::{RunStatus, Summary};
 use crate::flow::{Observer, Stop};
 use crate::load::Link;
 use crate::load::dead_letter::{self, FailedFile, Replay, ReplayRow, ReplayTable, SUFFIX};
+use crate::load::ledger::Ledger;
 use crate::load::ledger::replays::{self, Used};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -60,7 +62,8 @@ pub fn reprocess(
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;
-    let inputs = prepare(&session, con, found.import(con)?)?;
+    let everything = asked.what == ReprocessSource::All;
+    let inputs = prepare(&session, con, of_schema(con, found.import(con)?, everything)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
         let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
@@ -93,6 +96,38 @@ fn for_replay(request: &Request) -> Result<Request, RunError> {
     Ok(request)
 }
 
+/// The records that belong into the schema of the target. Where all are asked for, those of other schemas
+/// stay where they are; else they are refused: rows would land in a table that they do not belong to.
+fn of_schema(
+    con: &dyn Link,
+    mut replays: Vec<ReplayTable>,
+    everything: bool,
+) -> Result<Vec<ReplayTable>, RunError> {
+    let homes = Ledger::new(con).schemas()?;
+    for replay in &mut replays {
+        let elsewhere = |row: &ReplayRow| homes.get(&row.run).filter(|home| *home != con.schema());
+        if everything {
+            replay.retain(|row| elsewhere(row).is_none());
+            continue;
+        }
+        let Some((run, home)) =
+            replay.rows().iter().find_map(|row| Some((&row.run, elsewhere(row)?)))
+        else {
+            continue;
+        };
+        let label = replay.origin().label();
+        let told = format!(
+            "{label}: its failed records are of run {run}, which has loaded into schema {home}; the \
+             target is schema {}",
+            con.schema()
+        );
+        return Err(RunError::new(RunErrorKind::Usage, told)
+            .with_hint(format!("name that schema with the target: ?schema={home}")));
+    }
+    replays.retain(|replay| !replay.rows().is_empty());
+    Ok(replays)
+}
+
 /// The records as inputs, without those that can only fail as they did before.
 fn prepare(
     session: &Session<'_>,
@@ -103,8 +138,9 @@ fn prepare(
     let mut inputs = Vec::new();
     for mut replay in replays {
         let input = preparer.prepare(&replay)?;
-        let config = key_of(session.request, session.pack, &input).config;
-        let refused = replays::refused(con, &config)?;
+        let mut configs = legacy_configs(session.request, session.pack, &input);
+        configs.push(session.wanted(&input).identity.config());
+        let refused = replays::refused(con, &configs)?;
         if !refused.is_empty() {
             replay.retain(|row| !refused.contains(&(row.id, row.run.clone(), row.content())));
         }

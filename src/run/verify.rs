@@ -8,17 +8,18 @@ use super::agents;
 use super::error::{RunError, RunErrorKind};
 use super::geography;
 use super::history;
-use super::ingest::{key_of, load_pack};
+use super::ingest::load_pack;
 use super::memory::{self, Shares};
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
+use super::standing::{Relation, Wanted};
 use super::whole::Whole;
 use crate::chunk::{Chunk, Existing, Mark};
 use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
-use crate::load::ledger::{InputState, Ledger, PastInput, replays};
+use crate::load::ledger::{InputState, Ledger, PastInput, has_provenance, replays};
 use crate::load::target::KeyQuestion;
 use crate::load::{KeySet, Link, LoadError, Target, rehash};
 use crate::pack::Pack;
@@ -87,7 +88,8 @@ pub fn verify(
     let pack = load_pack(&request.pack)?;
     let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
-    let target = request.target.look_there(shares.target)?;
+    // A run is compared with the tables that it has loaded into, whatever schema is the first here.
+    let target = request.target.in_schema(run.schema.as_deref()).look_there(shares.target)?;
     let con = target.link()?;
     if run.command == replays::COMMAND {
         let told =
@@ -166,14 +168,34 @@ impl Verifier<'_> {
             );
             return Ok(found);
         };
-        if key_of(self.request, self.pack, input).config != past.config {
-            let told = format!("{} was loaded with other settings", past.label());
-            return Err(RunError::new(RunErrorKind::Usage, told)
-                .with_hint("give the flags, rules and pack of that load"));
+        self.refuse_other_settings(past, input)?;
+        if !has_provenance(self.con, &past.table)? {
+            found.wrong.push(format!("table {} with its rows is gone", past.table));
+            return Ok(found);
         }
         let compared = self.compare(run, past, input, place)?;
         self.judge(run, past, input, &compared, &mut found)?;
         Ok(found)
+    }
+
+    /// Other settings would make other rows. What an older program has loaded is compared even where its
+    /// hash cannot be made any more: whatever differs is then told.
+    fn refuse_other_settings(&self, past: &PastInput, input: &Prepared) -> Result<(), RunError> {
+        let wanted = Wanted::new(self.request, self.pack, input, self.con.schema());
+        let (identity, release) = (past.identity.as_deref(), past.release.as_deref());
+        let told = match wanted.relation(identity, &past.config, release, true) {
+            Relation::Same => return Ok(()),
+            Relation::Unknown if input.kind.is_none() => return Ok(()),
+            Relation::Other(differences) => {
+                let named: Vec<_> = differences.iter().map(ToString::to_string).collect();
+                format!("{} was loaded with other settings: {}", past.label(), named.join("; "))
+            }
+            Relation::Unknown | Relation::Elsewhere => {
+                format!("{} was loaded with other settings", past.label())
+            }
+        };
+        Err(RunError::new(RunErrorKind::Usage, told)
+            .with_hint("give the flags, rules and pack of that load"))
     }
 
     /// Reads the source and asks for each of its keys.

@@ -9,7 +9,8 @@ use crate::source::excel::range::SheetRange;
 use serde::Serialize;
 
 /// Name of the pack that comes with the program, and its hash in the last build of that time.
-const PACK: (&str, &str) = ("florida", "b00c306f38fadbbe7e65f35bbb1de7813f84f8aaf5b52f0968923f4bf6e208d2");
+const PACK: (&str, &str) =
+    ("florida", "b00c306f38fadbbe7e65f35bbb1de7813f84f8aaf5b52f0968923f4bf6e208d2");
 
 /// Hashes under which an older build may have loaded the input: with the pack as it is, and with the
 /// one that came with that build.
@@ -32,13 +33,7 @@ pub(in crate::run) fn config_as(
     hashes.into_iter().map(|hash| config(request, hash, pack, input, release)).collect()
 }
 
-fn config(
-    request: &Request,
-    hash: &str,
-    pack: &Pack,
-    input: &Prepared,
-    release: &str,
-) -> String {
+fn config(request: &Request, hash: &str, pack: &Pack, input: &Prepared, release: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |part: &str| {
         hasher.update(part.as_bytes());

@@ -13,10 +13,10 @@ mod legacy;
 mod options;
 mod pack;
 
-pub(super) use legacy::{configs as legacy_configs, config_as as legacy_config_as};
+pub(super) use legacy::{config_as as legacy_config_as, configs as legacy_configs};
 
 use super::prepare::Prepared;
-use super::request::Request;
+use super::request::{Mode, Request};
 use crate::pack::Pack;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,6 +103,14 @@ impl fmt::Display for Difference {
     }
 }
 
+impl Difference {
+    /// Loads in two modes.
+    pub fn of_mode(was: Mode, is: Mode) -> Self {
+        let (was, is) = (was.name().to_owned(), is.name().to_owned());
+        Self { setting: "mode".into(), was, is, of_pack: false }
+    }
+}
+
 impl Identity {
     /// The identity of an input that goes into a table of `schema`.
     pub fn of(request: &Request, pack: &Pack, input: &Prepared, schema: &str) -> Self {
@@ -144,13 +152,8 @@ impl Identity {
         blake3::hash(text.as_bytes()).to_hex()[..DIGITS].to_owned()
     }
 
-    /// What differs in an earlier load of the same content into the same table.
-    pub fn differences(&self, earlier: &Self) -> Vec<Difference> {
-        self.differences_but(earlier, &[])
-    }
-
-    /// The same without some settings.
-    pub fn differences_but(&self, earlier: &Self, ignored: &[&str]) -> Vec<Difference> {
+    /// What differs in an earlier load of the same content into the same table, without some settings.
+    pub fn differences(&self, earlier: &Self, ignored: &[&str]) -> Vec<Difference> {
         let mut found = Vec::new();
         let names: BTreeSet<_> = earlier.settings.keys().chain(self.settings.keys()).collect();
         for name in names.into_iter().filter(|name| !ignored.contains(&name.as_str())) {
