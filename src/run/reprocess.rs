@@ -63,7 +63,7 @@ pub fn reprocess(
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;
     let everything = asked.what == ReprocessSource::All;
-    let inputs = prepare(&session, con, of_schema(con, found.import(con)?, everything)?)?;
+    let inputs = prepare(&session, con, at_home(con, found.import(con)?, everything)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
         let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
@@ -96,36 +96,55 @@ fn for_replay(request: &Request) -> Result<Request, RunError> {
     Ok(request)
 }
 
-/// The records that belong into the schema of the target. Where all are asked for, those of other schemas
-/// stay where they are; else they are refused: rows would land in a table that they do not belong to.
-fn of_schema(
+/// The records that still belong into tables of the target's schema. Where all are asked for, others stay
+/// where they are; else they are refused: rows would land in a table that they do not belong to, or beside
+/// those that have taken their place.
+fn at_home(
     con: &dyn Link,
     mut replays: Vec<ReplayTable>,
     everything: bool,
 ) -> Result<Vec<ReplayTable>, RunError> {
-    let homes = Ledger::new(con).schemas()?;
+    let ledger = Ledger::new(con);
+    let (homes, replaced) = (ledger.schemas()?, ledger.replaced_sources()?);
     for replay in &mut replays {
+        let label = replay.origin().label();
+        // Rows of a roll have keys and releases, which decide.
+        let is_plain = replay.kind() == "generic";
         let elsewhere = |row: &ReplayRow| homes.get(&row.run).filter(|home| *home != con.schema());
+        let is_replaced =
+            |row: &ReplayRow| is_plain && replaced.contains(&(row.run.clone(), label.clone()));
         if everything {
-            replay.retain(|row| elsewhere(row).is_none());
+            replay.retain(|row| elsewhere(row).is_none() && !is_replaced(row));
             continue;
         }
-        let Some((run, home)) =
-            replay.rows().iter().find_map(|row| Some((&row.run, elsewhere(row)?)))
-        else {
-            continue;
-        };
-        let label = replay.origin().label();
-        let told = format!(
-            "{label}: its failed records are of run {run}, which has loaded into schema {home}; the \
-             target is schema {}",
-            con.schema()
-        );
-        return Err(RunError::new(RunErrorKind::Usage, told)
-            .with_hint(format!("name that schema with the target: ?schema={home}")));
+        for row in replay.rows() {
+            if let Some(home) = elsewhere(row) {
+                return Err(of_other_schema(&label, &row.run, home, con.schema()));
+            }
+            if is_replaced(row) {
+                return Err(of_replaced(&label, &row.run));
+            }
+        }
     }
     replays.retain(|replay| !replay.rows().is_empty());
     Ok(replays)
+}
+
+fn of_other_schema(label: &str, run: &str, home: &str, schema: &str) -> RunError {
+    let told = format!(
+        "{label}: its failed records are of run {run}, which has loaded into schema {home}; the target is \
+         schema {schema}"
+    );
+    RunError::new(RunErrorKind::Usage, told)
+        .with_hint(format!("name that schema with the target: ?schema={home}"))
+}
+
+fn of_replaced(label: &str, run: &str) -> RunError {
+    let told = format!(
+        "{label}: its failed records are of run {run}, whose rows were replaced by a later load since"
+    );
+    RunError::new(RunErrorKind::Usage, told)
+        .with_hint("replay the failed records of that later load; `etl failures list` shows them")
 }
 
 /// The records as inputs, without those that can only fail as they did before.

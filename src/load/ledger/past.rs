@@ -9,7 +9,7 @@ use crate::duck::Value;
 use crate::load::LoadError;
 use crate::load::table::{Mode, Strategy};
 use chrono::DateTime;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -80,10 +80,15 @@ pub struct PastInput {
 impl PastInput {
     /// As its rows bear it.
     pub fn label(&self) -> String {
-        match &self.sheet {
-            Some(sheet) => format!("{}, sheet \"{sheet}\"", self.path),
-            None => self.path.clone(),
-        }
+        label(&self.path, self.sheet.as_deref())
+    }
+}
+
+/// What rows of an input bear as `_etl_source`.
+fn label(path: &str, sheet: Option<&str>) -> String {
+    match sheet {
+        Some(sheet) => format!("{path}, sheet \"{sheet}\""),
+        None => path.to_owned(),
     }
 }
 
@@ -196,6 +201,20 @@ impl Ledger<'_> {
         );
         let rows = self.con.query(&sql, &[])?;
         Ok(rows.rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+    }
+
+    /// Runs and sources whose rows were replaced by later loads: (run, what the rows bore as
+    /// `_etl_source`).
+    pub fn replaced_sources(&self) -> Result<HashSet<(String, String)>, LoadError> {
+        let sql = "SELECT i.run, i.path, i.sheet FROM etl.inputs i WHERE i.status = ? AND NOT EXISTS \
+                   (SELECT 1 FROM etl.inputs o WHERE o.run = i.run AND o.path = i.path \
+                      AND o.sheet IS NOT DISTINCT FROM i.sheet AND o.status = ?)";
+        let states = [InputState::Replaced, InputState::Done];
+        let rows = self.con.query(sql, &states.map(|state| Value::from(state.name())))?;
+        let source = |row: &Vec<Value>| {
+            (text(&row[0]), label(&text(&row[1]), optional(&row[2]).as_deref()))
+        };
+        Ok(rows.rows.iter().map(source).collect())
     }
 
     /// Inputs of a run, in order.
