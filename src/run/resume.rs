@@ -37,7 +37,12 @@ impl LoadOne<'_> {
             return Err(refused);
         }
         match standing {
-            Standing::Unfinished(known) => self.go_on(&wanted, &known.row),
+            Standing::Unfinished(known) => {
+                if wanted.is_vague(&known) {
+                    self.told.borrow_mut().push(standing::uncertain(&known.row));
+                }
+                self.go_on(&wanted, &known.row)
+            }
             Standing::Loaded(known, is_certain) => self.loaded(&wanted, known, is_certain),
             Standing::New(leftovers) => {
                 leftovers.iter().try_for_each(|row| self.forget(row))?;

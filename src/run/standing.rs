@@ -47,7 +47,7 @@ pub enum Standing {
     New(Vec<InputRow>),
     /// It was begun: the load goes on.
     Unfinished(KnownInput),
-    /// Nothing. `false`: an older program has loaded it and has not stored its settings.
+    /// Nothing. `false`: an older program has loaded it and has not stored all of its settings.
     Loaded(KnownInput, bool),
     /// Nothing may be done: the content was appended under other settings.
     Appended(KnownInput, Vec<Difference>),
@@ -149,7 +149,10 @@ impl<'a> Wanted<'a> {
                 InputState::Running => {
                     begun.get_or_insert((one, differences));
                 }
-                _ if same && serves(one.mode(), mode) => return Standing::Loaded(one, true),
+                _ if same && serves(one.mode(), mode) => {
+                    let is_certain = !self.is_vague(&one);
+                    return Standing::Loaded(one, is_certain);
+                }
                 _ => {
                     appended.get_or_insert((one, differences, is_known));
                 }
@@ -168,6 +171,11 @@ impl<'a> Wanted<'a> {
             (None, Some((one, _, false))) if mode == Mode::Append => Standing::Loaded(one, false),
             (None, _) => Standing::New(leftovers),
         }
+    }
+
+    /// Whether an older program has stored of an input all but how it was read, and that is said now.
+    pub fn is_vague(&self, known: &KnownInput) -> bool {
+        known.identity.is_none() && self.identity.says_how_to_read()
     }
 
     /// Why a load may not do anything, where that is so. `rows` are those of the earlier load.
@@ -221,11 +229,12 @@ fn unfinished(message: String, back: &str) -> RunError {
         .with_hint("or give --fresh: the rows of the unfinished run are deleted first")
 }
 
-/// The warning that an older program has loaded the content and has not stored its settings.
+/// The warning that an older program has loaded the content, or a part of it, and has not stored all of
+/// its settings.
 pub fn uncertain(row: &InputRow) -> String {
     format!(
-        "run {} has loaded this content with an older version of etl, which has not stored its settings \
-         ({} rows read); if they were others, --fresh loads the file anew",
+        "run {} was begun with an older version of etl, which has not stored all of its settings ({} rows \
+         read); if they were others, --fresh loads the file anew",
         row.run, row.tally.read
     )
 }

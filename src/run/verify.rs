@@ -104,7 +104,13 @@ pub fn verify(
         request.inputs = paths.into_iter().collect();
     }
     let request = geography::opened(&request, &pack)?;
-    let (inputs, _) = prepare(&request, &pack, observer)?;
+    let (mut inputs, _) = prepare(&request, &pack, observer)?;
+    for input in &mut inputs {
+        let past = past.iter().find(|past| is_source(input, past));
+        if let Some(mode) = past.and_then(|past| past.mode) {
+            input.mode = mode;
+        }
+    }
     let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
     let verifier = Verifier { request, pack, engine, shares, target, con, observer, stop };

@@ -68,8 +68,16 @@ fn plan(place: &Place, to: &str, input: &str, more: &[&str]) -> Value {
 const SETTINGS: &[(&str, &[&str], &str)] = &[
     ("broken.csv", &["--csv", "lenient"], "--csv was strict and is lenient now"),
     ("quoted.csv", &["--quote", "none"], "--quote was \" (found out) and is none now"),
-    ("quoted.csv", &["--escape", "backslash"], "--escape was doubled (found out) and is backslash now"),
-    ("latin.csv", &["--encoding", "windows-1252"], "--encoding was utf-8 (found out) and is windows-1252"),
+    (
+        "quoted.csv",
+        &["--escape", "backslash"],
+        "--escape was doubled (found out) and is backslash now",
+    ),
+    (
+        "latin.csv",
+        &["--encoding", "windows-1252"],
+        "--encoding was utf-8 (found out) and is windows-1252",
+    ),
     ("quoted.csv", &["--delimiter", ";"], "--delimiter was , (found out) and is ; now"),
     ("quoted.csv", &["--header-row", "2"], "--header-row was 1 (found out) and is 2 now"),
     ("quoted.csv", &["--header-rows", "2"], "--header-rows was 1 and is 2 now"),
@@ -231,7 +239,8 @@ fn an_unfinished_load_goes_on_under_its_own_settings_only() {
         let (code, _, told) = load(&place, &to, &["other.csv"], &more);
         assert_eq!(code, 6, "{told}");
         // A flag that says what was found is no other setting.
-        let summary = loads(&place, &to, &["long.csv"], &[&SMALL[..], &["--delimiter", ","]].concat());
+        let summary =
+            loads(&place, &to, &["long.csv"], &[&SMALL[..], &["--delimiter", ","]].concat());
         assert!(summary["inputs"][0]["resumed_from"].is_u64(), "{summary}");
         assert_eq!(count(), "199");
         let sums = "SELECT count(DISTINCT k), min(k), max(k) FROM long";
@@ -243,9 +252,7 @@ fn an_unfinished_load_goes_on_under_its_own_settings_only() {
 fn rows_that_somebody_has_taken_away_are_not_already_loaded() {
     let server = Server::start();
     for (to, server) in targets(&server) {
-        let place = Place::new()
-            .file("t.csv", "k,v\n1,a\n2,b\n")
-            .file("other.csv", "k,v\n9,z\n");
+        let place = Place::new().file("t.csv", "k,v\n1,a\n2,b\n").file("other.csv", "k,v\n9,z\n");
         clear(&place, server, &["t"]);
         loads(&place, &to, &["t.csv"], &[]);
         let rows = "SELECT k, v FROM t ORDER BY k";
@@ -299,7 +306,8 @@ fn an_unfinished_load_whose_table_is_gone_begins_anew() {
 #[test]
 fn the_scope_of_a_roll_that_was_deleted_is_told() {
     let server = Server::start();
-    let county = |county: u8| roll::file("nal", &[parcel(county, 1, 10, "A"), parcel(county, 2, 20, "B")]);
+    let county =
+        |county: u8| roll::file("nal", &[parcel(county, 1, 10, "A"), parcel(county, 2, 20, "B")]);
     for (to, server) in targets(&server) {
         let place = Place::new()
             .file("NAL16P202501.csv", &county(16))
@@ -349,7 +357,8 @@ fn other_content_of_the_same_path_is_told_and_can_give_way() {
         assert!(warnings(&summary).contains("with other content: 3 rows"), "{summary}");
         assert_eq!(answer(&place, &to, "SELECT count(*) FROM t"), "5");
         // A setting of the project does the same, and both earlier loads go.
-        let place = place.file("t.csv", "k,v\n1,f\n").file("etl.toml", "replaces_previous = true\n");
+        let place =
+            place.file("t.csv", "k,v\n1,f\n").file("etl.toml", "replaces_previous = true\n");
         let summary = loads(&place, &to, &["t.csv"], &[]);
         assert_eq!(summary["inputs"][0]["replaced"], 4);
         assert_eq!(answer(&place, &to, rows), "1,f\n9,z");
@@ -432,7 +441,16 @@ fn standard_input_has_no_path_and_merges_are_decided_by_keys() {
     let place = Place::new();
     let pipe = |text: &str| {
         let mut command = place.command(&[
-            "ingest", "-", "--to", DUCK, "--table", "s", "--format", "json", "--progress", "none",
+            "ingest",
+            "-",
+            "--to",
+            DUCK,
+            "--table",
+            "s",
+            "--format",
+            "json",
+            "--progress",
+            "none",
         ]);
         command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
@@ -472,12 +490,14 @@ fn corrected_rows_of_an_input_go_with_it_and_stale_records_are_not_replayed() {
         let summary = loads(&place, &to, &["t.csv"], &[]);
         let failed = summary["inputs"][0]["failed_file"].as_str().expect("a file").to_owned();
         let replay = |file: &str| {
-            let all = ["reprocess-failures", file, "--to", &to, "--format", "json", "--progress", "none"];
+            let all =
+                ["reprocess-failures", file, "--to", &to, "--format", "json", "--progress", "none"];
             place.output(&all)
         };
         let text = std::fs::read_to_string(place.path(&failed)).expect("records");
         // Two of the three are tried again, one of them corrected.
-        let mended: Vec<_> = text.lines().take(2).map(|line| line.replace("2,b,c", "2,b")).collect();
+        let mended: Vec<_> =
+            text.lines().take(2).map(|line| line.replace("2,b,c", "2,b")).collect();
         std::fs::write(place.path("mended.failed.jsonl"), mended.join("\n") + "\n").expect("room");
         let first = replay("mended.failed.jsonl");
         assert_eq!(first.status.code(), Some(3), "{}", String::from_utf8_lossy(&first.stderr));
@@ -561,7 +581,8 @@ fn the_schema_of_a_server_is_part_of_an_input() {
         .file("t.csv", "k,v\n1,a\n2,b,c\n")
         .file("u.csv", "k,v\n9,z\n")
         .file("long.csv", &long(200));
-    let [staging, prod] = ["staging", "prod"].map(|schema| format!("{}?schema={schema}", server.url()));
+    let [staging, prod] =
+        ["staging", "prod"].map(|schema| format!("{}?schema={schema}", server.url()));
     let rows = |schema: &str| server.psql(&format!("SELECT k, v FROM {schema}.t ORDER BY k"));
     let mut failed = Vec::new();
     for to in [&staging, &prod] {
@@ -616,7 +637,8 @@ fn schemas_that_an_older_ledger_has_not_stored_are_found() {
     let server = Server::start();
     server.psql("CREATE SCHEMA staging; CREATE SCHEMA prod");
     let place = Place::new().file("t.csv", "k,v\n1,a\n").file("u.csv", "k,v\n9,z\n");
-    let [staging, prod] = ["staging", "prod"].map(|schema| format!("{}?schema={schema}", server.url()));
+    let [staging, prod] =
+        ["staging", "prod"].map(|schema| format!("{}?schema={schema}", server.url()));
     loads(&place, &staging, &["t.csv"], &["--table", "t"]);
     loads(&place, &prod, &["u.csv"], &["--table", "t"]);
     loads(&place, &prod, &["u.csv"], &["--table", "gone"]);
@@ -629,9 +651,8 @@ fn schemas_that_an_older_ledger_has_not_stored_are_found() {
     assert_eq!(again["status"], "already_loaded");
     // Its settings are not known: that is told.
     assert!(warnings(&again).contains("older version"), "{again}");
-    let homes = server.psql(
-        "SELECT \"table\", path, coalesce(\"schema\", '-') FROM etl.inputs ORDER BY 1, 2, 3",
-    );
+    let homes = server
+        .psql("SELECT \"table\", path, coalesce(\"schema\", '-') FROM etl.inputs ORDER BY 1, 2, 3");
     assert_eq!(homes, "gone|u.csv|-\nt|t.csv|staging\nt|u.csv|prod");
     loads(&place, &prod, &["t.csv"], &["--table", "t"]);
     let rows = |schema: &str| server.psql(&format!("SELECT k, v FROM {schema}.t ORDER BY k"));

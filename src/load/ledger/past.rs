@@ -211,9 +211,8 @@ impl Ledger<'_> {
                       AND o.sheet IS NOT DISTINCT FROM i.sheet AND o.status = ?)";
         let states = [InputState::Replaced, InputState::Done];
         let rows = self.con.query(sql, &states.map(|state| Value::from(state.name())))?;
-        let source = |row: &Vec<Value>| {
-            (text(&row[0]), label(&text(&row[1]), optional(&row[2]).as_deref()))
-        };
+        let source =
+            |row: &Vec<Value>| (text(&row[0]), label(&text(&row[1]), optional(&row[2]).as_deref()));
         Ok(rows.rows.iter().map(source).collect())
     }
 

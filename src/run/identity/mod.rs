@@ -152,6 +152,11 @@ impl Identity {
         blake3::hash(text.as_bytes()).to_hex()[..DIGITS].to_owned()
     }
 
+    /// Whether settings say how the file is read. Older programs have not stored them.
+    pub fn says_how_to_read(&self) -> bool {
+        options::READING.iter().any(|name| self.settings.contains_key(*name))
+    }
+
     /// What differs in an earlier load of the same content into the same table, without some settings.
     pub fn differences(&self, earlier: &Self, ignored: &[&str]) -> Vec<Difference> {
         let mut found = Vec::new();

@@ -15,6 +15,10 @@ use std::collections::BTreeMap;
 
 type Settings = BTreeMap<String, Value>;
 
+/// Settings that say how a file is read.
+pub(super) const READING: [&str; 8] =
+    ["headers", "header-row", "header-rows", "encoding", "delimiter", "quote", "escape", "csv"];
+
 /// Adds a setting that is not at its default.
 fn add<T: Serialize>(settings: &mut Settings, name: &str, value: Option<T>) {
     if let Some(value) = value {

@@ -277,9 +277,31 @@ fn no_option_is_without_a_case() {
         missing.push(format!("{part}.{skipped}"));
         missing.retain(|name| name != part);
     }
-    // An Excel table needs a workbook that has one: tests/it/identity.rs tries it.
+    // It needs a workbook that has one: `an_excel_table_is_a_part_of_its_own`.
     missing.retain(|name| !named.contains(name.as_str()) && name != "source.excel_table");
     assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
+fn an_excel_table_is_a_part_of_its_own() {
+    use rust_xlsxwriter::{Table, TableColumn, Workbook};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("book.xlsx");
+    let mut book = Workbook::new();
+    let columns = [TableColumn::new().set_header("key")];
+    let table = Table::new().set_name("Keys").set_columns(&columns);
+    let sheet = book.add_worksheet().add_table(0, 0, 2, 0, &table).expect("a table");
+    sheet.write(1, 0, "a").and_then(|sheet| sheet.write(2, 0, "b")).expect("cells");
+    book.save(&path).expect("room");
+    let whole = request(&path);
+    let of = |name: &str| {
+        let mut asked = whole.clone();
+        asked.source.excel_table = Some(name.into());
+        identity(&asked)
+    };
+    assert_ne!(of("Keys").config(), identity(&whole).config());
+    assert_ne!(of("Keys").part, identity(&whole).part);
+    assert_eq!(of("Keys").config(), of("KEYS").config());
 }
 
 #[test]
