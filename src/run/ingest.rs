@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::fit::fit;
 use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
@@ -43,6 +44,7 @@ pub fn ingest(
         first.table.read_ahead();
     }
     let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
+    fit(&mut inputs, session.con(), request.changes)?;
     session.adopt(&mut inputs)?;
     let outcome = session.load_all(&inputs);
     let (summaries, status) = match outcome {

@@ -31,7 +31,8 @@ pub fn restore(input: &mut Prepared, json: &str) {
             continue;
         }
         column.kind = kind;
-        let target = input.spec.columns.iter_mut().find(|target| target.name == column.name);
+        let name = input.fitted.name(&column.name);
+        let target = input.spec.columns.iter_mut().find(|target| target.name == name);
         if let Some(target) = target {
             target.ty = kind.duckdb();
         }

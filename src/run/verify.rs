@@ -6,6 +6,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::fit::fit;
 use super::geography;
 use super::history;
 use super::ingest::load_pack;
@@ -20,7 +21,7 @@ use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
 use crate::load::ledger::{InputState, Ledger, PastInput, has_provenance, replays};
-use crate::load::target::KeyQuestion;
+use crate::load::target::{Changes, KeyQuestion};
 use crate::load::{KeySet, Link, LoadError, Target, rehash};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
@@ -105,6 +106,8 @@ pub fn verify(
     }
     let request = geography::opened(&request, &pack)?;
     let (mut inputs, _) = prepare(&request, &pack, observer)?;
+    // Nothing is added to the table; what would be is missing there.
+    fit(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
     for input in &mut inputs {
         let past = past.iter().find(|past| is_source(input, past));
         if let Some(mode) = past.and_then(|past| past.mode) {
@@ -233,7 +236,8 @@ impl Verifier<'_> {
         let mut stages =
             agents::agents(request, self.pack, input, &self.engine, &Whole::default())?;
         agents::rehearse(&stages, input)?;
-        let encode = Arc::new(Encode { key, lookup, not_compared });
+        let renamed = input.fitted.renamed.clone();
+        let encode = Arc::new(Encode { key, lookup, not_compared, renamed });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);
         let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
         let mut compare = Compare::new(seen, input.rank());

@@ -13,6 +13,7 @@ use super::{Link, LoadError, LoadErrorKind};
 mod counts;
 mod failed;
 mod finish;
+mod headers;
 mod inputs;
 mod known;
 mod meet;
@@ -26,6 +27,7 @@ mod status;
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
+pub use headers::HeaderOf;
 pub use inputs::{InputPath, KnownInput};
 pub use known::{
     agrees_with_ledger, has_ledger, has_provenance, has_release, holds_scope, known_keys,
