@@ -22,6 +22,7 @@ mod hostile;
 mod hostile_files;
 mod hostile_make;
 mod identity;
+mod identity_rows;
 mod layering;
 mod legacy;
 mod loaded;

@@ -21,7 +21,8 @@ pub fn table_rows(con: &dyn Link, table: &str) -> Result<u64, LoadError> {
 /// Whether there is a table whose rows say where they came from.
 pub fn has_provenance(con: &dyn Link, table: &str) -> Result<bool, LoadError> {
     let there = con.columns(table)?;
-    let has = |name: &str| there.iter().any(|(have, _)| have == name);
+    let rule = con.names();
+    let has = |name: &str| there.iter().any(|(have, _)| rule.same(have, name));
     Ok(has("_etl_run") && has("_etl_source"))
 }
 
