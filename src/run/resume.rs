@@ -2,7 +2,7 @@
 
 use super::error::{RunError, RunErrorKind};
 use super::load_one::{LoadOne, LoadedInput};
-use super::presence::{Presence, presence};
+use super::presence::Presence;
 use super::previous::previous;
 use super::request::{Mode, OnAbort};
 use super::standing::{self, Relation, Standing, Wanted};
@@ -113,7 +113,7 @@ impl LoadOne<'_> {
             others.push((row.run, row.input));
             return self.begin(wanted, others);
         }
-        let found = presence(con, &self.spec, &row)?;
+        let found = self.session.presences.of(con, &self.spec, &row)?;
         if self.input.mode == Mode::Replace && found != Presence::Whole {
             return self.begin(wanted, Vec::new());
         }

@@ -334,11 +334,39 @@ fn standard_input_has_no_path_and_merges_are_decided_by_keys() {
     assert!(warnings(&summary).contains("with other content"), "{summary}");
     let fates = ["updated", "unchanged", "inserted"].map(|fate| summary["tally"][fate].clone());
     assert_eq!(fates, [1, 1, 0].map(Value::from));
-    // Other settings of a merge are a new run.
-    let level = ["--rule", "NAL-05=warning"];
-    let summary = loads(&place, DUCK, &[file], &level);
-    assert!(summary["status"] == "done" || summary["status"] == "already_loaded");
-    assert_eq!(answer(&place, DUCK, "SELECT count(*) FROM parcels"), "2");
+}
+
+#[test]
+fn other_settings_of_a_merge_are_a_new_run() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/csv");
+    let broken = std::fs::read_to_string(fixtures.join("SDF16P202501_broken_rows.csv"));
+    let (file, lenient) = ("SDF16P202501.csv", ["--csv", "lenient"]);
+    let place = Place::new().file(file, &broken.expect("a fixture"));
+    loads(&place, DUCK, &[file], &lenient);
+    let expected = content(&place, DUCK, "sales");
+    clear(&place, None, &[]);
+    loads(&place, DUCK, &[file], &[]);
+    let fewer = content(&place, DUCK, "sales");
+    assert!(fewer.lines().count() < expected.lines().count());
+    let summary = loads(&place, DUCK, &[file], &lenient);
+    assert_eq!(summary["status"], "done", "{summary}");
+    assert_eq!(content(&place, DUCK, "sales"), expected);
+    assert_eq!(loads(&place, DUCK, &[file], &lenient)["status"], "already_loaded");
+    // The first settings again: their rows are there.
+    assert_eq!(loads(&place, DUCK, &[file], &[])["status"], "already_loaded");
+    // A comment in the pack is no other setting, another derived column is.
+    let pack = place.path("pack");
+    copy(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packs/florida"), &pack);
+    let own = ["--csv", "lenient", "--pack", "pack"];
+    for (from, to, status) in [
+        ("id = \"sdf\"", "# a comment\nid = \"sdf\"", "already_loaded"),
+        ("ELSE 'year' END", "ELSE 'years' END", "done"),
+    ] {
+        let text = std::fs::read_to_string(pack.join("sdf.toml")).expect("the pack");
+        assert!(text.contains(from), "{from}");
+        std::fs::write(pack.join("sdf.toml"), text.replacen(from, to, 1)).expect("room");
+        assert_eq!(loads(&place, DUCK, &[file], &own)["status"], status, "{to}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! other content now, or a replace is given again. In a file and on a server.
 
 use super::identity::{DUCK, SMALL, answer, change, clear, long, plan, targets, warnings};
+use super::pg_proxy::{Cut, Proxy};
 use super::pg_server::{Server, load, loads};
 use super::roll::{self, parcel};
 use super::support::Place;
@@ -213,4 +214,21 @@ fn a_replace_holds_as_long_as_nothing_else_is_there() {
     run(&["a.csv", "c.csv"], &replace);
     assert_eq!(rows(), "1,a\n3,c");
     assert_eq!(run(&["c.csv", "a.csv"], &replace)["status"], "already_loaded");
+}
+
+#[test]
+fn a_connection_that_is_lost_at_commit_makes_no_rows_twice() {
+    let server = Server::start();
+    let place = Place::new().file("long.csv", &long(200));
+    for (cut, every) in [(Cut::AfterCommit, 3), (Cut::BeforeCommit, 4), (Cut::AfterCommit, 5)] {
+        clear(&place, Some(&server), &["long"]);
+        loads(&place, &server.url(), &["long.csv"], &SMALL);
+        let proxy = Proxy::start(server.port(), cut, every);
+        let to = format!("postgres://etl:etl@127.0.0.1:{}/etl", proxy.port);
+        let summary = loads(&place, &to, &["long.csv"], &[&SMALL[..], &["--fresh"]].concat());
+        assert!(proxy.cuts() >= 2, "{cut:?} {every}: {} cuts", proxy.cuts());
+        assert_eq!(summary["tally"]["inserted"], 199, "{cut:?} {every}");
+        let rows = "SELECT count(*), count(DISTINCT k), count(DISTINCT _etl_run) FROM long";
+        assert_eq!(answer(&place, &server.url(), rows), "199,199,1", "{cut:?} {every}");
+    }
 }
