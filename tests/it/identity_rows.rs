@@ -232,3 +232,23 @@ fn a_connection_that_is_lost_at_commit_makes_no_rows_twice() {
         assert_eq!(answer(&place, &server.url(), rows), "199,199,1", "{cut:?} {every}");
     }
 }
+
+/// Older programs have stored a path as it was named: whether it is this one is not known.
+#[test]
+fn rows_of_a_path_without_its_folder_are_told_and_stay() {
+    let place = Place::new().file("t.csv", "k,v\n1,a\n");
+    loads(&place, DUCK, &["t.csv"], &[]);
+    change(&place, None, "UPDATE etl.inputs SET absolute_path = NULL");
+    let place = place.file("t.csv", "k,v\n2,b\n");
+    let summary = loads(&place, DUCK, &["t.csv"], &["--replaces-previous"]);
+    assert!(warnings(&summary).contains("named alike"), "{summary}");
+    assert_eq!(answer(&place, DUCK, "SELECT k FROM t ORDER BY k"), "1\n2");
+    // One that was named from the root is known.
+    let path = place.path("t.csv").display().to_string();
+    change(&place, None, &format!("UPDATE etl.inputs SET absolute_path = NULL, path = '{path}'"));
+    change(&place, None, &format!("UPDATE t SET _etl_source = '{path}'"));
+    let place = place.file("t.csv", "k,v\n3,c\n");
+    let summary = loads(&place, DUCK, &["t.csv"], &["--replaces-previous"]);
+    assert_eq!(summary["inputs"][0]["replaced"], 2, "{summary}");
+    assert_eq!(answer(&place, DUCK, "SELECT k FROM t ORDER BY k"), "3");
+}
