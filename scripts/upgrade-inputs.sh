@@ -112,6 +112,8 @@ sales 16 0 60 100000 20 >SDF16P202501.csv
 sales 16 0 65 100000 0 | sed '/,4741000000[01][0-4],/!s/,1\([0-9]\{5\}\),,1B9C/,2\1,,1B9C/' >SDF16F202501.csv
 sales 16 2 68 150000 0 >SDF16S202501.csv
 sales 74 0 30 90000 10 >SDF74P202501.csv
+sales 74 2 29 91000 10 >SDF74S202501.csv
+sales 74 1 33 92000 10 >SDF74F202501.csv
 parcels 16 1 30 50000 11 >NAL16P202501.csv
 parcels 16 1 25 60000 0 >NAL16F202501.csv
 parcels 23 1 20 70000 9 >NAL23P202501.csv
@@ -244,6 +246,8 @@ parcels 18 1 400 50000 0 | sed 's/^\(18,4741[0-9]*[37],.*\),1000,ROE/\1,1100,ROE
 readings 1 1500 0 | gzip -9n >readings.csv.gz
 readings 1 200 0 | sed 's/,x$//' | gzip -9n >gauges.csv.gz
 readings 1 900 5 | gzip -9n >gauges_2025.csv.gz
+readings 3 700 6 | gzip -9n >ticks.csv.gz
+readings 2 800 7 | gzip -9n >dials_2025.csv.gz
 readings 1 300 0 | cut -d, -f1-4 >First.csv
 readings 1 400 1 | cut -d, -f1-3 >Second.csv
 workbook stations.xlsx First.csv Second.csv

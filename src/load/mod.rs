@@ -33,6 +33,7 @@ mod url;
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
 pub use replayed::Replayed;
+pub use select::cut_off;
 pub use target::{Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
