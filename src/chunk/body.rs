@@ -2,7 +2,7 @@
 
 use super::{
     Altered, Example, Mark, Note, NoteKey, Notes, Origin, Permit, Place, Problem, Reject, Severity,
-    Tally, quotable,
+    Tally, Wording, quotable,
 };
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
 use std::fmt;
@@ -266,7 +266,7 @@ impl Chunk {
         rows: &[usize],
         key: NoteKey,
         severity: Severity,
-        message: &str,
+        wording: impl Into<Wording>,
         value: impl Fn(&dyn RawRows, u32) -> Option<String>,
     ) {
         let raw = self.raw.as_ref();
@@ -277,16 +277,16 @@ impl Chunk {
         };
         let examples = rows.iter().take(Note::EXAMPLES).map(example).collect();
         let records = rows.iter().map(|row| self.index[*row] as usize).collect();
-        self.notes.add_marked(key, severity, message, records, examples);
+        self.notes.add_marked(key, severity, wording, records, examples);
     }
 
     /// Notes a finding about the record behind frame row `row`.
-    pub fn note(
+    pub fn note<W: Into<Wording>>(
         &mut self,
         row: usize,
         key: NoteKey,
         severity: Severity,
-        message: impl FnOnce() -> String,
+        message: impl FnOnce() -> W,
         value: impl FnOnce(&dyn RawRows, u32) -> Option<String>,
     ) {
         let record = self.index[row];

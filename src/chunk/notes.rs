@@ -22,17 +22,32 @@ pub struct Example {
     pub value: Option<String>,
 }
 
-/// A sentence with what to do. Values that a sentence quotes hold no line break, so that the two can be
-/// told apart again.
-pub fn advised(message: &str, hint: &str) -> String {
-    if hint.is_empty() { message.to_owned() } else { format!("{message}\n{hint}") }
+/// The words of a finding: what is wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wording {
+    /// One sentence for people.
+    pub message: String,
+    /// What to do about it, where that is known.
+    pub hint: Option<String>,
 }
 
-/// The sentence, and what to do. What was stored before there was a line break is parted at its first
-/// full stop.
-pub fn parted(message: &str) -> (&str, Option<&str>) {
-    let parts = message.split_once('\n').or_else(|| message.split_once(". "));
-    parts.map_or((message, None), |(message, hint)| (message, Some(hint)))
+impl Wording {
+    /// A message with a hint; an empty hint is none.
+    pub fn new(message: impl Into<String>, hint: &str) -> Self {
+        Self { message: message.into(), hint: (!hint.is_empty()).then(|| hint.to_owned()) }
+    }
+}
+
+impl From<String> for Wording {
+    fn from(message: String) -> Self {
+        Self { message, hint: None }
+    }
+}
+
+impl From<&str> for Wording {
+    fn from(message: &str) -> Self {
+        Self { message: message.to_owned(), hint: None }
+    }
 }
 
 /// What makes two findings the same kind.
@@ -51,8 +66,11 @@ pub struct NoteKey {
 pub struct Note {
     /// How bad.
     pub severity: Severity,
-    /// One sentence for people; behind a line break what to do ([`advised`], [`parted`]).
+    /// One sentence for people.
     pub message: String,
+    /// What to do about it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hint: Option<String>,
     /// Rows concerned.
     pub count: u64,
     /// The first few, in source order.
@@ -69,9 +87,15 @@ impl Note {
     /// Examples kept per kind.
     pub const EXAMPLES: usize = 3;
 
-    fn new(severity: Severity, message: String) -> Self {
+    fn new(severity: Severity, wording: Wording) -> Self {
+        let Wording { message, hint } = wording;
         let (examples, records) = (Vec::new(), Vec::new());
-        Self { severity, message, count: 0, examples, records, marks: Marks::default() }
+        Self { severity, message, hint, count: 0, examples, records, marks: Marks::default() }
+    }
+
+    /// Its words.
+    fn wording(&self) -> Wording {
+        Wording { message: self.message.clone(), hint: self.hint.clone() }
     }
 
     fn add(&mut self, example: impl FnOnce() -> Example) {
@@ -85,7 +109,7 @@ impl Note {
     /// they are counted once.
     fn part(&self, records: &Range<u32>) -> Self {
         if self.records.is_empty() && self.marks.is_empty() {
-            let none = Self::new(self.severity, self.message.clone());
+            let none = Self::new(self.severity, self.wording());
             return if records.start == 0 { self.clone() } else { none };
         }
         let at = |record: u32| match self.marks.is_empty() {
@@ -97,7 +121,7 @@ impl Note {
         Self {
             count: (to - from) as u64,
             examples: self.examples[shown(from)..shown(to)].to_vec(),
-            ..Self::new(self.severity, self.message.clone())
+            ..Self::new(self.severity, self.wording())
         }
     }
 }
@@ -110,26 +134,26 @@ pub struct Notes {
 
 impl Notes {
     /// Counts one finding.
-    pub fn add(
+    pub fn add<W: Into<Wording>>(
         &mut self,
         key: NoteKey,
         severity: Severity,
-        message: impl FnOnce() -> String,
+        message: impl FnOnce() -> W,
         example: impl FnOnce() -> Example,
     ) {
-        self.kinds.entry(key).or_insert_with(|| Note::new(severity, message())).add(example);
+        self.kinds.entry(key).or_insert_with(|| Note::new(severity, message().into())).add(example);
     }
 
     /// Counts one finding about a record of a chunk. Findings of one kind come in record order.
-    pub fn add_at(
+    pub fn add_at<W: Into<Wording>>(
         &mut self,
         record: u32,
         key: NoteKey,
         severity: Severity,
-        message: impl FnOnce() -> String,
+        message: impl FnOnce() -> W,
         example: impl FnOnce() -> Example,
     ) {
-        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message()));
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message().into()));
         note.add(example);
         note.records.push(record);
     }
@@ -140,29 +164,29 @@ impl Notes {
         &mut self,
         key: NoteKey,
         severity: Severity,
-        message: &str,
+        wording: impl Into<Wording>,
         records: Marks,
         examples: Vec<Example>,
     ) {
         let count = records.iter().count() as u64;
-        let note = Note { count, examples, marks: records, ..Note::new(severity, message.into()) };
+        let note = Note { count, examples, marks: records, ..Note::new(severity, wording.into()) };
         self.kinds.insert(key, note);
     }
 
     /// Counts a finding of one kind about each of some records, in their order.
-    pub fn add_each(
+    pub fn add_each<W: Into<Wording>>(
         &mut self,
         records: impl IntoIterator<Item = u32>,
         key: NoteKey,
         severity: Severity,
-        message: impl FnOnce() -> String,
+        message: impl FnOnce() -> W,
         mut example: impl FnMut(u32) -> Example,
     ) {
         let mut records = records.into_iter().peekable();
         if records.peek().is_none() {
             return;
         }
-        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message()));
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message().into()));
         for record in records {
             note.add(|| example(record));
             note.records.push(record);
@@ -170,8 +194,14 @@ impl Notes {
     }
 
     /// Counts findings known only by number.
-    pub fn add_count(&mut self, key: NoteKey, severity: Severity, message: &str, count: u64) {
-        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, message.to_owned()));
+    pub fn add_count(
+        &mut self,
+        key: NoteKey,
+        severity: Severity,
+        wording: impl Into<Wording>,
+        count: u64,
+    ) {
+        let note = self.kinds.entry(key).or_insert_with(|| Note::new(severity, wording.into()));
         note.count += count;
     }
 
@@ -230,12 +260,7 @@ mod tests {
         let mut notes = Notes::default();
         let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
         let place = Place { row, byte: None };
-        notes.add(
-            key,
-            Severity::Warning,
-            || "m".into(),
-            || Example { place, cell: None, value: None },
-        );
+        notes.add(key, Severity::Warning, || "m", || Example { place, cell: None, value: None });
         notes
     }
 
@@ -246,7 +271,7 @@ mod tests {
             let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
             let place = Place { row: u64::from(record) + 2, byte: None };
             let example = || Example { place, cell: None, value: None };
-            notes.add_at(record, key, Severity::Warning, || "m".into(), example);
+            notes.add_at(record, key, Severity::Warning, || "m", example);
         }
         let mut sum = notes.part(&(0..4));
         let rest = notes.part(&(4..10));
@@ -291,11 +316,18 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_full_stop_is_no_end_of_a_sentence() {
-        let told = advised("\"P. O. BOX\" is not a whole number", "correct it");
-        assert_eq!(parted(&told), ("\"P. O. BOX\" is not a whole number", Some("correct it")));
-        assert_eq!(parted(&advised("it is blank", "")), ("it is blank", None));
-        assert_eq!(parted("it is blank. fill it in"), ("it is blank", Some("fill it in")));
+    fn message_and_hint_stay_apart_through_parts_and_merges() {
+        let wording = || Wording::new("\"P. O.\nBOX\" is not a whole number", "correct it. Twice");
+        let key = NoteKey { code: Code::E304, rule: "R".into(), column: "jv".into() };
+        let example = || Example { place: Place { row: 2, byte: None }, cell: None, value: None };
+        let mut notes = Notes::default();
+        notes.add_at(0, key, Severity::Warning, wording, example);
+        let mut merged = Notes::default();
+        merged.merge(notes.part(&(0..1)));
+        let (_, note) = merged.iter().next().expect("one kind");
+        assert_eq!(note.message, "\"P. O.\nBOX\" is not a whole number");
+        assert_eq!(note.hint.as_deref(), Some("correct it. Twice"));
+        assert_eq!(Wording::new("it is blank", "").hint, None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is wrong with a row, in the shape that the console, the log and the dead letter share.
 
-use super::Place;
+use super::{Place, named};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -36,16 +36,16 @@ impl fmt::Display for Code {
     }
 }
 
-/// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// Counted only.
-    Info,
-    /// Counted, with examples; the row is loaded.
-    Warning,
-    /// The row is refused.
-    Critical,
+named! {
+    /// How serious a finding is.
+    pub enum Severity {
+        /// Counted only.
+        Info = "info",
+        /// Counted, with examples; the row is loaded.
+        Warning = "warning",
+        /// The row is refused.
+        Critical = "critical",
+    }
 }
 
 /// One thing wrong with one row.

@@ -1,26 +1,27 @@
 //! The account of a chunk, a range, an input or a run, and the one law it obeys.
 
+use super::named;
 use serde::{Deserialize, Serialize};
 use std::ops::AddAssign;
 
-/// What became of a source row. Each row has exactly one fate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fate {
-    /// A new row of the target.
-    Inserted,
-    /// Replaces a row of the target that differed and did not rank higher.
-    Updated,
-    /// The target holds the same content already.
-    Unchanged,
-    /// The target holds the row from a higher release.
-    Superseded,
-    /// Its key stood in an earlier row of the same run.
-    Duplicate,
-    /// Left out on purpose.
-    Filtered,
-    /// Refused, and written to the failed-record file.
-    Rejected,
+named! {
+    /// What became of a source row. Each row has exactly one fate.
+    pub enum Fate {
+        /// A new row of the target.
+        Inserted = "inserted",
+        /// Replaces a row of the target that differed and did not rank higher.
+        Updated = "updated",
+        /// The target holds the same content already.
+        Unchanged = "unchanged",
+        /// The target holds the row from a higher release.
+        Superseded = "superseded",
+        /// Its key stood in an earlier row of the same run.
+        Duplicate = "duplicate",
+        /// Left out on purpose.
+        Filtered = "filtered",
+        /// Refused, and written to the failed-record file.
+        Rejected = "rejected",
+    }
 }
 
 /// Row counts by fate. `read` is counted at the source, the others where the fate is decided, so

@@ -115,7 +115,7 @@ fn listed(runs: &[RunRow], paint: Paint) -> String {
         vec![
             safe(&run.run),
             safe(&run.started),
-            safe(&run.status),
+            run.status.to_string(),
             safe(&run.tables.join(", ")),
             count(run.tally.read),
             count(run.tally.inserted),
@@ -152,6 +152,7 @@ fn counted(counts: &[CountRow], paint: Paint) -> String {
 mod tests {
     use super::*;
     use crate::chunk::Tally;
+    use crate::load::ledger::RunState;
 
     #[test]
     fn runs_stand_in_a_table() {
@@ -159,7 +160,8 @@ mod tests {
             run: "01JD7Q4Z8W3M5N6P7R8S9T0V1X".into(),
             started: "2025-07-01 10:00:00".into(),
             finished: None,
-            status: "running".into(),
+            status: RunState::Running,
+            error: None,
             command: "etl ingest sdf.csv".into(),
             inputs: 1,
             tables: vec!["sales".into()],

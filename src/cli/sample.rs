@@ -15,6 +15,7 @@ pub fn summary() -> Summary {
         tally,
         inputs: vec![input(tally)],
         skipped: vec!["rolls.zip/readme.pdf".into()],
+        error: None,
         retries: 0,
         peak_memory: Some(210 << 20),
         memory_limit: 512 << 20,

@@ -72,6 +72,9 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
         }
     };
     let mut lines = vec![line];
+    if let Some(error) = &summary.error {
+        lines.extend(hang("  ended by: ", &safe(error), style.width));
+    }
     for input in summary.inputs.iter().take(INPUTS) {
         lines.extend(about(input, summary.inputs.len() > 1, style));
     }

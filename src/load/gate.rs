@@ -17,7 +17,7 @@ use super::replayed::replayed;
 use super::select::{cut_off, mark_after, pick, rejects};
 use super::{KeySet, LoadError, LoadErrorKind, Piece, Seal, Settled, Writer};
 use crate::chunk::{
-    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Permit, Severity, Tally, advised,
+    Chunk, Code, Example, Existing, Fate, Mark, NoteKey, Permit, Severity, Tally, Wording,
 };
 use crate::flow::{Consumer, Meters};
 use crate::source::Extent;
@@ -334,7 +334,7 @@ impl<'a> Gate<'a> {
             self.group.notes.add(
                 key,
                 Severity::Critical,
-                || advised(&problem.message, problem.hint.as_deref().unwrap_or_default()),
+                || Wording { message: problem.message.clone(), hint: problem.hint.clone() },
                 example,
             );
         }
@@ -351,7 +351,7 @@ impl<'a> Gate<'a> {
             key,
             Severity::Warning,
             || {
-                advised(
+                Wording::new(
                     "the key stands in an earlier row; the first one counts",
                     "see which of the two rows is right, and keep only that one in the source",
                 )

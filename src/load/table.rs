@@ -1,34 +1,42 @@
 //! What is to be loaded into a table, whatever the target.
 
-use serde::{Deserialize, Serialize};
+use crate::chunk::named;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
-/// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
-/// that a resumed run goes on in the same way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Strategy {
-    /// The table holds nothing of this scope (or mode `append`): every row is new.
-    Insert,
-    /// Compare with what is there.
-    Merge,
-    /// Load beside and take the place of the scope at the end.
-    Replace,
+named! {
+    /// How the user wants rows to meet what the target already holds.
+    pub enum Mode {
+        /// By key and release rank.
+        Merge = "merge",
+        /// Add all rows.
+        Append = "append",
+        /// Put the file in the place of its scope (county and year), or of the whole generic table.
+        Replace = "replace",
+    }
 }
 
-impl Strategy {
-    /// Name in the ledger.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Insert => "insert",
-            Self::Merge => "merge",
-            Self::Replace => "replace",
-        }
-    }
+impl FromStr for Mode {
+    type Err = String;
 
-    /// From the ledger.
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Insert, Self::Merge, Self::Replace].into_iter().find(|s| s.name() == name)
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Other tools call a replace so.
+        let name = if text == "full-refresh" { Self::Replace.name() } else { text };
+        Self::parse(name)
+            .ok_or_else(|| format!("invalid mode `{text}`; use merge, append or replace"))
+    }
+}
+
+named! {
+    /// How rows of an input meet the table. Decided when the input begins and kept in the ledger, so
+    /// that a resumed run goes on in the same way.
+    pub enum Strategy {
+        /// The table holds nothing of this scope (or mode `append`): every row is new.
+        Insert = "insert",
+        /// Compare with what is there.
+        Merge = "merge",
+        /// Load beside and take the place of the scope at the end.
+        Replace = "replace",
     }
 }
 

@@ -164,6 +164,9 @@ pub trait Link {
     /// others now, and (no table) when the whole run is over.
     fn settle(&self, table: Option<&TableSpec>, changed: u64) -> Result<(), LoadError>;
 
+    /// Schema of the user's tables.
+    fn schema(&self) -> &str;
+
     /// A table of the user as SQL names it.
     fn table(&self, name: &str) -> String;
 

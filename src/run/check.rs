@@ -78,6 +78,7 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         tally,
         inputs: summaries,
         skipped,
+        error: None,
         retries: 0,
         peak_memory: memory::peak(),
         memory_limit: request.limits.memory,

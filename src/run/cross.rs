@@ -10,7 +10,7 @@ use super::ingest::Session;
 use super::prepare::Prepared;
 use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
-use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity, advised};
+use crate::chunk::{Code, Example, Note, NoteKey, Notes, Place, Severity, Wording};
 use crate::duck::{Value, quote};
 use crate::flow::Event;
 use crate::load::ledger::replace_findings;
@@ -104,12 +104,12 @@ fn ask(
     }
     let key = || NoteKey { code: Code::E304, rule: rule.id.clone(), column: String::new() };
     let examples = examples(con, input, &sql)?;
-    let message = advised(&rule.message, &rule.hint);
+    let wording = Wording::new(rule.message.as_str(), &rule.hint);
     let shown = examples.len() as u64;
     for example in examples {
-        notes.add(key(), severity, || message.clone(), || example);
+        notes.add(key(), severity, || wording.clone(), || example);
     }
-    notes.add_count(key(), severity, &message, count - shown);
+    notes.add_count(key(), severity, wording, count - shown);
     Ok(())
 }
 

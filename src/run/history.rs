@@ -7,7 +7,7 @@ use super::request::Mode;
 use super::summary::{InputSummary, RunStatus, Summary};
 use crate::chunk::Tally;
 pub use crate::load::ledger::{CountRow, RunRow};
-use crate::load::ledger::{Ledger, PastInput, has_ledger};
+use crate::load::ledger::{Ledger, PastInput, RunState, has_ledger};
 pub use crate::load::target::EachRows;
 use crate::load::target::TargetState;
 use crate::load::{Link, TargetUrl};
@@ -66,11 +66,12 @@ fn summary_of(con: &dyn Link, row: &RunRow, target: &TargetUrl) -> Result<Summar
     inputs.iter().for_each(|input| tally += input.tally);
     Ok(Summary {
         run: row.run.clone(),
-        status: if row.status == "done" { RunStatus::Done } else { RunStatus::Unfinished },
+        status: if row.status == RunState::Done { RunStatus::Done } else { RunStatus::Unfinished },
         target: target.to_string(),
         tally,
         inputs,
         skipped: Vec::new(),
+        error: row.error.clone(),
         retries: 0,
         peak_memory: None,
         memory_limit: 0,
@@ -88,7 +89,7 @@ fn input_summary(con: &dyn Link, run: &str, past: &PastInput) -> Result<InputSum
         year: None,
         release: past.release.clone(),
         table: past.table.clone(),
-        mode: if past.strategy == "replace" { Mode::Replace } else { Mode::Merge },
+        mode: past.mode.unwrap_or(Mode::Merge),
         tally: past.tally,
         problems: read_problems(con, run, past.input)?,
         warnings: Vec::new(),

@@ -14,7 +14,7 @@ use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
 use crate::load::dead_letter;
-use crate::load::ledger::{Finish, InputKey, Ledger, State, replays};
+use crate::load::ledger::{Finish, InputKey, Ledger, RunState, State, replays};
 use crate::load::table::{Strategy, TableSpec};
 use crate::load::target::Opening;
 use crate::load::{Approach, Link, Target};
@@ -171,7 +171,11 @@ impl<'a> Session<'a> {
             };
             let release = stopped.release.clone();
             Finish { con, spec: &spec, input: row, release }.close()?;
-            Ledger::new(con).end_run(&row.run, "interrupted", "what was committed stays")?;
+            Ledger::new(con).stop_run(
+                &row.run,
+                RunState::Interrupted,
+                "what was committed stays",
+            )?;
         }
         Ok(())
     }
@@ -267,13 +271,13 @@ impl<'a> Session<'a> {
     /// command goes on from there; only an exceeded budget may ask for a rollback, which is done
     /// where the input is known.
     pub fn give_up(&self, mut error: RunError) -> RunError {
-        let status = match error.kind {
-            RunErrorKind::Interrupted(_) => "interrupted",
-            RunErrorKind::ErrorBudget => "over budget",
-            _ => "failed",
+        let state = match error.kind {
+            RunErrorKind::Interrupted(_) => RunState::Interrupted,
+            RunErrorKind::ErrorBudget => RunState::OverBudget,
+            _ => RunState::Failed,
         };
         let note = |session: &Self| -> Result<(), RunError> {
-            Ok(Ledger::new(session.con()).end_run(&session.run, status, &error.message)?)
+            Ok(Ledger::new(session.con()).stop_run(&session.run, state, &error.message)?)
         };
         // Who stops by hand wants no index built first; the next load makes them.
         if !matches!(error.kind, RunErrorKind::Interrupted(_))
@@ -294,7 +298,7 @@ impl<'a> Session<'a> {
         for run in self.touched.borrow().iter() {
             // A run that was killed at its very end is done now, too.
             if !ledger.is_done(run)? && !ledger.has_unfinished(run)? {
-                ledger.end_run(run, "done", if *run == self.run { &text } else { "" })?;
+                ledger.complete_run(run, (*run == self.run).then_some(text.as_str()))?;
             }
         }
         self.restore()?;
@@ -384,6 +388,7 @@ pub fn summarize(
         tally,
         inputs,
         skipped,
+        error: None,
         retries: session.commits.retries(),
         peak_memory: memory::peak(),
         memory_limit: request.limits.memory,

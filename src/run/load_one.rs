@@ -17,8 +17,8 @@ use crate::flow::{Event, Meters};
 use crate::load::dead_letter;
 use crate::load::gate::Gate;
 use crate::load::ledger::{
-    Finish, InputKey, InputRow, Ledger, State, agrees_with_ledger, replace_findings, scope_text,
-    table_rows,
+    Finish, InputKey, InputRow, Ledger, NewInput, State, agrees_with_ledger, replace_findings,
+    scope_text, table_rows,
 };
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::{Changes, transaction};
@@ -184,7 +184,14 @@ impl<'a> LoadOne<'a> {
         transaction(con, |con| -> Result<(), LoadError> {
             let ledger = Ledger::new(con);
             ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
-            ledger.begin_input(&row, key, path, &kind, &scope)?;
+            ledger.begin_input(&NewInput {
+                row: &row,
+                key,
+                path,
+                kind: &kind,
+                mode: self.input.mode,
+                scope: &scope,
+            })?;
             if row.strategy != Strategy::Insert {
                 con.make_side(spec, &side_table(&row.run, row.input))?;
             }

@@ -2,50 +2,14 @@
 
 use super::geography::Asked;
 use crate::load::TargetUrl;
+pub use crate::load::table::Mode;
 use crate::load::target::Changes;
 use crate::rules::UserRule;
 use crate::source::SourceOptions;
 use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
-
-/// How rows meet what the target already holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// By key and release rank.
-    Merge,
-    /// Add all rows.
-    Append,
-    /// Put the file in the place of its scope (county and year), or of the whole generic table.
-    Replace,
-}
-
-impl FromStr for Mode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "merge" => Ok(Self::Merge),
-            "append" => Ok(Self::Append),
-            "replace" | "full-refresh" => Ok(Self::Replace),
-            _ => Err(format!("`{text}` is no mode; use merge, append or replace")),
-        }
-    }
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Merge => "merge",
-            Self::Append => "append",
-            Self::Replace => "replace",
-        })
-    }
-}
 
 /// What stays in the target when a run is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -3,7 +3,8 @@
 
 use super::error::RunError;
 use crate::load::Link;
-use crate::load::ledger::has_ledger;
+use crate::duck::Value;
+use crate::load::ledger::{InputState, has_ledger};
 use crate::pack::{Kind, Pack};
 use std::collections::BTreeMap;
 
@@ -66,9 +67,8 @@ fn loaded(con: &dyn Link) -> Result<Loaded, RunError> {
         return Ok(Vec::new());
     }
     let rows = con.query(
-        "SELECT DISTINCT \"table\", kind FROM etl.inputs WHERE status IN ('done', 'running') \
-         ORDER BY 1, 2",
-        &[],
+        "SELECT DISTINCT \"table\", kind FROM etl.inputs WHERE status IN (?, ?) ORDER BY 1, 2",
+        &[InputState::Done, InputState::Running].map(|state| Value::from(state.name())),
     )?;
     Ok(rows.rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect())
 }

@@ -107,6 +107,9 @@ pub struct Summary {
     pub inputs: Vec<InputSummary>,
     /// Files of archives and folders that no format reads.
     pub skipped: Vec<String>,
+    /// Why it ended early, where it did (`runs show`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// How often the run went on by itself after a failure that may pass.
     #[serde(default)]
     pub retries: u64,

@@ -18,7 +18,7 @@ use crate::chunk::{Chunk, Existing, Mark};
 use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
-use crate::load::ledger::{Ledger, PastInput, replays};
+use crate::load::ledger::{InputState, Ledger, PastInput, replays};
 use crate::load::target::KeyQuestion;
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Target, cut_off, rehash};
 use crate::pack::Pack;
@@ -149,12 +149,14 @@ impl Verifier<'_> {
     ) -> Result<VerifiedInput, RunError> {
         let mut found =
             VerifiedInput { input: past.label(), table: past.table.clone(), ..Default::default() };
-        if past.status != "done" {
-            found.wrong.push(match past.status.as_str() {
-                "running" => "it is unfinished: the same command goes on with it".into(),
-                "replaced" => return Ok(found),
-                other => format!("it was {other}"),
-            });
+        if past.status != InputState::Done {
+            match past.status {
+                InputState::Running => {
+                    found.wrong.push("it is unfinished: the same command goes on with it".into());
+                }
+                InputState::RolledBack => found.wrong.push("its rows were deleted".into()),
+                InputState::Replaced | InputState::Done => {}
+            }
             return Ok(found);
         }
         let Some(input) = input else {

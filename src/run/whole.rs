@@ -15,7 +15,7 @@ use super::passage::Passage;
 use super::prepare::Prepared;
 use super::problems::{from_notes, sort};
 use super::summary::InputSummary;
-use crate::chunk::{Chunk, Mark, Notes, Severity, parted};
+use crate::chunk::{Chunk, Mark, Notes, Severity};
 use crate::flow::{Consumer, Event, Meters};
 use crate::load::ledger::replace_findings;
 use crate::load::target::transaction;
@@ -91,7 +91,6 @@ impl Whole {
 pub fn refuse(notes: &Notes, input: &Prepared) -> Result<(), RunError> {
     let critical = |(_, note): &(_, &crate::chunk::Note)| note.severity == Severity::Critical;
     let Some((key, note)) = notes.iter().find(critical) else { return Ok(()) };
-    let (message, hint) = parted(&note.message);
     let example = note.examples.first().map_or_else(String::new, |example| {
         let value = example.value.as_ref().map_or_else(String::new, |value| format!(": {value}"));
         let more =
@@ -99,10 +98,10 @@ pub fn refuse(notes: &Notes, input: &Prepared) -> Result<(), RunError> {
         format!("; row {}{value}{more}", example.place.row)
     });
     let label = input.origin.label();
-    let message = format!("{label}: {message} (rule {}){example}", key.rule);
+    let message = format!("{label}: {} (rule {}){example}", note.message, key.rule);
     let mut error = RunError::new(RunErrorKind::Failed, message);
     error.rule = Some(key.rule.clone());
-    error.hints.extend(hint.map(str::to_owned));
+    error.hints.extend(note.hint.clone());
     error.hints.push(format!("to load it all the same: --rule {}=warning --fresh", key.rule));
     Err(error)
 }

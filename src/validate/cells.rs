@@ -2,7 +2,7 @@
 
 use crate::chunk::{
     Alteration, Altered, Chunk, Code, Misfit, MisfitKind, NoteKey, Problem, ReadColumn, ReadSchema,
-    Role, Severity, advised, quotable,
+    Role, Severity, Wording, quotable,
 };
 use std::sync::Arc;
 
@@ -140,8 +140,8 @@ fn note_padded(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
         || {
             let width = column.width.unwrap_or_default();
             let header = &column.header;
-            advised(
-                &format!("{header} had lost its leading zeros and was padded to {width} digits"),
+            Wording::new(
+                format!("{header} had lost its leading zeros and was padded to {width} digits"),
                 "a spreadsheet drops leading zeros; format the column as text before opening it",
             )
         },
@@ -156,7 +156,7 @@ fn note_altered(chunk: &mut Chunk, column: &ReadColumn, what: Alteration, rows: 
     };
     let message = format!("{} {told}", column.header);
     let key = note_key(Code::E301, rule, column);
-    chunk.note_rows(rows, key, Severity::Info, &message, |raw, record| {
+    chunk.note_rows(rows, key, Severity::Info, message, |raw, record| {
         raw.field(record, column.field).map(|text| quotable(&text))
     });
 }
@@ -169,8 +169,8 @@ fn note_too_long(chunk: &mut Chunk, row: usize, column: &ReadColumn) {
         Severity::Warning,
         || {
             let max = column.max_len.unwrap_or_default();
-            advised(
-                &format!("{} is longer than {max} characters; loaded as it is", column.header),
+            Wording::new(
+                format!("{} is longer than {max} characters; loaded as it is", column.header),
                 "look for two values in one cell, or for cells that have moved to the side",
             )
         },

@@ -1,7 +1,7 @@
 //! Facts about the file as a whole: a column with one value throughout, a column that counts rows.
 
 use super::NAME;
-use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadSchema, Severity, advised, quotable};
+use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadSchema, Severity, Wording, quotable};
 use crate::stage::StageError;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,7 +36,7 @@ impl FileConstant {
             let key =
                 NoteKey { code: Code::E304, rule: self.id.clone(), column: column.header.clone() };
             let told = format!("{}; the first record has {}", self.message, self.expected);
-            let message = || advised(&told, &self.hint);
+            let message = || Wording::new(told.as_str(), &self.hint);
             chunk.note(row, key, self.severity, message, |raw, record| {
                 raw.field(record, column.field)
             });
@@ -179,7 +179,7 @@ impl FileSequence {
             self.message, numbers.records, numbers.least, numbers.most
         );
         let key = NoteKey { code: Code::E304, rule: self.id.clone(), column: header };
-        notes.add_count(key, self.severity, &advised(&message, &self.hint), 1);
+        notes.add_count(key, self.severity, Wording::new(message, &self.hint), 1);
         notes
     }
 }

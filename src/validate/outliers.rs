@@ -101,7 +101,7 @@ impl FileOutliers {
         let far = self.most * NORMAL * distance;
         let kind = state.kind;
         let middle = shown(median.round(), kind);
-        let told = self.rule.advised(&format!("{} (median {middle})", self.rule.message));
+        let told = self.rule.wording(&format!("{} (median {middle})", self.rule.message));
         state.file.flush()?;
         let file = state.file.get_mut();
         file.rewind()?;

@@ -3,7 +3,7 @@
 use super::NAME;
 use super::guard::{Asked, Sessions, boolean};
 use super::words::{with_values, without_values};
-use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadColumn, ReadSchema, Severity, advised};
+use crate::chunk::{Chunk, Code, NoteKey, Problem, ReadColumn, ReadSchema, Severity, Wording};
 use crate::stage::{Projection, Session, StageError};
 use polars::prelude::{IdxCa, NewChunkedArray};
 
@@ -198,7 +198,7 @@ impl Broken<'_> {
             let header = column.map(|column| column.header.clone()).unwrap_or_default();
             let key = NoteKey { code: Code::E304, rule: rule.id.clone(), column: header };
             let field = column.map(|column| column.field);
-            let message = || advised(&without_values(&rule.message), &rule.hint);
+            let message = || Wording::new(without_values(&rule.message), &rule.hint);
             chunk.note(*row, key, rule.severity, message, |raw, record| {
                 field.and_then(|field| raw.field(record, field))
             });
@@ -215,8 +215,8 @@ impl Undecided<'_> {
         let header = columns.first().map(|column| column.header.clone()).unwrap_or_default();
         let fields: Vec<_> = columns.iter().map(|column| column.field).collect();
         let told = format!("the rule {} cannot be decided: {why}", rule.id);
-        let told = advised(
-            &told,
+        let told = Wording::new(
+            told,
             "correct the value; or write TRY_CAST, which gives NULL where CAST fails",
         );
         for row in rows.iter().filter(|row| !refused[**row]) {

@@ -58,7 +58,7 @@ impl FileUnique {
                 let value = format!("{} (first in row {row}{of})", quotable(&values.join(", ")));
                 Example { place: part.raw.place(record), cell: None, value: Some(value) }
             };
-            let message = || self.rule.advised(&self.rule.message);
+            let message = || self.rule.wording(&self.rule.message);
             notes.add(self.rule.key(schema), self.rule.severity, message, example);
         }
         Ok(())

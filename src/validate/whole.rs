@@ -8,7 +8,7 @@
 //! such a fact any more: a critical one ends the input before it is closed.
 
 use super::NAME;
-use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadColumn, ReadSchema, Severity, advised};
+use crate::chunk::{Chunk, Code, NoteKey, Notes, ReadColumn, ReadSchema, Severity, Wording};
 use crate::stage::StageError;
 
 /// An input that shows its rows.
@@ -67,13 +67,13 @@ impl FactRule {
     /// One finding about the file, and nothing about a row.
     pub(super) fn told(&self, key: NoteKey, message: &str) -> Notes {
         let mut notes = Notes::default();
-        notes.add_count(key, self.severity, &self.advised(message), 1);
+        notes.add_count(key, self.severity, self.wording(message), 1);
         notes
     }
 
     /// A sentence with what to do.
-    pub(super) fn advised(&self, message: &str) -> String {
-        advised(message, &self.hint)
+    pub(super) fn wording(&self, message: &str) -> Wording {
+        Wording::new(message, &self.hint)
     }
 
     pub(super) fn error(&self, what: impl std::fmt::Display) -> StageError {

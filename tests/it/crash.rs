@@ -268,12 +268,12 @@ fn a_run_killed_between_two_files_goes_on_as_the_same_run() {
 /// Takes the end of a run back.
 fn reopen(place: &Place, run: &str) {
     use etl::load::TargetUrl;
-    use etl::load::ledger::Ledger;
+    use etl::load::ledger::{Ledger, RunState};
     use etl::load::target::Opening;
     let target = TargetUrl::Duckdb(place.path("rolls.duckdb"));
     let opening = Opening { memory: 64 << 20, temp_dir: None };
     let con = target.open(&opening).and_then(|target| target.link()).expect("opens");
-    Ledger::new(&*con).end_run(run, "failed", "").expect("the ledger is writable");
+    Ledger::new(&*con).stop_run(run, RunState::Failed, "").expect("the ledger is writable");
 }
 
 #[cfg(unix)]

@@ -6,6 +6,9 @@ use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachRows, SCHEMA};
 use crate::load::{Link, LoadError};
 
+/// The schema in which a new table of a DuckDB file is made.
+const MAIN: &str = "main";
+
 impl Link for Connection {
     fn query_each(
         &self,
@@ -46,12 +49,16 @@ impl Link for Connection {
         Ok(self.checkpoint()?)
     }
 
+    fn schema(&self) -> &str {
+        MAIN
+    }
+
     fn table(&self, name: &str) -> String {
         quote(name)
     }
 
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, LoadError> {
-        columns_of(self, "main", table)
+        columns_of(self, MAIN, table)
     }
 
     /// A file is the user's own: tables are made and columns added without being asked for.

@@ -44,7 +44,7 @@ impl DuckTarget {
             ..Settings::default()
         };
         let db = Database::open(path, &settings)?;
-        db.connect()?.execute(ledger::DDL)?;
+        migrate(&db.connect()?)?;
         Ok(Self { db, turns: Arc::default() })
     }
 
@@ -58,6 +58,18 @@ impl DuckTarget {
     fn connect(&self) -> Result<Connection, LoadError> {
         Ok(self.db.connect()?)
     }
+}
+
+/// Makes the ledger, or brings it to the version of this program.
+fn migrate(con: &Connection) -> Result<(), LoadError> {
+    let version = ledger::schema::version(con)?;
+    let Some(script) = ledger::schema::migration(version, "'main'")? else { return Ok(()) };
+    con.transaction(|con| con.execute(&script))?;
+    // A checkpoint, so that a program that is killed now leaves no log of it.
+    if version > 0 {
+        con.checkpoint()?;
+    }
+    Ok(())
 }
 
 impl Target for DuckTarget {

@@ -60,8 +60,15 @@ pub fn keep(con: &dyn Link, change: &Change<'_>) -> Result<(), LoadError> {
     };
     con.execute("DELETE FROM etl.counts WHERE \"table\" = ? AND scope = ?", &place)?;
     con.execute(
-        "INSERT INTO etl.counts (\"table\", scope, rows, run, counted) VALUES (?, ?, ?, ?, now())",
-        &[place[0].clone(), place[1].clone(), Value::from(rows), own[0].clone()],
+        "INSERT INTO etl.counts (\"table\", scope, rows, run, counted, \"schema\") \
+         VALUES (?, ?, ?, ?, now(), ?)",
+        &[
+            place[0].clone(),
+            place[1].clone(),
+            Value::from(rows),
+            own[0].clone(),
+            Value::from(con.schema()),
+        ],
     )
     .map(drop)
 }

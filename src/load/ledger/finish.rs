@@ -1,6 +1,6 @@
 //! The end of an input: changes applied, account checked, ledger closed, in one transaction.
 
-use super::{InputRow, Ledger, counts, failed, meet, unsigned};
+use super::{InputRow, InputState, Ledger, counts, failed, meet, unsigned};
 use crate::chunk::Tally;
 use crate::duck::{Value, quote};
 use crate::load::table::{Strategy, TableSpec, side_table};
@@ -46,7 +46,12 @@ impl Finish<'_> {
             )?;
             self.forget_settled()?;
             failed::forget_replayed(con, &self.input.run)?;
-            Ledger::new(con).end_input(&self.input.run, self.input.input, "done", &tally)?;
+            Ledger::new(con).end_input(
+                &self.input.run,
+                self.input.input,
+                InputState::Done,
+                &tally,
+            )?;
             Ok(tally)
         })?;
         self.con.settle(Some(self.spec), tally.inserted + tally.updated)?;
@@ -75,7 +80,7 @@ impl Finish<'_> {
             con.execute("DELETE FROM etl.ranges WHERE run = ? AND input = ?", &gone)?;
             con.execute("DELETE FROM etl.problems WHERE run = ? AND input = ?", &gone)?;
             con.execute("DELETE FROM etl.reprocessed WHERE run = ? AND input = ?", &gone)?;
-            Ledger::new(con).end_input(run, input, "rolled back", &Tally::default())
+            Ledger::new(con).end_input(run, input, InputState::RolledBack, &Tally::default())
         })
     }
 

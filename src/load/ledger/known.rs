@@ -8,11 +8,9 @@ use crate::load::target::{SCHEMA, WritePlan};
 use crate::load::{KeySet, Link, LoadError};
 use std::ops::ControlFlow;
 
-/// Whether the file has a ledger.
+/// Whether the target has a ledger. One of a newer program is refused.
 pub fn has_ledger(con: &dyn Link) -> Result<bool, LoadError> {
-    let sql = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'etl' \
-               AND table_name = 'ranges' AND table_catalog = current_database()";
-    Ok(con.number(sql, &[])? > 0)
+    Ok(super::schema::readable(con)? > 0)
 }
 
 /// Rows of the whole table.

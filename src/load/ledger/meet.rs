@@ -5,7 +5,7 @@
 //! account of the unfinished one still holds when it goes on, and so that an input whose rows were
 //! replaced is not taken for loaded.
 
-use super::InputRow;
+use super::{InputRow, InputState};
 use crate::duck::{Value, quote};
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::SCHEMA;
@@ -41,10 +41,10 @@ pub fn rebase(con: &dyn Link, row: &InputRow) -> Result<(), LoadError> {
 pub fn note_rewritten(con: &dyn Link, table: &str, rows: &str) -> Result<(), LoadError> {
     con.execute(
         &format!(
-            "INSERT INTO etl.rewritten SELECT t._etl_run, t._etl_source, ?, count(*) FROM {rows} \
-             GROUP BY 1, 2"
+            "INSERT INTO etl.rewritten (run, source, \"table\", rows, \"schema\") \
+             SELECT t._etl_run, t._etl_source, ?, count(*), ? FROM {rows} GROUP BY 1, 2"
         ),
-        &[Value::from(table)],
+        &[Value::from(table), Value::from(con.schema())],
     )?;
     Ok(())
 }
@@ -79,9 +79,13 @@ pub fn mark_replaced(
     run: &str,
     input: u32,
 ) -> Result<(), LoadError> {
-    let rows = con.query(
+    let (done, running) = (InputState::Done.sql(), InputState::Running.sql());
+    let sql = format!(
         "SELECT run, input, scope FROM etl.inputs WHERE \"table\" = ? AND (run <> ? OR input <> ?) \
-           AND (status = 'done' OR (status = 'running' AND strategy <> ?))",
+           AND (status = {done} OR (status = {running} AND strategy <> ?))"
+    );
+    let rows = con.query(
+        &sql,
         &[
             Value::from(spec.name.as_str()),
             Value::from(run),
@@ -94,8 +98,8 @@ pub fn mark_replaced(
         let scope: BTreeMap<String, String> = serde_json::from_str(text).unwrap_or_default();
         if spec.scope.iter().all(|(column, value)| scope.get(column) == Some(value)) {
             con.execute(
-                "UPDATE etl.inputs SET status = 'replaced' WHERE run = ? AND input = ?",
-                &[row[0].clone(), row[1].clone()],
+                "UPDATE etl.inputs SET status = ? WHERE run = ? AND input = ?",
+                &[Value::from(InputState::Replaced.name()), row[0].clone(), row[1].clone()],
             )?;
             let (run, input) = (row[0].to_string(), row[1].as_int().unwrap_or(0) as u32);
             let side = side_table(&run, input);

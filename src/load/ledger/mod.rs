@@ -7,8 +7,8 @@ use crate::chunk::{Fingerprint, Mark, Tally};
 use crate::duck::{Rows, Value};
 use std::collections::HashSet;
 
-use super::table::Strategy;
-use super::{Link, LoadError};
+use super::table::{Mode, Strategy};
+use super::{Link, LoadError, LoadErrorKind};
 
 mod counts;
 mod failed;
@@ -18,6 +18,8 @@ mod meet;
 mod past;
 mod ranges;
 pub mod replays;
+pub mod schema;
+mod status;
 
 pub use counts::CountRow;
 pub use failed::failed_statements;
@@ -28,48 +30,7 @@ pub use known::{
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
 pub use ranges::{Statement, insert_range, range_statements, replace_findings};
-
-/// Statements that make the ledger's tables where they are missing.
-pub const DDL: &str = "
-CREATE SCHEMA IF NOT EXISTS etl;
-CREATE TABLE IF NOT EXISTS etl.runs (
-  run VARCHAR NOT NULL, version VARCHAR, command VARCHAR, status VARCHAR NOT NULL,
-  started TIMESTAMP WITH TIME ZONE NOT NULL, finished TIMESTAMP WITH TIME ZONE, summary VARCHAR);
-CREATE TABLE IF NOT EXISTS etl.inputs (
-  run VARCHAR NOT NULL, input INTEGER NOT NULL, path VARCHAR NOT NULL, sheet VARCHAR,
-  fingerprint VARCHAR NOT NULL, config VARCHAR NOT NULL, \"table\" VARCHAR NOT NULL,
-  kind VARCHAR, release VARCHAR, strategy VARCHAR NOT NULL, status VARCHAR NOT NULL,
-  rows_before BIGINT NOT NULL, failed_file VARCHAR, read BIGINT, inserted BIGINT, updated BIGINT,
-  unchanged BIGINT, superseded BIGINT, duplicate BIGINT, filtered BIGINT, rejected BIGINT,
-  started TIMESTAMP WITH TIME ZONE NOT NULL, finished TIMESTAMP WITH TIME ZONE, scope VARCHAR);
-CREATE TABLE IF NOT EXISTS etl.ranges (
-  run VARCHAR NOT NULL, input INTEGER NOT NULL, range VARCHAR NOT NULL,
-  from_record BIGINT NOT NULL, from_byte BIGINT NOT NULL, from_row BIGINT NOT NULL,
-  to_record BIGINT NOT NULL, to_byte BIGINT NOT NULL, to_row BIGINT NOT NULL,
-  read BIGINT NOT NULL, inserted BIGINT NOT NULL, updated BIGINT NOT NULL,
-  unchanged BIGINT NOT NULL, superseded BIGINT NOT NULL, duplicate BIGINT NOT NULL,
-  filtered BIGINT NOT NULL, rejected BIGINT NOT NULL,
-  committed TIMESTAMP WITH TIME ZONE NOT NULL);
-CREATE TABLE IF NOT EXISTS etl.problems (
-  run VARCHAR NOT NULL, input INTEGER NOT NULL, range VARCHAR NOT NULL, code VARCHAR NOT NULL,
-  rule VARCHAR, \"column\" VARCHAR, severity VARCHAR NOT NULL, message VARCHAR NOT NULL,
-  count BIGINT NOT NULL, examples VARCHAR NOT NULL);
-CREATE TABLE IF NOT EXISTS etl.settled (
-  run VARCHAR NOT NULL, input INTEGER NOT NULL, key UUID NOT NULL, row BIGINT NOT NULL,
-  raise UUID);
-CREATE TABLE IF NOT EXISTS etl.rewritten (
-  run VARCHAR NOT NULL, source VARCHAR, \"table\" VARCHAR NOT NULL, rows BIGINT NOT NULL);
-CREATE TABLE IF NOT EXISTS etl.reprocessed (
-  record UUID NOT NULL, refused_by VARCHAR NOT NULL, run VARCHAR NOT NULL,
-  input INTEGER NOT NULL, fate VARCHAR NOT NULL, content UUID);
-CREATE TABLE IF NOT EXISTS etl.counts (
-  \"table\" VARCHAR NOT NULL, scope VARCHAR NOT NULL, rows BIGINT NOT NULL, run VARCHAR NOT NULL,
-  counted TIMESTAMP WITH TIME ZONE NOT NULL);
-CREATE TABLE IF NOT EXISTS etl.failed_rows (
-  record UUID NOT NULL, run VARCHAR NOT NULL, range VARCHAR NOT NULL, \"table\" VARCHAR NOT NULL,
-  source VARCHAR NOT NULL, row BIGINT NOT NULL, code VARCHAR, \"column\" VARCHAR, message VARCHAR,
-  content VARCHAR NOT NULL);
-";
+pub use status::{InputState, RunState};
 
 /// What identifies an input for resuming.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +68,22 @@ pub struct InputRow {
     pub ranges: Vec<(Mark, Mark)>,
     /// Account of the committed ranges.
     pub tally: Tally,
+}
+
+/// An input that begins.
+pub struct NewInput<'a> {
+    /// The entry.
+    pub row: &'a InputRow,
+    /// What identifies it.
+    pub key: &'a InputKey,
+    /// Its path, as the user has named it.
+    pub path: &'a str,
+    /// Kind of the pack, or `generic`.
+    pub kind: &'a str,
+    /// Mode in which it is loaded.
+    pub mode: Mode,
+    /// Its scope, as JSON.
+    pub scope: &'a str,
 }
 
 /// What the ledger says of an input.
@@ -186,7 +163,9 @@ impl<'c> Ledger<'c> {
             &format!(
                 "SELECT {INPUT} FROM etl.inputs WHERE \"table\" = ? AND fingerprint = ? \
                    AND config = ? AND sheet IS NOT DISTINCT FROM ? \
-                   AND status IN ('running', 'done') ORDER BY started DESC LIMIT 1"
+                   AND status IN ({running}, {done}) ORDER BY started DESC LIMIT 1",
+                running = InputState::Running.sql(),
+                done = InputState::Done.sql()
             ),
             &[
                 Value::from(key.table.as_str()),
@@ -196,7 +175,7 @@ impl<'c> Ledger<'c> {
             ],
         )?;
         let Some(row) = rows.rows.first() else { return Ok(State::New) };
-        let finished = row[3].as_text() == Some("done");
+        let finished = row[3].as_text() == Some(InputState::Done.name());
         let input = self.input(row)?;
         Ok(if finished { State::Finished(input) } else { State::Unfinished(input) })
     }
@@ -221,7 +200,7 @@ impl<'c> Ledger<'c> {
         Ok(InputRow {
             run,
             input,
-            strategy: row[2].as_text().and_then(Strategy::parse).unwrap_or(Strategy::Merge),
+            strategy: stored(&row[2], Strategy::parse)?,
             rows_before: unsigned(&row[4]),
             failed_file: optional(&row[5]),
             source: match optional(&row[7]) {
@@ -240,7 +219,8 @@ impl<'c> Ledger<'c> {
         let rows = self.con.query(
             &format!(
                 "SELECT {INPUT} FROM etl.inputs WHERE \"table\" = ? AND fingerprint = ? \
-                   AND sheet IS NOT DISTINCT FROM ? AND status = 'done' ORDER BY started DESC"
+                   AND sheet IS NOT DISTINCT FROM ? AND status = {} ORDER BY started DESC",
+                InputState::Done.sql()
             ),
             &[
                 Value::from(key.table.as_str()),
@@ -261,8 +241,9 @@ impl<'c> Ledger<'c> {
         let rows = self.con.query(
             &format!(
                 "SELECT {INPUT} FROM etl.inputs WHERE path = ? AND \"table\" = ? \
-                   AND status = 'running' AND sheet IS NOT DISTINCT FROM ? \
-                   AND (fingerprint <> ? OR config <> ?) ORDER BY started DESC LIMIT 1"
+                   AND status = {} AND sheet IS NOT DISTINCT FROM ? \
+                   AND (fingerprint <> ? OR config <> ?) ORDER BY started DESC LIMIT 1",
+                InputState::Running.sql()
             ),
             &[
                 Value::from(path),
@@ -293,69 +274,83 @@ impl<'c> Ledger<'c> {
 
     /// Begins a run, or goes on with one that had ended early.
     pub fn begin_run(&self, run: &str, version: &str, command: &str) -> Result<(), LoadError> {
+        let running = RunState::Running.name();
         self.con.execute(
-            "INSERT INTO etl.runs SELECT ?, ?, ?, 'running', now(), NULL, NULL \
-             WHERE NOT EXISTS (SELECT 1 FROM etl.runs WHERE run = ?)",
-            &[Value::from(run), Value::from(version), Value::from(command), Value::from(run)],
+            "INSERT INTO etl.runs (run, version, command, status, started) \
+             SELECT ?, ?, ?, ?, now() WHERE NOT EXISTS (SELECT 1 FROM etl.runs WHERE run = ?)",
+            &[run, version, command, running, run].map(Value::from),
         )?;
         self.con.execute(
-            "UPDATE etl.runs SET status = 'running', finished = NULL, summary = NULL \
-             WHERE run = ? AND status <> 'running'",
-            &[Value::from(run)],
-        )?;
-        Ok(())
-    }
-
-    /// Ends a run.
-    pub fn end_run(&self, run: &str, status: &str, summary: &str) -> Result<(), LoadError> {
-        self.con.execute(
-            "UPDATE etl.runs SET status = ?, finished = now(), summary = ? WHERE run = ?",
-            &[Value::from(status), Value::from(summary), Value::from(run)],
+            "UPDATE etl.runs SET status = ?, finished = NULL, summary = NULL, error = NULL \
+             WHERE run = ? AND status <> ?",
+            &[running, run, running].map(Value::from),
         )?;
         Ok(())
     }
 
-    /// Whether a run has ended as it should.
+    /// Ends a run that has loaded all its inputs, with its summary as JSON where there is one.
+    pub fn complete_run(&self, run: &str, summary: Option<&str>) -> Result<(), LoadError> {
+        self.end_run(run, RunState::Done, summary, None)
+    }
+
+    /// Ends a run early.
+    pub fn stop_run(&self, run: &str, state: RunState, error: &str) -> Result<(), LoadError> {
+        self.end_run(run, state, None, Some(error))
+    }
+
+    fn end_run(
+        &self,
+        run: &str,
+        state: RunState,
+        summary: Option<&str>,
+        error: Option<&str>,
+    ) -> Result<(), LoadError> {
+        let text = |text: Option<&str>| Value::from(text.map(str::to_owned));
+        self.con.execute(
+            "UPDATE etl.runs SET status = ?, finished = now(), summary = ?, error = ? WHERE run = ?",
+            &[Value::from(state.name()), text(summary), text(error), Value::from(run)],
+        )?;
+        Ok(())
+    }
+
+    /// Whether a run has loaded all its inputs.
     pub fn is_done(&self, run: &str) -> Result<bool, LoadError> {
-        let sql = "SELECT count(*) FROM etl.runs WHERE run = ? AND status = 'done'";
-        let rows = self.con.query(sql, &[Value::from(run)])?;
-        Ok(rows.scalar().map_or(0, unsigned) > 0)
+        let sql = "SELECT count(*) FROM etl.runs WHERE run = ? AND status = ?";
+        let values = [run, RunState::Done.name()].map(Value::from);
+        Ok(self.con.number(sql, &values)? > 0)
     }
 
     /// Whether a run has left an input unfinished.
     pub fn has_unfinished(&self, run: &str) -> Result<bool, LoadError> {
-        let sql = "SELECT count(*) FROM etl.inputs WHERE run = ? AND status = 'running'";
-        let rows = self.con.query(sql, &[Value::from(run)])?;
-        Ok(rows.scalar().map_or(0, unsigned) > 0)
+        let sql = "SELECT count(*) FROM etl.inputs WHERE run = ? AND status = ?";
+        let values = [run, InputState::Running.name()].map(Value::from);
+        Ok(self.con.number(sql, &values)? > 0)
     }
 
     /// Begins an input.
-    pub fn begin_input(
-        &self,
-        row: &InputRow,
-        key: &InputKey,
-        path: &str,
-        kind: &str,
-        scope: &str,
-    ) -> Result<(), LoadError> {
+    pub fn begin_input(&self, new: &NewInput<'_>) -> Result<(), LoadError> {
+        let NewInput { row, key, path, kind, mode, scope } = new;
         self.con.execute(
             "INSERT INTO etl.inputs (run, input, path, sheet, fingerprint, config, \"table\", kind, \
-               release, strategy, status, rows_before, failed_file, started, scope) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, ?, now(), ?)",
+               release, strategy, status, rows_before, failed_file, started, scope, mode, \"schema\") \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?)",
             &[
                 Value::from(row.run.as_str()),
                 Value::from(row.input),
-                Value::from(path),
+                Value::from(*path),
                 Value::from(key.sheet.clone()),
                 Value::from(key.fingerprint.to_string()),
                 Value::from(key.config.as_str()),
                 Value::from(key.table.as_str()),
-                Value::from(kind),
+                Value::from(*kind),
                 Value::from(row.release.clone()),
                 Value::from(row.strategy.name()),
+                Value::from(InputState::Running.name()),
                 Value::from(row.rows_before),
                 Value::from(row.failed_file.clone()),
-                Value::from(scope),
+                Value::from(*scope),
+                Value::from(mode.name()),
+                Value::from(self.con.schema()),
             ],
         )?;
         Ok(())
@@ -375,10 +370,10 @@ impl<'c> Ledger<'c> {
         &self,
         run: &str,
         input: u32,
-        status: &str,
+        state: InputState,
         tally: &Tally,
     ) -> Result<(), LoadError> {
-        let mut values = vec![Value::from(status)];
+        let mut values = vec![Value::from(state.name())];
         values.extend(tally_values(tally).map(Value::from));
         values.extend([Value::from(run), Value::from(input)]);
         self.con.execute(
@@ -390,18 +385,35 @@ impl<'c> Ledger<'c> {
         Ok(())
     }
 
-    /// Findings of an input, summed over its ranges: (code, rule, column, severity, message of the
-    /// first one, count, examples as JSON lists joined). Ids of ranges end in their first record, so
+    /// Findings of an input, summed over its ranges: (code, rule, column, severity, message and hint of
+    /// the first one, count, examples as JSON lists joined). Ids of ranges end in their first record, so
     /// the shorter one is the earlier.
     pub fn problems(&self, run: &str, input: u32) -> Result<Rows, LoadError> {
+        let columns = schema::Columns::of(self.con)?;
+        let (message, hint) = (columns.message(), columns.hint());
         self.con.query(
-            "SELECT code, rule, \"column\", severity, min(message) FILTER (WHERE place = 1), \
-               sum(count)::BIGINT, string_agg(examples, chr(10) ORDER BY range) \
-             FROM (SELECT *, row_number() OVER (PARTITION BY code, rule, \"column\", severity \
-                 ORDER BY length(range), range) AS place \
-               FROM etl.problems WHERE run = ? AND input = ?) AS found \
-             GROUP BY code, rule, \"column\", severity ORDER BY 6 DESC",
+            &format!(
+                "SELECT code, rule, \"column\", severity, min(words) FILTER (WHERE place = 1), \
+                   min(advice) FILTER (WHERE place = 1), sum(count)::BIGINT, \
+                   string_agg(examples, chr(10) ORDER BY range) \
+                 FROM (SELECT *, {message} AS words, {hint} AS advice, \
+                     row_number() OVER (PARTITION BY code, rule, \"column\", severity \
+                     ORDER BY length(range), range) AS place \
+                   FROM etl.problems WHERE run = ? AND input = ?) AS found \
+                 GROUP BY code, rule, \"column\", severity ORDER BY 7 DESC"
+            ),
             &[Value::from(run), Value::from(input)],
         )
     }
+}
+
+/// A value of an enum as the ledger stores it by name. Another text means that something else has
+/// written into the ledger, or that a newer program has.
+pub fn stored<T>(value: &Value, parse: impl Fn(&str) -> Option<T>) -> Result<T, LoadError> {
+    let name = text(value);
+    parse(&name).ok_or_else(|| {
+        let told = format!("the ledger holds the unknown word `{name}`");
+        LoadError::new(LoadErrorKind::Target, told)
+            .with_hint("a newer etl may have written it: use that one")
+    })
 }

@@ -1,9 +1,13 @@
 //! What the ledger tells of earlier runs.
 
-use super::{Ledger, TALLY_SUMS, optional, tally_from, text, unsigned};
+use super::schema::Columns;
+use super::{
+    InputState, Ledger, RunState, TALLY_SUMS, optional, stored, tally_from, text, unsigned,
+};
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::load::LoadError;
+use crate::load::table::{Mode, Strategy};
 use chrono::DateTime;
 
 /// A run as the ledger has it.
@@ -11,8 +15,11 @@ use chrono::DateTime;
 pub struct RunRow {
     /// Id.
     pub run: String,
-    /// `running`, `done`, `stopped`, `aborted`.
-    pub status: String,
+    /// State.
+    pub status: RunState,
+    /// Why it ended early, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// The command.
     pub command: String,
     /// Start, as text in UTC.
@@ -46,8 +53,10 @@ pub struct PastInput {
     pub kind: String,
     /// Release.
     pub release: Option<String>,
-    /// Strategy.
-    pub strategy: String,
+    /// Mode in which it was loaded; not known of some inputs of older programs.
+    pub mode: Option<Mode>,
+    /// How its rows met the table.
+    pub strategy: Strategy,
     /// Failed-record file.
     pub failed_file: Option<String>,
     /// Account of what is committed.
@@ -56,8 +65,8 @@ pub struct PastInput {
     pub seconds: f64,
     /// Hash of the configuration.
     pub config: String,
-    /// `running`, `done`, `replaced`, `rolled back`.
-    pub status: String,
+    /// State.
+    pub status: InputState,
 }
 
 impl PastInput {
@@ -90,6 +99,8 @@ fn seconds(from: &Value, to: &Value) -> f64 {
 impl Ledger<'_> {
     /// All runs, newest first.
     pub fn runs(&self) -> Result<Vec<RunRow>, LoadError> {
+        let columns = Columns::of(self.con)?;
+        let error = columns.since_2("r.error");
         let last = "coalesce(r.finished, (SELECT max(g.committed) FROM etl.ranges g \
                     WHERE g.run = r.run), r.started)";
         let rows = self.con.query(
@@ -97,7 +108,7 @@ impl Ledger<'_> {
                 "SELECT r.run, r.status, r.command, {}, {}, \
                    (SELECT string_agg(DISTINCT i.\"table\", ',') FROM etl.inputs i \
                      WHERE i.run = r.run), \
-                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, {} \
+                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, {}, r.summary, {error} \
                  FROM etl.runs r LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
                    WHERE g.run = r.run) t ON true ORDER BY r.started DESC, r.run DESC",
                 millis("r.started"),
@@ -106,25 +117,35 @@ impl Ledger<'_> {
             ),
             &[],
         )?;
-        let run = |row: &Vec<Value>| RunRow {
-            run: text(&row[0]),
-            status: text(&row[1]),
-            command: text(&row[2]),
-            started: moment(&row[3]).unwrap_or_default(),
-            finished: moment(&row[4]),
-            tables: text(&row[5]).split(',').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
-            inputs: unsigned(&row[6]),
-            tally: tally_from(row, 7),
-            seconds: seconds(&row[3], &row[15]),
+        let run = |row: &Vec<Value>| {
+            let outcome = [&row[16], &row[17], &row[1]].map(Value::clone);
+            Ok(RunRow {
+                run: text(&row[0]),
+                status: stored(&row[1], RunState::parse)?,
+                error: columns.outcome(&outcome).1,
+                command: text(&row[2]),
+                started: moment(&row[3]).unwrap_or_default(),
+                finished: moment(&row[4]),
+                tables: text(&row[5])
+                    .split(',')
+                    .filter(|t| !t.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+                inputs: unsigned(&row[6]),
+                tally: tally_from(row, 7),
+                seconds: seconds(&row[3], &row[15]),
+            })
         };
-        Ok(rows.rows.iter().map(run).collect())
+        rows.rows.iter().map(run).collect()
     }
 
     /// The summary that a finished run has left, as JSON.
     pub fn summary(&self, run: &str) -> Result<Option<String>, LoadError> {
-        let sql = "SELECT summary FROM etl.runs WHERE run = ?";
-        let rows = self.con.query(sql, &[Value::from(run)])?;
-        Ok(rows.scalar().and_then(optional))
+        let columns = Columns::of(self.con)?;
+        let error = columns.since_2("error");
+        let sql = format!("SELECT summary, {error}, status FROM etl.runs WHERE run = ?");
+        let rows = self.con.query(&sql, &[Value::from(run)])?;
+        Ok(rows.rows.first().and_then(|row| columns.outcome(row).0))
     }
 
     /// Version of the program that began a run.
@@ -139,8 +160,8 @@ impl Ledger<'_> {
         let rows = self.con.query(
             "SELECT coalesce(scope, ''), coalesce(sum(read), 0)::BIGINT, \
                coalesce(sum(rejected), 0)::BIGINT \
-             FROM etl.inputs WHERE \"table\" = ? AND status = 'done' GROUP BY 1 ORDER BY 1",
-            &[Value::from(table)],
+             FROM etl.inputs WHERE \"table\" = ? AND status = ? GROUP BY 1 ORDER BY 1",
+            &[Value::from(table), Value::from(InputState::Done.name())],
         )?;
         let scope = |row: &Vec<Value>| (text(&row[0]), unsigned(&row[1]), unsigned(&row[2]));
         Ok(rows.rows.iter().map(scope).collect())
@@ -148,17 +169,18 @@ impl Ledger<'_> {
 
     /// Runs that have begun and not finished.
     pub fn unfinished_runs(&self) -> Result<Vec<String>, LoadError> {
-        let sql = "SELECT DISTINCT run FROM etl.inputs WHERE status = 'running' ORDER BY run";
-        let rows = self.con.query(sql, &[])?;
+        let sql = "SELECT DISTINCT run FROM etl.inputs WHERE status = ? ORDER BY run";
+        let rows = self.con.query(sql, &[Value::from(InputState::Running.name())])?;
         Ok(rows.rows.iter().map(|row| text(&row[0])).collect())
     }
 
     /// Inputs of a run, in order.
     pub fn inputs(&self, run: &str) -> Result<Vec<PastInput>, LoadError> {
+        let mode = Columns::of(self.con)?.mode();
         let rows = self.con.query(
             &format!(
                 "SELECT i.input, i.path, i.sheet, i.fingerprint, i.\"table\", i.kind, i.release, \
-                   i.strategy, i.failed_file, t.*, {}, {}, i.config, i.status \
+                   i.strategy, i.failed_file, t.*, {}, {}, i.config, i.status, {mode} \
                  FROM etl.inputs i LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
                    WHERE g.run = i.run AND g.input = i.input) t ON true \
                  WHERE i.run = ? ORDER BY i.input",
@@ -167,21 +189,24 @@ impl Ledger<'_> {
             ),
             &[Value::from(run)],
         )?;
-        let input = |row: &Vec<Value>| PastInput {
-            input: unsigned(&row[0]) as u32,
-            path: text(&row[1]),
-            sheet: optional(&row[2]),
-            fingerprint: text(&row[3]),
-            table: text(&row[4]),
-            kind: text(&row[5]),
-            release: optional(&row[6]),
-            strategy: text(&row[7]),
-            failed_file: optional(&row[8]),
-            tally: tally_from(row, 9),
-            seconds: seconds(&row[17], &row[18]),
-            config: text(&row[19]),
-            status: text(&row[20]),
+        let input = |row: &Vec<Value>| {
+            Ok(PastInput {
+                input: unsigned(&row[0]) as u32,
+                path: text(&row[1]),
+                sheet: optional(&row[2]),
+                fingerprint: text(&row[3]),
+                table: text(&row[4]),
+                kind: text(&row[5]),
+                release: optional(&row[6]),
+                mode: optional(&row[21]).map(|_| stored(&row[21], Mode::parse)).transpose()?,
+                strategy: stored(&row[7], Strategy::parse)?,
+                failed_file: optional(&row[8]),
+                tally: tally_from(row, 9),
+                seconds: seconds(&row[17], &row[18]),
+                config: text(&row[19]),
+                status: stored(&row[20], InputState::parse)?,
+            })
         };
-        Ok(rows.rows.iter().map(input).collect())
+        rows.rows.iter().map(input).collect()
     }
 }

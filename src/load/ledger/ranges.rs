@@ -1,12 +1,12 @@
 //! What a commit leaves in the ledger: its range of records, the account of it, and what was found there.
 
 use super::tally_values;
-use crate::chunk::{Notes, Severity};
+use crate::chunk::Notes;
 use crate::duck::Value;
 use crate::load::{Link, LoadError, Seal};
 
 /// Columns of a finding.
-const PROBLEM: [&str; 10] = [
+const PROBLEM: [&str; 11] = [
     "run",
     "input",
     "range",
@@ -15,9 +15,14 @@ const PROBLEM: [&str; 10] = [
     "\"column\"",
     "severity",
     "message",
+    "hint",
     "count",
     "examples",
 ];
+
+/// Columns of a range, before the moment of its commit.
+const RANGE: &str = "run, input, range, from_record, from_byte, from_row, to_record, to_byte, to_row, \
+    read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected";
 
 /// A statement with its values.
 pub type Statement = (String, Vec<Value>);
@@ -30,7 +35,10 @@ pub fn range_statements(run: &str, input: u32, seal: &Seal) -> Vec<Statement> {
     }
     values.extend(tally_values(&seal.tally).map(Value::from));
     let marks = vec!["?"; values.len()].join(", ");
-    let mut all = vec![(format!("INSERT INTO etl.ranges VALUES ({marks}, now())"), values)];
+    let mut all = vec![(
+        format!("INSERT INTO etl.ranges ({RANGE}, committed) VALUES ({marks}, now())"),
+        values,
+    )];
     all.extend(finding_statements(run, input, &seal.range, &seal.notes));
     all
 }
@@ -62,11 +70,6 @@ fn run_all(con: &dyn Link, statements: Vec<Statement>) -> Result<(), LoadError> 
 fn finding_statements(run: &str, input: u32, range: &str, notes: &Notes) -> Vec<Statement> {
     let mut rows = Vec::new();
     for (key, note) in notes.iter() {
-        let severity = match note.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        };
         let examples = serde_json::to_string(&note.examples).unwrap_or_default();
         rows.push([
             Value::from(run),
@@ -75,15 +78,16 @@ fn finding_statements(run: &str, input: u32, range: &str, notes: &Notes) -> Vec<
             Value::from(key.code.to_string()),
             Value::from(key.rule.as_str()),
             Value::from(key.column.as_str()),
-            Value::from(severity),
+            Value::from(note.severity.name()),
             Value::from(note.message.as_str()),
+            Value::from(note.hint.clone()),
             Value::from(note.count),
             Value::from(examples),
         ]);
     }
     let columns = PROBLEM.join(", ");
     let marks = format!("({})", vec!["?"; PROBLEM.len()].join(", "));
-    let statement = |rows: &[[Value; 10]]| {
+    let statement = |rows: &[[Value; PROBLEM.len()]]| {
         let all = vec![marks.as_str(); rows.len()].join(", ");
         (format!("INSERT INTO etl.problems ({columns}) VALUES {all}"), rows.concat())
     };

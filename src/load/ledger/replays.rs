@@ -4,7 +4,7 @@
 //! used it up. It is written in the transaction that commits the record's range, so it alone
 //! decides what is still to be replayed; failed-record files follow it.
 
-use super::{InputRow, Ledger};
+use super::{InputRow, InputState, Ledger};
 use crate::duck::Value;
 use crate::load::dead_letter::RecordId;
 use crate::load::{Link, LoadError};
@@ -83,8 +83,8 @@ pub fn runs(con: &dyn Link) -> Result<HashSet<String>, LoadError> {
 
 /// A run that has begun to load into a table and not finished.
 pub fn busy(con: &dyn Link, table: &str) -> Result<Option<String>, LoadError> {
-    let sql = "SELECT run FROM etl.inputs WHERE status = 'running' AND \"table\" = ? LIMIT 1";
-    let rows = con.query(sql, &[Value::from(table)])?;
+    let sql = "SELECT run FROM etl.inputs WHERE status = ? AND \"table\" = ? LIMIT 1";
+    let rows = con.query(sql, &[InputState::Running.name(), table].map(Value::from))?;
     Ok(rows.scalar().map(Value::to_string))
 }
 
@@ -106,8 +106,8 @@ pub fn stopped(con: &dyn Link) -> Result<Vec<Stopped>, LoadError> {
         "SELECT i.run, i.input, i.strategy, i.status, i.rows_before, i.failed_file, i.path, \
            i.sheet, i.config, i.release, i.\"table\", i.kind \
          FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
-         WHERE i.status = 'running' AND r.command = ? ORDER BY i.run, i.input",
-        &[Value::from(COMMAND)],
+         WHERE i.status = ? AND r.command = ? ORDER BY i.run, i.input",
+        &[InputState::Running.name(), COMMAND].map(Value::from),
     )?;
     let ledger = Ledger::new(con);
     let stopped = |row: &Vec<Value>| {

@@ -14,7 +14,7 @@ use super::link::PgLink;
 use super::text::bind;
 use crate::chunk::{Held, Loaded};
 use crate::duck::{Value, quote};
-use crate::load::ledger::{InputRow, scope_text};
+use crate::load::ledger::{InputRow, InputState, scope_text};
 use crate::load::lookup::rank_of;
 use crate::load::table::TableSpec;
 use crate::load::target::{EachKey, WritePlan};
@@ -101,11 +101,15 @@ impl Ranks {
     /// Reads them. Rows of a scope were raised by inputs of that scope alone.
     pub fn read(con: &dyn Link, spec: &TableSpec) -> Result<Self, LoadError> {
         let mut found: HashMap<(String, i64), Map<i64>> = HashMap::new();
-        let values = [Value::from(spec.name.as_str()), Value::from(scope_text(spec))];
+        let values = [
+            Value::from(spec.name.as_str()),
+            Value::from(scope_text(spec)),
+            Value::from(InputState::Done.name()),
+        ];
         con.query_each(
             "SELECT c.run, c.input, c.of_run, c.of_source, c.first, c.last, c.release \
              FROM etl.confirmed c JOIN etl.inputs i ON i.run = c.run AND i.input = c.input \
-             WHERE c.\"table\" = ? AND i.scope = ? AND i.status = 'done' AND c.release IS NOT NULL \
+             WHERE c.\"table\" = ? AND i.scope = ? AND i.status = ? AND c.release IS NOT NULL \
              ORDER BY c.first",
             &values,
             &mut |_, rows| {

@@ -219,6 +219,10 @@ impl Link for PgLink {
         }
     }
 
+    fn schema(&self) -> &str {
+        &self.server.schema
+    }
+
     fn table(&self, name: &str) -> String {
         format!("{}.{}", quote(&self.server.schema), quote(name))
     }

@@ -37,6 +37,11 @@ CREATE INDEX IF NOT EXISTS settled_input ON etl.settled (run, input);
 CREATE INDEX IF NOT EXISTS reprocessed_run ON etl.reprocessed (refused_by);
 ";
 
+/// The schema of `"table"`, where a ledger of version 1 has not stored it: the only one that has such a
+/// table.
+const HOME: &str = "(SELECT min(s.schemaname) FROM pg_tables s WHERE s.tablename = \"table\" \
+    AND s.schemaname NOT IN ('etl', 'pg_catalog', 'information_schema') HAVING count(*) = 1)";
+
 /// What all connections need to know.
 pub struct Server {
     /// Where it is.
@@ -109,11 +114,13 @@ impl PgTarget {
     /// Makes the ledger where it is missing.
     pub fn with_ledger(self) -> Result<Self, LoadError> {
         let link = self.connect();
-        let missing = !ledger::has_ledger(&link)? || is_older(&link)?;
+        let version = ledger::schema::version(&link)?;
+        let script = ledger::schema::migration(version, HOME)?;
+        let incomplete = script.is_some() || lacks_own_tables(&link)?;
         // Its connection is the next one's.
         drop(link);
-        if missing {
-            self.make_ledger()?;
+        if incomplete {
+            self.make_ledger(&script.unwrap_or_default())?;
         }
         Ok(self)
     }
@@ -149,10 +156,11 @@ impl PgTarget {
         PgLink::new(Arc::clone(&self.server))
     }
 
-    /// The lock keeps two programs that begin at the same time from making it twice.
-    fn make_ledger(&self) -> Result<(), LoadError> {
+    /// Makes the ledger, or brings it to this program's version. The lock keeps two programs that begin
+    /// at the same time from doing it together; every statement may be run twice.
+    fn make_ledger(&self, script: &str) -> Result<(), LoadError> {
         let key = lock_key("", "ledger");
-        let ddl = [ledger::DDL, confirmed::DDL, indexes::DDL].concat();
+        let ddl = [script, confirmed::DDL, indexes::DDL].concat();
         let sql = format!(
             "BEGIN; SELECT pg_advisory_xact_lock({key}); SET LOCAL client_min_messages = error; {ddl} \
              {INDEXES} COMMIT"
@@ -172,11 +180,11 @@ impl PgTarget {
     }
 }
 
-/// Whether a ledger was made before it had all of its tables.
-fn is_older(link: &dyn Link) -> Result<bool, LoadError> {
+/// Whether a ledger lacks a table that only servers have.
+fn lacks_own_tables(link: &dyn Link) -> Result<bool, LoadError> {
     let sql = "SELECT count(*) FROM pg_tables WHERE schemaname = 'etl' \
-               AND tablename IN ('confirmed', 'counts', 'failed_rows', 'indexes')";
-    Ok(link.number(sql, &[])? < 4)
+               AND tablename IN ('confirmed', 'indexes')";
+    Ok(link.number(sql, &[])? < 2)
 }
 
 /// Version, encoding and schema that the server finds first.

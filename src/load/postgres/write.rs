@@ -9,7 +9,7 @@ use super::refuse::sift;
 use super::target::{Server, announce};
 use super::text::bind;
 use crate::chunk::{
-    Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity, advised,
+    Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity, Wording,
 };
 use crate::duck::Value;
 use crate::load::dead_letter::{DeadLetterError, Record};
@@ -226,7 +226,7 @@ impl PgWriter {
             lines.field(&record.refused_by);
             lines.field(&run);
             lines.field(&input.to_string());
-            lines.field(&format!("{:?}", record.fate).to_lowercase());
+            lines.field(record.fate.name());
             lines.optional(record.content.map(|content| Value::Uuid(content).to_string()));
             lines.end();
         }
@@ -340,7 +340,7 @@ impl Pending {
             };
             let value = problem.value.clone();
             let hint = problem.hint.as_deref().unwrap_or_default();
-            let message = || advised(&problem.message, hint);
+            let message = || Wording::new(problem.message.as_str(), hint);
             let example = || Example { place: reject.place, cell: problem.cell.clone(), value };
             self.notes.add(key, Severity::Critical, message, example);
         }

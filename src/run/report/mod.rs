@@ -224,7 +224,7 @@ fn trend(runs: &[RunRow], summary: &Summary) -> Vec<PastRun> {
     let past = |row: &RunRow| PastRun {
         run: row.run.clone(),
         started: row.started.clone(),
-        status: row.status.clone(),
+        status: row.status.to_string(),
         tally: row.tally,
         seconds: row.seconds,
     };

@@ -344,7 +344,7 @@ impl<'a, T: Taker> Batch<'a, T> {
         for (column, record) in trimmed {
             let column = self.schema.columns[usize::from(column)].header.clone();
             let key = NoteKey { code: Code::E303, rule: "nul_padding".into(), column };
-            let message = || "NUL characters around the value are left out".into();
+            let message = || "NUL characters around the value are left out";
             let example = || Example { place: place(record), cell: None, value: None };
             notes.add_at(record, key, Severity::Warning, message, example);
         }

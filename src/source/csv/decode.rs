@@ -335,13 +335,13 @@ impl<'a, T: Taker> Decoder<'a, T> {
             let key =
                 NoteKey { code: mention.code, rule: mention.rule.into(), column: String::new() };
             let example = || Example { place: mention.place, cell: None, value: None };
-            let message = || mention.message.into();
+            let message = || mention.message;
             notes.add_at(mention.record, key, mention.severity, message, example);
         }
         for (at, record) in self.blanks.iter().enumerate() {
             let key =
                 NoteKey { code: Code::E202, rule: "blank_line".into(), column: String::new() };
-            let message = || "blank lines are no rows".into();
+            let message = || "blank lines are no rows";
             let place = || self.blank_places[at];
             let example = || Example { place: place(), cell: None, value: None };
             notes.add_at(*record, key, Severity::Info, message, example);

@@ -426,7 +426,7 @@ pub(in crate::source) fn repeated_notes(repeated: &[(u32, u32)], records: usize)
     for (record, row) in repeated {
         let key =
             NoteKey { code: Code::E202, rule: "repeated_header".into(), column: String::new() };
-        let message = || "the header is repeated among the rows; these rows are not loaded".into();
+        let message = || "the header is repeated among the rows; these rows are not loaded";
         notes.add_at((*record).min(last), key, Severity::Info, message, || Example {
             place: Place { row: u64::from(*row), byte: None },
             cell: None,
