@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod rehash;
 mod replayed;
 mod select;
+pub mod stored;
 pub mod table;
 pub mod target;
 mod telling;
