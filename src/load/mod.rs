@@ -20,6 +20,7 @@ mod group;
 pub mod keys;
 pub mod ledger;
 pub mod lookup;
+pub mod names;
 pub mod postgres;
 pub mod rehash;
 mod replayed;

@@ -3,6 +3,7 @@
 use super::agents;
 use super::cleaning::Cleaned;
 use super::error::{RunError, RunErrorKind};
+use super::fit::Fitted;
 use super::mapping::Mapping;
 use super::prepare::{Prepared, changes_of_values};
 use super::request::{Mode, Request};
@@ -64,6 +65,7 @@ pub(super) fn bind_roll(
         column_notes: Vec::new(),
         warnings,
         replay: false,
+        fitted: Fitted::default(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

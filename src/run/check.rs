@@ -166,7 +166,8 @@ impl Checker<'_> {
         let mut stages = agents::agents(self.request, self.pack, input, self.engine, self.whole)?;
         agents::rehearse(&stages, input)?;
         let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
-        let encode = Encode { key, lookup: None, not_compared: Vec::new() };
+        let renamed = input.fitted.renamed.clone();
+        let encode = Encode { key, lookup: None, not_compared: Vec::new(), renamed };
         stages.push(Arc::new(Arc::new(encode)) as Arc<dyn StageSpec>);
         let shares = memory::shares(self.request);
         let found = Arc::new(Mutex::new((Tally::default(), Notes::default())));

@@ -2,6 +2,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::fit::fit;
 use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
@@ -35,11 +36,12 @@ pub fn ingest(
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
     let approach = approach(request);
-    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let (mut inputs, skipped) = prepare(request, &pack, observer)?;
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
     let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
+    fit(&mut inputs, session.con(), request.changes)?;
     session.adopt(&inputs)?;
     let outcome = session.load_all(&inputs);
     let (summaries, status) = match outcome {

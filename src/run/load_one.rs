@@ -158,6 +158,7 @@ impl<'a> LoadOne<'a> {
         let spec = &self.spec;
         let mapped = self.input.mapping.is_some();
         let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
+        let is_new = con.columns(&spec.name)?.is_empty();
         con.ensure(spec, self.input.mode != Mode::Append, changes)?;
         for remark in con.remarks(spec)? {
             self.session.observer.on(&Event::Warning(&remark));
@@ -192,12 +193,33 @@ impl<'a> LoadOne<'a> {
                 mode: self.input.mode,
                 scope: &scope,
             })?;
+            self.record_headers(&ledger, &row.run, is_new)?;
             if row.strategy != Strategy::Insert {
                 con.make_side(spec, &side_table(&row.run, row.input))?;
             }
             Ok(())
         })?;
         self.load(&row, false)
+    }
+
+    /// Records which headers the columns of a plain table hold.
+    fn record_headers(
+        &self,
+        ledger: &Ledger<'_>,
+        run: &str,
+        is_new: bool,
+    ) -> Result<(), LoadError> {
+        let table = &self.spec.name;
+        if is_new {
+            ledger.forget_headers(table)?;
+        }
+        let headers = &self.input.fitted.headers;
+        if headers.is_empty() {
+            return Ok(());
+        }
+        let there = self.session.con().columns(table)?;
+        let there: Vec<_> = there.into_iter().map(|(name, _)| name).collect();
+        ledger.record_headers(table, &there, headers, run)
     }
 
     /// A member's own name, or the file's.
@@ -348,7 +370,8 @@ fn with_unmade(input: &Prepared, con: &dyn Link) -> Result<TableSpec, RunError> 
         return Ok(spec);
     }
     let there = con.columns(&spec.name)?;
-    let is_there = |name: &str| there.iter().any(|(have, _)| have.eq_ignore_ascii_case(name));
+    let rule = con.names();
+    let is_there = |name: &str| there.iter().any(|(have, _)| rule.same(have, name));
     let unmade = input.unmade.iter().filter(|column| is_there(&column.name));
     spec.columns.extend(unmade.cloned());
     Ok(spec)

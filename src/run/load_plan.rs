@@ -51,7 +51,8 @@ impl LoadOne<'_> {
         });
         let mapping = self.input.mapping.as_ref();
         let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
-        let encode = Encode { key: self.key_columns(), lookup, not_compared };
+        let renamed = self.input.fitted.renamed.clone();
+        let encode = Encode { key: self.key_columns(), lookup, not_compared, renamed };
         Arc::new(encode)
     }
 

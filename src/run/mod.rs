@@ -13,6 +13,7 @@ mod error;
 pub mod failures;
 mod file_facts;
 mod file_rules;
+mod fit;
 mod geography;
 pub mod gold;
 pub mod history;

@@ -3,6 +3,7 @@
 use super::agents;
 use super::check::Checker;
 use super::error::RunError;
+use super::fit::fit;
 use super::geography;
 use super::ingest::{key_of, load_pack};
 use super::memory;
@@ -109,7 +110,13 @@ const SAMPLE: u64 = 10_000;
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError> {
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
-    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let (mut inputs, skipped) = prepare(request, &pack, observer)?;
+    // A target that cannot be asked is no reason not to plan; its state says so.
+    if let Ok(Some(target)) = request.target.look(64 << 20)
+        && let Ok(con) = target.link()
+    {
+        fit(&mut inputs, &*con, request.changes)?;
+    }
     let engine = agents::engine(&pack);
     let stop = Stop::default();
     let whole = Whole::default();
@@ -254,7 +261,7 @@ fn columns(input: &Prepared) -> Vec<ColumnPlan> {
         found.map_or_else(String::new, |(_, note)| note.clone())
     };
     let plan = |column: &crate::chunk::ReadColumn| ColumnPlan {
-        name: column.name.clone(),
+        name: input.fitted.name(&column.name).to_owned(),
         header: column.header.clone(),
         kind: column.kind.duckdb(),
         role: format!("{:?}", column.role).to_lowercase(),

@@ -8,6 +8,7 @@ use super::bind::bind_roll;
 use super::cleaning::{self, Cleaned};
 use super::error::{RunError, RunErrorKind};
 use super::file_rules;
+use super::fit::Fitted;
 use super::geography;
 use super::identify::{column_facts, find_kind, flag_facts};
 use super::mapping::Mapping;
@@ -58,6 +59,8 @@ pub struct Prepared {
     pub warnings: Vec<String>,
     /// Whether these are failed records of an earlier run.
     pub replay: bool,
+    /// How the table calls its columns; known once the target was asked.
+    pub fitted: Fitted,
     /// What makes the columns of an existing table, where the user names it.
     pub mapping: Option<Arc<Mapping>>,
     /// Columns whose values must not leave the source.
@@ -353,6 +356,7 @@ pub(super) fn generic(
         column_notes: Vec::new(),
         warnings: Vec::new(),
         replay: false,
+        fitted: Fitted::default(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

@@ -6,6 +6,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::fit::fit;
 use super::geography;
 use super::history;
 use super::ingest::{key_of, load_pack};
@@ -19,7 +20,7 @@ use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
 use crate::load::ledger::{InputState, Ledger, PastInput, replays};
-use crate::load::target::KeyQuestion;
+use crate::load::target::{Changes, KeyQuestion};
 use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Target, cut_off, rehash};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
@@ -102,7 +103,9 @@ pub fn verify(
         request.inputs = paths.into_iter().collect();
     }
     let request = geography::opened(&request, &pack)?;
-    let (inputs, _) = prepare(&request, &pack, observer)?;
+    let (mut inputs, _) = prepare(&request, &pack, observer)?;
+    // Nothing is added to the table; what would be is missing there.
+    fit(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
     let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
     let verifier = Verifier { request, pack, engine, shares, target, con, observer, stop };
@@ -205,7 +208,8 @@ impl Verifier<'_> {
         let mut stages =
             agents::agents(request, self.pack, input, &self.engine, &Whole::default())?;
         agents::rehearse(&stages, input)?;
-        let encode = Arc::new(Encode { key, lookup, not_compared });
+        let renamed = input.fitted.renamed.clone();
+        let encode = Arc::new(Encode { key, lookup, not_compared, renamed });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);
         let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
         let mut compare = Compare::new(seen, input.rank(), request.limit);

@@ -6,6 +6,7 @@ mod cleaning;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod column_names;
 mod crash;
 mod damage;
 #[path = "../../examples/damage/compare.rs"]

@@ -1,7 +1,8 @@
 //! A connection to the file as the seam sees it.
 
-use super::table::columns_of;
+use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
+use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachRows, SCHEMA};
 use crate::load::{Link, LoadError};
@@ -51,6 +52,14 @@ impl Link for Connection {
 
     fn schema(&self) -> &str {
         MAIN
+    }
+
+    fn names(&self) -> NameRule {
+        NameRule::IgnoreCase
+    }
+
+    fn find_table(&self, name: &str) -> Result<Option<String>, LoadError> {
+        Ok(table_called(self, MAIN, name)?)
     }
 
     fn table(&self, name: &str) -> String {

@@ -13,6 +13,7 @@ use super::{Link, LoadError, LoadErrorKind};
 mod counts;
 mod failed;
 mod finish;
+mod headers;
 mod known;
 mod meet;
 mod past;
@@ -24,6 +25,7 @@ mod status;
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::Finish;
+pub use headers::HeaderOf;
 pub use known::{
     agrees_with_ledger, has_ledger, has_release, holds_scope, known_keys, scope_rows, table_rows,
 };

@@ -6,7 +6,7 @@
 //! loaded today, and the other way round.
 
 use super::{EXAMPLES, VerifiedInput};
-use crate::chunk::{Chunk, Existing, Problem, Reject, quotable};
+use crate::chunk::{Chunk, Existing, Problem, ReadColumn, Reject, quotable};
 use crate::duck::Value;
 use crate::flow::Consumer;
 use crate::load::stored::{Compared, StoredRow, StoredRows, cell};
@@ -62,26 +62,26 @@ pub(super) struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// Whether a column is read from the source; others follow from those.
-    fn is_read(&self, column: &str) -> bool {
-        self.input.mapping.is_none() && self.input.schema.position(column).is_some()
+    /// What is read from the source for a column of the table; other columns follow from those.
+    fn read(&self, column: &str) -> Option<&ReadColumn> {
+        let Prepared { schema, fitted, mapping, .. } = self.input;
+        let mut read = schema.columns.iter().filter(|_| mapping.is_none());
+        read.find(|read| fitted.name(&read.name) == column)
     }
 
     /// What the source has for a column of the table, as it came.
     fn raw(&self, chunk: &Chunk, record: u32, column: &str) -> Option<String> {
-        let masked = self.input.masks.columns.iter().any(|masked| masked.name == column);
-        if masked || !self.is_read(column) {
-            return None;
-        }
-        let position = self.input.schema.position(column)?;
-        chunk.raw.field(record, self.input.schema.columns[position].field)
+        let read = self.read(column)?;
+        let masked = self.input.masks.columns.iter().any(|masked| masked.name == read.name);
+        if masked { None } else { chunk.raw.field(record, read.field) }
     }
 
     /// Position among the compared columns of the one that a finding names as the source does.
     fn position_of(&self, header: &str) -> Option<usize> {
         let mut read = self.input.schema.columns.iter();
-        let column = read.find(|column| column.header == header || column.name == header)?;
-        self.compared.columns().iter().position(|compared| compared.name == column.name)
+        let read = read.find(|column| column.header == header || column.name == header)?;
+        let name = self.input.fitted.name(&read.name);
+        self.compared.columns().iter().position(|compared| compared.name == name)
     }
 }
 
@@ -242,7 +242,7 @@ impl<'a> ByCells<'a> {
         let found: Vec<_> = differing.iter().map(direct).collect();
         let lead = found.iter().flatten().next().copied();
         let change = |(cell, direct): (&Differing, &Option<&'static Change>)| {
-            direct.or_else(|| lead.filter(|_| !self.sides.is_read(name(cell))))
+            direct.or_else(|| lead.filter(|_| self.sides.read(name(cell)).is_none()))
         };
         differing.iter().zip(&found).map(change).collect()
     }

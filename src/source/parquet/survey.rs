@@ -73,7 +73,13 @@ fn look(
     let columns = connection.query(&format!("DESCRIBE SELECT * FROM {from}"), &[]).map_err(duck)?;
     let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
     check_width(label, columns.rows.len())?;
-    let headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
+    let mut headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
+    // DuckDB gives numbers to names that differ in case alone.
+    if let Some(names) =
+        names(&connection, file.path(), label)?.filter(|n| n.len() == headers.len())
+    {
+        headers = names;
+    }
     let types: Vec<_> = columns.rows.iter().map(|row| text(&row[1])).collect();
     let (rows, row_groups) = counts(&connection, file.path(), label)?;
     let mut readings: Vec<_> = types.iter().map(|name| types::reading(name)).collect();
@@ -93,6 +99,32 @@ fn look(
     };
     table.sample = sample(&table)?;
     Ok(table)
+}
+
+/// Names of the columns as the file has them; `None` where its schema is no tree with a root.
+fn names(
+    connection: &Connection,
+    path: &Path,
+    label: &str,
+) -> Result<Option<Vec<String>>, SourceError> {
+    let path = super::literal(path)
+        .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
+    let sql = format!("SELECT name, num_children FROM parquet_schema({path})");
+    let answer = connection.query(&sql, &[]).map_err(|error| explain(label, &error))?;
+    let children = |row: &Vec<Value>| row[1].as_int().unwrap_or(0).max(0) as u64;
+    // The tree is written depth first, the root before all others.
+    let mut elements = answer.rows.iter();
+    let Some(columns) = elements.next().map(children) else { return Ok(None) };
+    let mut names = Vec::new();
+    while let Some(element) = elements.next() {
+        names.push(element[0].as_text().unwrap_or_default().to_owned());
+        let mut below = children(element);
+        while below > 0 {
+            let Some(element) = elements.next() else { return Ok(None) };
+            below = below - 1 + children(element);
+        }
+    }
+    Ok((names.len() as u64 == columns).then_some(names))
 }
 
 fn counts(connection: &Connection, path: &Path, label: &str) -> Result<(u64, u64), SourceError> {
