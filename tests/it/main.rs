@@ -48,6 +48,8 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod upgrade;
+mod upgrade_place;
 mod user_rules;
 mod verify;
 
