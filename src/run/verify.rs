@@ -22,7 +22,7 @@ use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
 use crate::load::ledger::{InputState, Ledger, PastInput, has_provenance, replays};
 use crate::load::target::{Changes, KeyQuestion};
-use crate::load::{KeySet, Link, LoadError, Target, rehash};
+use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Target, cut_off, rehash};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
 use serde::Serialize;
@@ -240,7 +240,7 @@ impl Verifier<'_> {
         let encode = Arc::new(Encode { key, lookup, not_compared, renamed });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);
         let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
-        let mut compare = Compare::new(seen, input.rank());
+        let mut compare = Compare::new(seen, input.rank(), request.limit);
         let passage = Passage {
             request,
             shares: &self.shares,
@@ -365,6 +365,8 @@ impl Verifier<'_> {
 struct Compare {
     seen: KeySet,
     rank: i64,
+    /// As many records of the source were loaded at most.
+    limit: Option<u64>,
     read: u64,
     kept: u64,
     refused: u64,
@@ -381,13 +383,14 @@ struct Compare {
 }
 
 impl Compare {
-    fn new(seen: KeySet, rank: i64) -> Self {
+    fn new(seen: KeySet, rank: i64, limit: Option<u64>) -> Self {
         let (read, kept, refused, repeated) = (0, 0, 0, 0);
         let (same, later, missing, different, ours) = (0, 0, 0, 0, 0);
         let (sum, rows) = (0, Vec::new());
         Self {
             seen,
             rank,
+            limit,
             read,
             kept,
             refused,
@@ -427,7 +430,10 @@ impl Compare {
 impl Consumer for Compare {
     type Error = LoadError;
 
-    fn take(&mut self, chunk: Chunk) -> Result<(), LoadError> {
+    fn take(&mut self, mut chunk: Chunk) -> Result<(), LoadError> {
+        if let Some(limit) = self.limit {
+            cut_off(&mut chunk, limit.saturating_sub(self.read));
+        }
         self.read += u64::from(chunk.records);
         self.refused += chunk.rejects.len() as u64;
         self.kept += chunk.hashes.len() as u64;
@@ -442,6 +448,11 @@ impl Consumer for Compare {
                 None => self.row(place, *hash, found),
             }
         }
-        Ok(())
+        match self.limit {
+            Some(limit) if self.read >= limit => {
+                Err(LoadError::new(LoadErrorKind::Enough, "enough rows"))
+            }
+            _ => Ok(()),
+        }
     }
 }

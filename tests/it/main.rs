@@ -49,6 +49,8 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod upgrade;
+mod upgrade_place;
 mod user_rules;
 mod verify;
 
