@@ -50,8 +50,11 @@ impl LoadOne<'_> {
                 let previous = self.previous(&wanted)?;
                 self.begin(&wanted, previous)
             }
-            // They were refused above.
-            Standing::Appended(..) | Standing::Begun(..) => self.afresh(&wanted),
+            // They were refused above, with what differs.
+            Standing::Appended(..) | Standing::Begun(..) => Err(RunError::usage(format!(
+                "{}: it was loaded with other settings",
+                self.input.origin.label()
+            ))),
         }
     }
 
