@@ -92,6 +92,10 @@ impl Planner<'_> {
             _ => self.of(wanted, standing)?,
         };
         told.warnings.extend(previous.told(wanted, replaces));
+        if matches!(standing, Standing::New(_)) && wanted.input.origin.sheet().is_some() {
+            let known = self.ledger.of_content(&wanted.key)?;
+            told.warnings.extend(wanted.told_of_parts(&known));
+        }
         Ok(told)
     }
 

@@ -47,6 +47,7 @@ impl LoadOne<'_> {
             Standing::New(leftovers) => {
                 leftovers.iter().try_for_each(|row| self.forget(row))?;
                 self.refuse_changed(&wanted)?;
+                self.tell_parts(&wanted)?;
                 let previous = self.previous(&wanted)?;
                 self.begin(&wanted, previous)
             }
@@ -126,6 +127,15 @@ impl LoadOne<'_> {
             self.told.borrow_mut().push(standing::uncertain(&row));
         }
         self.already(row)
+    }
+
+    /// Tells of other parts of the same sheet.
+    fn tell_parts(&self, wanted: &Wanted<'_>) -> Result<(), RunError> {
+        if self.input.origin.sheet().is_some() {
+            let known = Ledger::new(self.session.con()).of_content(&wanted.key)?;
+            self.told.borrow_mut().extend(wanted.told_of_parts(&known));
+        }
+        Ok(())
     }
 
     /// Tells of other content that was loaded from the same path; gives those loads whose rows are to go.

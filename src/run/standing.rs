@@ -129,6 +129,25 @@ impl<'a> Wanted<'a> {
         self.relation(known.identity.as_deref(), &row.config, row.release.as_deref(), is_done)
     }
 
+    /// A warning where an overlapping part of the same sheet was loaded into the table: each part is an
+    /// input of its own, so rows of both stand there twice.
+    pub fn told_of_parts(&self, known: &[KnownInput]) -> Option<String> {
+        if self.input.mode != Mode::Append {
+            return None;
+        }
+        known.iter().filter(|one| one.state == InputState::Done).find_map(|one| {
+            let part = one.identity.as_deref().and_then(Identity::parse).map(|known| known.part);
+            let part = part.filter(|part| *part != self.identity.part)?;
+            let (run, own) = (&one.row.run, &self.identity.part);
+            part.overlaps(own).then(|| {
+                format!(
+                    "run {run} has loaded another part of this sheet ({part}) into the table; rows that are \
+                     also in this one ({own}) stand there twice; --mode replace leaves this one alone"
+                )
+            })
+        })
+    }
+
     /// Decides from what the ledger has of the same content, newest first.
     pub fn standing(&self, known: Vec<KnownInput>) -> Standing {
         let mode = self.input.mode;

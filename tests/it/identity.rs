@@ -289,6 +289,7 @@ fn members_sheets_and_ranges_are_inputs_of_their_own() {
     let part = ["--table", "u", "--range", "A!A1:B2"];
     let summary = loads(&place, DUCK, &["two.xlsx"], &part);
     assert_eq!(summary["tally"]["inserted"], 1);
+    assert!(warnings(&summary).contains("stand there twice"), "{summary}");
     assert_eq!(loads(&place, DUCK, &["two.xlsx"], &part)["status"], "already_loaded");
     book("y");
     loads(&place, DUCK, &["two.xlsx"], &own);

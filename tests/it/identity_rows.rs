@@ -252,3 +252,26 @@ fn rows_of_a_path_without_its_folder_are_told_and_stay() {
     assert_eq!(summary["inputs"][0]["replaced"], 2, "{summary}");
     assert_eq!(answer(&place, DUCK, "SELECT k FROM t ORDER BY k"), "3");
 }
+
+/// Rows that are to go must not be in the way of those that come for them.
+#[test]
+fn a_corrected_file_replaces_its_rows_under_a_primary_key() {
+    let server = Server::start();
+    server.psql("CREATE TABLE public.t (k integer PRIMARY KEY, v varchar)");
+    let (place, to) = (Place::new().file("t.csv", "k,v\n1,a\n2,b\n"), server.url());
+    let place = place.file("other.csv", "k,v\n9,z\n");
+    loads(&place, &to, &["t.csv"], &["--evolve"]);
+    loads(&place, &to, &["other.csv"], &["--table", "t"]);
+    let place = place.file("t.csv", "k,v\n1,a\n2,c\n3,d\n");
+    let summary = loads(&place, &to, &["t.csv"], &["--replaces-previous"]);
+    assert_eq!(summary["tally"]["rejected"], 0, "{summary}");
+    let rows = "SELECT k, v FROM t ORDER BY k";
+    assert_eq!(answer(&place, &to, rows), "1,a\n2,c\n3,d\n9,z");
+    loads(&place, &to, &["t.csv"], &["--fresh", "--limit", "2"]);
+    assert_eq!(answer(&place, &to, rows), "1,a\n2,c\n9,z");
+    // A row of somebody else with the same key: nothing is changed.
+    let place = place.file("t.csv", "k,v\n1,a\n9,x\n");
+    let (code, _, told) = load(&place, &to, &["t.csv"], &["--replaces-previous"]);
+    assert!(code != 0 && told.contains("duplicate key"), "{code}: {told}");
+    assert_eq!(answer(&place, &to, rows), "1,a\n2,c\n9,z");
+}

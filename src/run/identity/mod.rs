@@ -18,10 +18,12 @@ pub(super) use legacy::{config_as as legacy_config_as, configs as legacy_configs
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
 use crate::pack::Pack;
+use crate::source::excel::range::SheetRange;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 /// Version of the form of [`Identity`]. One with another version is not compared.
 const VERSION: u32 = 1;
@@ -68,6 +70,18 @@ impl Part {
     pub fn is_of_sheet(&self) -> bool {
         self.range.is_some() || self.excel_table.is_some()
     }
+
+    /// Whether a cell may lie in this part of a sheet and in another one. Names may stand for any cells.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let area = |part: &Self| match part.range.as_deref().map(SheetRange::from_str) {
+            Some(Ok(SheetRange::Cells { area, .. })) => Some(area),
+            _ => None,
+        };
+        match (area(self), area(other)) {
+            (Some(one), Some(other)) => one.overlaps(&other),
+            _ => true,
+        }
+    }
 }
 
 /// The table that rows go to.
@@ -88,6 +102,17 @@ pub struct Difference {
     pub is: String,
     /// Whether the pack says it, and no flag does.
     of_pack: bool,
+}
+
+/// The part as its flag says it.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.range, &self.excel_table) {
+            (Some(range), _) => write!(f, "--range {range}"),
+            (None, Some(table)) => write!(f, "--excel-table {table}"),
+            (None, None) => f.write_str("the whole sheet"),
+        }
+    }
 }
 
 impl fmt::Display for Difference {

@@ -33,6 +33,14 @@ impl Area {
         (self.first_column..=self.last_column).contains(&column)
     }
 
+    /// Whether a cell lies in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.first_row <= other.last_row
+            && other.first_row <= self.last_row
+            && self.first_column <= other.last_column
+            && other.first_column <= self.last_column
+    }
+
     /// Two corners, of which row or column may be left open; `None`: no area.
     fn parse(text: &str) -> Option<Self> {
         let (from, to) = text.split_once(':')?;
