@@ -63,6 +63,7 @@ pub(super) fn bind_roll(
         mode: request.mode.unwrap_or(Mode::Merge),
         column_notes: Vec::new(),
         warnings,
+        place: 0,
         replay: false,
         mapping: None,
         masks: Masks::default(),

@@ -2,9 +2,10 @@
 
 use super::agents;
 use super::check::Checker;
-use super::error::RunError;
+use super::error::{Reach, RunError};
 use super::geography;
 use super::ingest::{key_of, load_pack};
+use super::inputs::{Bad, FailedInput, Inputs};
 use super::memory;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
@@ -14,6 +15,7 @@ use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
 use crate::load::ledger::{Ledger, State, has_ledger};
 use crate::pack::{Check, Origin, Pack};
+use crate::source::Skipped;
 use serde::Serialize;
 
 /// What would be done.
@@ -27,8 +29,12 @@ pub struct Plan {
     pub memory: Vec<(String, u64)>,
     /// Worker threads.
     pub threads: usize,
-    /// Files that no format reads.
-    pub skipped: Vec<String>,
+    /// Files that are not read, and why.
+    pub skipped: Vec<Skipped>,
+    /// What the user should know of the files that were found.
+    pub warnings: Vec<String>,
+    /// Inputs that cannot be read, in the order of the arguments (`--keep-going`).
+    pub failed_inputs: Vec<FailedInput>,
 }
 
 /// What would be done with one input.
@@ -109,15 +115,25 @@ const SAMPLE: u64 = 10_000;
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError> {
     let pack = load_pack(&request.pack)?;
     let request = &*geography::opened(request, &pack)?;
-    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: inputs, mut aside } = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack);
     let stop = Stop::default();
     let whole = Whole::default();
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };
     let shares = memory::shares(request);
-    let plans = inputs.iter().map(|input| plan_input(request, &pack, input, &checker));
+    let mut plans = Vec::new();
+    for input in &inputs {
+        match plan_input(request, &pack, input, &checker) {
+            Ok(plan) => plans.push(plan),
+            Err(error) if request.keep_going && error.reach == Reach::Input => {
+                aside.bad.push(Bad { place: input.place, input: input.origin.label(), error });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    aside.bad.sort_by_key(|bad| bad.place);
     Ok(Plan {
-        inputs: plans.collect::<Result<_, _>>()?,
+        inputs: plans,
         target: request.target.to_string(),
         memory: vec![
             ("limit".into(), request.limits.memory),
@@ -126,7 +142,9 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
             ("agents' SQL engine".into(), agents::ENGINE_MEMORY),
         ],
         threads: request.limits.threads,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
     })
 }
 

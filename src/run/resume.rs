@@ -6,7 +6,7 @@ use super::load_one::LoadOne;
 use super::request::{Mode, OnAbort};
 use crate::chunk::Mark;
 use crate::load::ledger::{
-    InputKey, InputRow, Ledger, has_release, others_since, rebase, scope_rows, table_rows,
+    InputKey, InputRow, Ledger, State, has_release, others_since, rebase, scope_rows, table_rows,
 };
 use crate::load::table::{Strategy, side_table};
 use crate::load::target::transaction;
@@ -82,6 +82,15 @@ impl LoadOne<'_> {
             key_as(session.request, session.pack, self.input, &release).config == row.config
         });
         Ok(found)
+    }
+
+    /// Gives an unfinished input up; whether there was one.
+    pub(super) fn let_go(&self) -> Result<bool, RunError> {
+        let key = self.session.key_of(self.input);
+        match Ledger::new(self.session.con()).state(&key)? {
+            State::Unfinished(row) => self.forget(&row).map(|()| true),
+            State::New | State::Finished(_) => Ok(false),
+        }
     }
 
     /// Deletes what an input has left in the target and in the failed-record file.

@@ -102,7 +102,7 @@ pub fn verify(
         request.inputs = paths.into_iter().collect();
     }
     let request = geography::opened(&request, &pack)?;
-    let (inputs, _) = prepare(&request, &pack, observer)?;
+    let inputs = prepare(&request, &pack, observer)?.ready;
     let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
     let verifier = Verifier { request, pack, engine, shares, target, con, observer, stop };
