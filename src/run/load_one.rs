@@ -5,7 +5,7 @@ use super::check::{agent_names, describe};
 use super::error::RunError;
 use super::ingest::Session;
 use super::passage::Passage;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, holds_no_rows};
 use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
@@ -158,7 +158,9 @@ impl<'a> LoadOne<'a> {
         let spec = &self.spec;
         let mapped = self.input.mapping.is_some();
         let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
-        con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        if !self.brings_nothing(con)? {
+            con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        }
         for remark in con.remarks(spec)? {
             self.session.observer.on(&Event::Warning(&remark));
         }
@@ -198,6 +200,14 @@ impl<'a> LoadOne<'a> {
             Ok(())
         })?;
         self.load(&row, false)
+    }
+
+    /// Whether nothing of a plain input can meet a table that is there: its columns have no types, for want
+    /// of rows, so that there is nothing to compare either.
+    fn brings_nothing(&self, con: &dyn Link) -> Result<bool, RunError> {
+        let plain = self.input.kind.is_none() && self.input.mode == Mode::Append;
+        let bare = plain && !self.input.replay && holds_no_rows(&*self.input.table);
+        Ok(bare && !con.columns(&self.spec.name)?.is_empty())
     }
 
     /// A member's own name, or the file's.

@@ -21,7 +21,7 @@ use crate::enrich::geo::Locate;
 use crate::flow::Observer;
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Kind, Pack, Release, Settled, read_name, settle};
-use crate::source::{InputFile, Table, infer};
+use crate::source::{InputFile, Skipped, Table, infer};
 use crate::transform::mask::Masks;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -117,6 +117,7 @@ pub fn prepare(
         let prepared = prepare_table(file, table, request, pack)?;
         Ok(Prepared { place, ..prepared })
     })?;
+    set_headers_aside(&mut inputs);
     let prepared = &mut inputs.ready;
     masking::refuse_unknown(request, pack, prepared)?;
     geography::refuse_several_counties(request, prepared)?;
@@ -125,6 +126,30 @@ pub fn prepare(
     }
     in_load_order(prepared);
     Ok(inputs)
+}
+
+/// Takes plain inputs without rows out, where others bring rows for the same table: their columns have no
+/// types, and would give the table some that the rows of the others do not fit.
+fn set_headers_aside(inputs: &mut Inputs<Prepared>) {
+    let plain = |input: &&Prepared| input.kind.is_none();
+    let filled = inputs.ready.iter().filter(plain).filter(|input| !holds_no_rows(&*input.table));
+    let filled: HashSet<String> = filled.map(|input| input.spec.name.clone()).collect();
+    let Inputs { ready, aside } = inputs;
+    ready.retain(|input| {
+        let goes = input.kind.is_none()
+            && holds_no_rows(&*input.table)
+            && filled.contains(&input.spec.name);
+        if goes {
+            let path = input.origin.label();
+            aside.warnings.push(format!("E205: {}", no_rows(&path)));
+            aside.skipped.push(Skipped { path, reason: "E205: a header and no rows".into() });
+        }
+        !goes
+    });
+}
+
+fn no_rows(label: &str) -> String {
+    format!("{label} has a header and no rows")
 }
 
 /// Says which plain tables take several files because these are called alike.
@@ -209,7 +234,7 @@ fn prepare_table(
     };
     let mut warnings = table.notes();
     if holds_no_rows(&*table) {
-        let message = format!("{} has a header and no rows", origin.label());
+        let message = no_rows(&origin.label());
         if request.require_rows {
             return Err(RunError::new(RunErrorKind::Input, message)
                 .with_code("E205")
@@ -232,7 +257,7 @@ fn prepare_table(
 }
 
 /// A sample without rows means no rows, unless the first record is larger than what was sampled.
-fn holds_no_rows(table: &dyn Table) -> bool {
+pub(super) fn holds_no_rows(table: &dyn Table) -> bool {
     let small = table.extent().bytes.is_none_or(|bytes| bytes < crate::source::SNIFF as u64);
     table.sample().is_empty() && small
 }

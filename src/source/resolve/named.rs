@@ -84,8 +84,12 @@ pub(super) fn unreachable(path: &Path, error: io::Error) -> SourceError {
         _ if is_circle(&error) => "it is a link that leads in a circle".to_owned(),
         _ => format!("it is a link to {target}, which cannot be looked at"),
     };
-    let mut found = SourceError::new(SourceErrorKind::Unreadable, label(path), message)
-        .with_hint("mend the link, or remove it");
+    let hint = match error.kind() {
+        ErrorKind::PermissionDenied => "look who may read it",
+        _ => "mend the link, or remove it",
+    };
+    let mut found =
+        SourceError::new(SourceErrorKind::Unreadable, label(path), message).with_hint(hint);
     found.source = Some(error);
     found
 }
