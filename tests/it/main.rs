@@ -20,6 +20,8 @@ mod gold;
 mod hostile;
 mod hostile_files;
 mod hostile_make;
+mod inputs;
+mod inputs_unix;
 mod layering;
 mod legacy;
 mod loaded;

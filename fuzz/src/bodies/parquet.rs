@@ -3,7 +3,7 @@
 use super::file;
 use super::reading::{Damage, tables};
 use etl::source::parquet::Parquet;
-use etl::source::{Listing, readable, resolve};
+use etl::source::{Listing, SourceOptions, readable, resolve};
 
 /// A sound file of a few pages.
 const SOUND: &[u8] = include_bytes!("../../seeds/parquet/small");
