@@ -43,7 +43,11 @@ impl Compared {
                 left_out.push(name.to_owned());
                 continue;
             };
-            selected.push(if has(name) { column.sql() } else { format!("NULL AS {}", quote(name)) });
+            selected.push(if has(name) {
+                column.sql()
+            } else {
+                format!("NULL AS {}", quote(name))
+            });
             columns.push(column);
         }
         let has_hash = has("_etl_hash");

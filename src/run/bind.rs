@@ -65,6 +65,7 @@ pub(super) fn bind_roll(
         mode: request.mode.unwrap_or(Mode::Merge),
         column_notes: Vec::new(),
         warnings,
+        place: 0,
         replay: false,
         fitted: Fitted::default(),
         mapping: None,

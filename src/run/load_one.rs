@@ -5,7 +5,7 @@ use super::check::{agent_names, describe};
 use super::error::RunError;
 use super::ingest::Session;
 use super::passage::Passage;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, holds_no_rows};
 use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
@@ -145,7 +145,9 @@ impl<'a> LoadOne<'a> {
         let mapped = self.input.mapping.is_some();
         let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
         let is_new = con.columns(&spec.name)?.is_empty();
-        con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        if is_new || !self.brings_nothing() {
+            con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        }
         for remark in con.remarks(spec)? {
             self.session.observer.on(&Event::Warning(&remark));
         }
@@ -218,6 +220,13 @@ impl<'a> LoadOne<'a> {
         let there = self.session.con().columns(table)?;
         let there: Vec<_> = there.into_iter().map(|(name, _)| name).collect();
         ledger.record_headers(table, &there, headers, run)
+    }
+
+    /// Whether nothing of a plain input can meet a table that is there: its columns have no types, for want
+    /// of rows, so that there is nothing to compare either.
+    fn brings_nothing(&self) -> bool {
+        let plain = self.input.kind.is_none() && self.input.mode == Mode::Append;
+        plain && !self.input.replay && holds_no_rows(&*self.input.table)
     }
 
     /// A member's own name, or the file's.

@@ -3,7 +3,7 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
-use super::fit::{columns_for, fit};
+use super::fit::{columns_for, fit_all};
 use super::identify::flag_facts;
 use super::prepare::{Prepared, changes_of_values, generic};
 use super::request::{Mode, Request};
@@ -40,7 +40,7 @@ impl Preparer<'_> {
             kind => self.roll(replay, kind, name)?,
         };
         let mut prepared = [prepared];
-        fit(&mut prepared, self.con, self.request.changes)?;
+        fit_all(&mut prepared, self.con, self.request.changes)?;
         let [prepared] = prepared;
         // What is to be said about the file was said when it was loaded.
         Ok(Prepared { warnings: Vec::new(), replay: true, ..prepared })

@@ -13,6 +13,7 @@ use super::failures;
 use super::geography;
 use super::identity::legacy_configs;
 use super::ingest::{Session, approach, load_pack, summarize};
+use super::inputs::Aside;
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
@@ -66,16 +67,16 @@ pub fn reprocess(
     let inputs = prepare(&session, con, at_home(con, found.import(con)?, everything)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
-        let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
+        let nothing = summarize(&session, &request, Vec::new(), Aside::default(), status, started);
         // There is no such run.
         return Ok(Summary { run: String::new(), ..nothing });
     }
-    let outcome = session.load_all(&inputs);
+    let outcome = session.load_all(&inputs, &mut Vec::new());
     let swept = found.sweep(session.con());
     let summaries = outcome.map_err(|error| session.give_up(error))?;
     swept?;
     let status = RunStatus::Done;
-    let summary = summarize(&session, &request, summaries, Vec::new(), status, started);
+    let summary = summarize(&session, &request, summaries, Aside::default(), status, started);
     session.close(&summary)?;
     Ok(summary)
 }
@@ -93,6 +94,8 @@ fn for_replay(request: &Request) -> Result<Request, RunError> {
     request.errors.on_abort = OnAbort::Keep;
     request.limit = None;
     request.fresh = true;
+    // A record that fails stays where it is: there is nothing to go on behind.
+    request.keep_going = false;
     Ok(request)
 }
 

@@ -5,7 +5,7 @@ use crate::load::TargetUrl;
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
 use crate::rules::UserRule;
-use crate::source::SourceOptions;
+use crate::source::{Listing, SourceOptions};
 use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -110,6 +110,15 @@ pub struct Request {
     pub mode: Option<Mode>,
     /// What the files are, where the user says so.
     pub told: Told,
+    /// How folders are read, what is skipped, copies of streams.
+    #[serde(default)]
+    pub listing: Listing,
+    /// An input without rows is an error, also among others.
+    #[serde(default)]
+    pub require_rows: bool,
+    /// The other inputs are loaded where one cannot be read or loaded.
+    #[serde(default)]
+    pub keep_going: bool,
     /// How to read.
     pub source: SourceOptions,
     /// `florida` or the folder of a pack.

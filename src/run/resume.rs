@@ -171,6 +171,15 @@ impl LoadOne<'_> {
         .with_hint("say which it is: --release P, --release S or --release F"))
     }
 
+    /// Gives an unfinished input up; whether there was one.
+    pub(super) fn let_go(&self) -> Result<bool, RunError> {
+        let wanted = self.session.wanted(self.input);
+        match self.session.standing(&wanted)? {
+            Standing::Unfinished(known) => self.forget(&known.row).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
     /// Deletes what an input has left in the target and in the failed-record file.
     pub(super) fn forget(&self, row: &InputRow) -> Result<(), RunError> {
         let con = self.session.con();

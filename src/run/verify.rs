@@ -6,7 +6,7 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
-use super::fit::fit;
+use super::fit::fit_all;
 use super::geography;
 use super::history;
 use super::ingest::load_pack;
@@ -105,9 +105,9 @@ pub fn verify(
         request.inputs = paths.into_iter().collect();
     }
     let request = geography::opened(&request, &pack)?;
-    let (mut inputs, _) = prepare(&request, &pack, observer)?;
+    let mut inputs = prepare(&request, &pack, observer)?.ready;
     // Nothing is added to the table; what would be is missing there.
-    fit(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
+    fit_all(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
     for input in &mut inputs {
         let past = past.iter().find(|past| is_source(input, past));
         if let Some(mode) = past.and_then(|past| past.mode) {

@@ -3,6 +3,7 @@
 //! The seam for later byte sources (object stores, HTTP): everything above sees only `open`,
 //! `open_at`, `seekable` and `len`.
 
+use super::resolve::{Stream, label};
 use super::zstd::ZstdReader;
 use super::{SourceError, SourceErrorKind};
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
@@ -77,6 +78,8 @@ pub struct Content {
     name: String,
     outer: Option<String>,
     packing: Packing,
+    /// A copy of what can be read only once.
+    stream: bool,
 }
 
 impl Content {
@@ -89,31 +92,45 @@ impl Content {
         outer: Option<String>,
         packing: Packing,
     ) -> Self {
-        Self { path: path.to_owned(), label, name, outer, packing }
+        Self { path: path.to_owned(), label, name, outer, packing, stream: false }
     }
 
     /// A plain file.
     pub fn plain(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self::new(path, path.display().to_string(), name, None, Packing::Plain)
+        Self::new(path, label(path), name, None, Packing::Plain)
     }
 
-    /// What came from standard input and now lies at `path`.
-    pub fn stdin(path: &Path) -> Self {
-        Self::new(path, STDIN.to_owned(), STDIN.to_owned(), None, Packing::Plain)
+    /// The copy of what can be read only once.
+    pub fn stream(stream: &Stream) -> Self {
+        let (label, name) = (stream.label.clone(), stream.name.clone());
+        let plain = Self::new(&stream.copy, label, name, None, Packing::Plain);
+        Self { stream: true, ..plain }
+    }
+
+    /// Whether it is the copy of what can be read only once: its label says nothing about a later run.
+    pub fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the bytes lie in their file as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.packing, Packing::Plain)
     }
 
     /// The same bytes, packed: what they are called without the ending of the packer.
     pub(super) fn packed(&self, packing: Packing) -> Self {
         let stem = Path::new(&self.name).file_stem().unwrap_or_default().to_string_lossy();
         let (name, outer) = (stem.into_owned(), Some(self.name.clone()));
-        Self::new(&self.path, self.label.clone(), name, outer, packing)
+        let packed = Self::new(&self.path, self.label.clone(), name, outer, packing);
+        Self { stream: self.stream, ..packed }
     }
 
     /// A member of this archive.
     pub(super) fn member(&self, full_name: &str, name: String, member: Member) -> Self {
         let (label, outer) = (format!("{}/{full_name}", self.label), Some(self.name.clone()));
-        Self::new(&self.path, label, name, outer, Packing::Zip(member))
+        let member = Self::new(&self.path, label, name, outer, Packing::Zip(member));
+        Self { stream: self.stream, ..member }
     }
 
     /// The file that holds the bytes, packed as they are.

@@ -14,15 +14,17 @@ pub mod excel;
 mod extra;
 mod feed;
 pub mod infer;
-mod input;
 pub mod legacy;
 mod number;
 pub mod parquet;
+mod resolve;
 mod zstd;
 
-pub use content::{Content, Packing};
+pub use content::{Content, Packing, STDIN};
 pub use error::{SourceError, SourceErrorKind};
-pub use input::{InputFile, SNIFF, resolve};
+pub use resolve::{
+    InputFile, Listed, Listing, SNIFF, SkipList, Skipped, Stream, readable, resolve,
+};
 
 use crate::chunk::{Altered, Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
 use polars::prelude::DataFrame;
@@ -86,8 +88,6 @@ pub struct SourceOptions {
     pub headers: Option<Vec<String>>,
     /// Where spill and spool files may be written.
     pub temp_dir: Option<std::path::PathBuf>,
-    /// The file that holds what came from standard input, for the argument `-`.
-    pub stdin: Option<std::path::PathBuf>,
     /// The program that reads old workbooks, in a process of its own.
     pub reader: Option<legacy::ReaderProgram>,
     /// Bytes of a workbook's shared strings kept in memory; more go to a temporary file. Changes no

@@ -22,6 +22,8 @@ mod hostile;
 mod hostile_files;
 mod hostile_make;
 mod identity;
+mod inputs;
+mod inputs_unix;
 mod layering;
 mod legacy;
 mod loaded;

@@ -231,6 +231,11 @@ impl<'c> Ledger<'c> {
         self.end_run(run, state, None, Some(error))
     }
 
+    /// Ends a run in which some inputs have failed and the others are loaded, with its summary as JSON.
+    pub fn end_in_part(&self, run: &str, summary: &str, error: &str) -> Result<(), LoadError> {
+        self.end_run(run, RunState::Partial, Some(summary), Some(error))
+    }
+
     fn end_run(
         &self,
         run: &str,

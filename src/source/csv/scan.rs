@@ -4,7 +4,7 @@ use super::grammar::{Escape, Grammar};
 use super::masks::{GROUP, each_group, equal, lowest, quoted};
 use super::text::{self, Evidence, Transport};
 use crate::chunk::Fingerprint;
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use crate::source::{Content, SourceError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

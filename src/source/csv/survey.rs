@@ -8,7 +8,7 @@ use super::head::{Head, Text};
 use super::scan::{Scan, scan};
 use super::text::{self, Transport};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
-use crate::source::input::{SNIFF, read_full};
+use crate::source::resolve::{SNIFF, read_full};
 use crate::source::{
     Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
 };

@@ -1,7 +1,7 @@
 //! The bytes of a file as text: which encoding they are in, and readers that turn UTF-16 into UTF-8
 //! and mixed line ends into one kind.
 
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use crate::source::{Content, SourceError, SourceErrorKind, SourceOptions};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::io::{self, Read};

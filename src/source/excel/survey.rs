@@ -9,7 +9,7 @@ use super::page::Page;
 use super::stream::ExcelSource;
 use super::{OLE, directory_offset, password};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
-use crate::source::input::{SNIFF, read_full};
+use crate::source::resolve::{SNIFF, read_full};
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;
 
