@@ -146,7 +146,7 @@ pub(super) fn survey(
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
     }
-    Ok(file.format.survey(&file.content, &options)?)
+    Ok(file.survey(&options)?)
 }
 
 /// Only sheets have cells to choose from.

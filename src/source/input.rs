@@ -3,11 +3,12 @@
 use super::content::{ENTRIES, Extents, Member, STDIN};
 use super::{
     Confidence, Content, FORMATS, Format, Packing, SourceError, SourceErrorKind, SourceOptions,
-    legacy, zstd,
+    Table, legacy, zstd,
 };
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One file or member with the format that claims it.
 pub struct InputFile {
@@ -15,6 +16,17 @@ pub struct InputFile {
     pub content: Content,
     /// Who reads them.
     pub format: &'static dyn Format,
+}
+
+impl InputFile {
+    /// The tables of the file. E502 where it changes meanwhile: what was found out would be true of no
+    /// content that there ever was.
+    pub fn survey(&self, options: &SourceOptions) -> Result<Vec<Arc<dyn Table>>, SourceError> {
+        let content = &self.content;
+        let found = self.format.survey(content, options).map_err(|error| content.blame(error))?;
+        content.unchanged()?;
+        Ok(found)
+    }
 }
 
 /// Expands the arguments and finds a format for each file. Members of an archive that no format

@@ -18,6 +18,7 @@ mod input;
 pub mod legacy;
 mod number;
 pub mod parquet;
+mod watch;
 mod zstd;
 
 pub use content::{Content, Packing};
@@ -139,6 +140,11 @@ pub trait Table: Send + Sync {
     fn read_ahead(&self) {}
     /// Starts reading behind `from`.
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError>;
+    /// E502 unless the file still holds what was surveyed. To be asked when everything is read and
+    /// nothing of it is final yet; a table that is no file does not change.
+    fn unchanged(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
 }
 
 /// Size of what is to be read.

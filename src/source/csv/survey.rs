@@ -9,6 +9,7 @@ use super::scan::{Scan, scan};
 use super::text::{self, Transport};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
 use crate::source::input::{SNIFF, read_full};
+use crate::source::watch::WatchedSource;
 use crate::source::{
     Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
 };
@@ -279,6 +280,10 @@ impl Table for CsvTable {
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
         let from = if from.byte == 0 { self.head.data } else { from };
-        Ok(Box::new(CsvSource::open(self, schema, from)?))
+        WatchedSource::open(&self.content, || CsvSource::open(self, schema, from))
+    }
+
+    fn unchanged(&self) -> Result<(), SourceError> {
+        self.content.unchanged()
     }
 }
