@@ -3,6 +3,7 @@
 use super::agents;
 use super::error::{RunError, RunErrorKind};
 use super::geography;
+use super::grown;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
@@ -186,6 +187,7 @@ impl<'a> Session<'a> {
         if self.request.fresh {
             return Ok(());
         }
+        grown::take_over(self, inputs)?;
         let con = self.con();
         for input in inputs {
             let ledger = Ledger::new(con);

@@ -192,6 +192,9 @@ impl<'a> LoadOne<'a> {
                 mode: self.input.mode,
                 scope: &scope,
             })?;
+            if let Some(bytes) = self.input.table.extent().bytes {
+                ledger.note_length(&row, bytes)?;
+            }
             if row.strategy != Strategy::Insert {
                 con.make_side(spec, &side_table(&row.run, row.input))?;
             }

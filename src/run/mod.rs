@@ -15,6 +15,7 @@ mod file_facts;
 mod file_rules;
 mod geography;
 pub mod gold;
+mod grown;
 pub mod history;
 mod identify;
 mod ingest;

@@ -182,7 +182,9 @@ fn after_change(committed: u64) -> Vec<String> {
         return vec!["then run the same command again: it loads the file as it is then".into()];
     }
     vec![
-        "put the old file back and run the same command: it goes on behind these rows".into(),
+        "put the old file back and run the same command: it goes on behind these rows, as it does \
+         where a text file has only grown at its end"
+            .into(),
         "or give --fresh: these rows are deleted first, and the file is loaded as it is then".into(),
     ]
 }

@@ -91,6 +91,8 @@ pub struct Content {
     packing: Packing,
     /// The bytes as they lie on disk.
     watch: Arc<Watch>,
+    /// Unpacked bytes that are looked at; `None`: all.
+    until: Option<u64>,
 }
 
 impl Content {
@@ -104,7 +106,8 @@ impl Content {
         packing: Packing,
     ) -> Self {
         let watch = Watch::whole(path).part(packing.part());
-        Self { path: path.to_owned(), label, name, outer, packing, watch: Arc::new(watch) }
+        let (path, watch) = (path.to_owned(), Arc::new(watch));
+        Self { path, label, name, outer, packing, watch, until: None }
     }
 
     /// A plain file.
@@ -132,7 +135,8 @@ impl Content {
     /// Something packed in this file, watched since the same moment.
     fn within(&self, label: String, name: String, packing: Packing) -> Self {
         let watch = Arc::new(self.watch.part(packing.part()));
-        Self { path: self.path.clone(), label, name, outer: Some(self.name.clone()), packing, watch }
+        let (path, outer) = (self.path.clone(), Some(self.name.clone()));
+        Self { path, label, name, outer, packing, watch, until: None }
     }
 
     /// A part of a container that lies in `file`, read by what is known of the whole file.
@@ -140,11 +144,17 @@ impl Content {
         let packing = Packing::Zip(member);
         match &file.watch {
             Some(watch) => {
-                let (path, watch) = (file.path.clone(), Arc::clone(watch));
-                Self { path, label, name: name.to_owned(), outer: None, packing, watch }
+                let (path, name) = (file.path.clone(), name.to_owned());
+                let watch = Arc::clone(watch);
+                Self { path, label, name, outer: None, packing, watch, until: None }
             }
             None => Self::new(&file.path, label, name.to_owned(), None, packing),
         }
+    }
+
+    /// The same file as if it held only its first unpacked bytes.
+    pub(super) fn first(&self, bytes: u64) -> Self {
+        Self { until: Some(bytes), ..self.clone() }
     }
 
     /// E502 unless the file holds what was surveyed; see [`Watch::check`].
@@ -207,8 +217,9 @@ impl Content {
     }
 
     fn try_open_at(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+        let left = self.until.map_or(u64::MAX, |until| until.saturating_sub(offset));
         if matches!(self.packing, Packing::Plain) {
-            return Ok(Box::new(self.watch.open(offset)?));
+            return Ok(Box::new(self.watch.open(offset)?.take(left)));
         }
         let start = self.packing.part().map_or(0, |(start, _)| start);
         let mut reader = self.unpack(self.watch.open(start)?);
@@ -216,15 +227,18 @@ impl Content {
         if skipped < offset {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(reader)
+        Ok(Box::new(reader.take(left)))
     }
 
     /// The first pass over all bytes, unpacked. When it has read them, [`Recorder::finish`] keeps the
-    /// checksums by which later readers know that they read the same.
-    pub(super) fn record(&self) -> Result<(Box<dyn Read + Send>, Recorder), SourceError> {
-        let recorder =
-            self.watch.record().map_err(|error| SourceError::io(&self.label, error))?;
-        Ok((self.unpack(recorder.reader()), recorder))
+    /// checksums by which later readers know that they read the same; there is no recorder where they are
+    /// known.
+    pub(super) fn record(&self) -> Result<(Box<dyn Read + Send>, Option<Recorder>), SourceError> {
+        if self.until.is_some() || self.watch.is_known() {
+            return Ok((self.open()?, None));
+        }
+        let recorder = self.watch.record().map_err(|error| SourceError::io(&self.label, error))?;
+        Ok((self.unpack(recorder.reader()), Some(recorder)))
     }
 
     /// Unpacks what lies on disk from where this content begins.

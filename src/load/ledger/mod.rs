@@ -13,6 +13,7 @@ use super::{Link, LoadError, LoadErrorKind};
 mod counts;
 mod failed;
 mod finish;
+mod grown;
 mod known;
 mod meet;
 mod past;

@@ -12,10 +12,10 @@ use crate::load::target::SCHEMA;
 use crate::load::{Link, LoadError, LoadErrorKind};
 
 /// The version that this program reads and writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One step: the version that it leads to, and its statements.
-const STEPS: [(u32, &str); 2] = [(1, TABLES), (2, VERSION_2)];
+const STEPS: [(u32, &str); 3] = [(1, TABLES), (2, VERSION_2), (3, VERSION_3)];
 
 /// The tables of version 1.
 const TABLES: &str = "
@@ -89,6 +89,11 @@ ALTER TABLE etl.problems ADD COLUMN IF NOT EXISTS hint VARCHAR;
 CREATE TABLE IF NOT EXISTS etl.columns (
   \"schema\" VARCHAR NOT NULL, \"table\" VARCHAR NOT NULL, \"column\" VARCHAR NOT NULL,
   header VARCHAR NOT NULL, run VARCHAR NOT NULL);
+";
+
+/// The length of an input's content, by which it is seen whether a file has only grown.
+const VERSION_3: &str = "
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS bytes BIGINT;
 ";
 
 /// Version of the ledger behind a connection; 0 where there is none.

@@ -66,7 +66,9 @@ pub fn scan(
         read = ahead.map_err(failed)?;
         std::mem::swap(&mut block, &mut spare);
     }
-    recorder.finish().map_err(failed)?;
+    if let Some(recorder) = recorder {
+        recorder.finish().map_err(failed)?;
+    }
     let mut evidence = utf8.finish();
     evidence.marked = marked;
     evidence.replaced = replaced.load(Ordering::Relaxed);

@@ -153,6 +153,11 @@ impl Watch {
         Recorder::start(self, File::open(&self.path)?)
     }
 
+    /// Whether the first pass has ended.
+    pub fn is_known(&self) -> bool {
+        self.sums.get().is_some()
+    }
+
     fn note(&self, change: Change) {
         self.state().found.get_or_insert(change);
     }
