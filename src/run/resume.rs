@@ -185,7 +185,8 @@ fn after_change(committed: u64) -> Vec<String> {
         "put the old file back and run the same command: it goes on behind these rows, as it does \
          where a text file has only grown at its end"
             .into(),
-        "or give --fresh: these rows are deleted first, and the file is loaded as it is then".into(),
+        "or give --fresh: these rows are deleted first, and the file is loaded as it is then"
+            .into(),
     ]
 }
 

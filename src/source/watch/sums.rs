@@ -26,11 +26,11 @@ impl Sums {
 
     /// The block that holds `offset`: its number, its first byte, its length. `None` behind the end.
     fn block(&self, offset: u64) -> Option<(usize, u64, usize)> {
-        let behind = offset.checked_sub(self.start)?;
+        let behind = offset.checked_sub(self.start).filter(|behind| *behind < self.length)?;
         let number = behind / BLOCK as u64;
         let from = number * BLOCK as u64;
-        let length = self.length.checked_sub(from)?.min(BLOCK as u64);
-        (length > 0).then_some((number as usize, self.start + from, length as usize))
+        let length = (self.length - from).min(BLOCK as u64);
+        Some((number as usize, self.start + from, length as usize))
     }
 
     fn fits(&self, number: usize, bytes: &[u8]) -> bool {

@@ -1,7 +1,7 @@
 //! Every way in which a file can change, and those in which it only seems to.
 
-use super::*;
 use super::sums::BLOCK;
+use super::*;
 use std::io::{Read, Write};
 
 /// More than two blocks, no two alike.
@@ -57,10 +57,10 @@ fn every_change_is_found_and_named() {
     let long = whole.len() as u64;
     type Write = fn(&Path, &[u8]);
     let changes: [(Write, Change); 5] = [
-        (|path, whole| std::fs::write(path, &whole[..9]).expect("writable"), Change::Shorter {
-            was: long,
-            is: 9,
-        }),
+        (
+            |path, whole| std::fs::write(path, &whole[..9]).expect("writable"),
+            Change::Shorter { was: long, is: 9 },
+        ),
         (
             |path, _| {
                 let file = std::fs::OpenOptions::new().append(true).open(path);
