@@ -4,6 +4,7 @@ use super::agents;
 use super::error::{Reach, RunError, RunErrorKind};
 use super::fit::fit;
 use super::geography;
+use super::grown;
 use super::inputs::{Aside, Bad, Inputs, all_bad};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
@@ -220,6 +221,7 @@ impl<'a> Session<'a> {
         if self.request.fresh {
             return Ok(());
         }
+        grown::take_over(self, inputs)?;
         let mut standings = Vec::new();
         for input in inputs.iter() {
             let wanted = self.wanted(input);

@@ -194,6 +194,9 @@ impl<'a> LoadOne<'a> {
                 scope: &scope,
             })?;
             self.record_headers(&ledger, &row.run, is_new)?;
+            if let Some(bytes) = self.input.table.extent().bytes {
+                ledger.note_length(&row, bytes)?;
+            }
             if row.strategy != Strategy::Insert {
                 con.make_side(spec, &side_table(&row.run, row.input))?;
             }
@@ -244,6 +247,8 @@ impl<'a> LoadOne<'a> {
         let meters = Meters::new(agent_names(self.session.request, self.input));
         self.tell_start(&meters, resumed.then_some(start), row);
         let flowed = self.flow(con, row, start, &meters);
+        // What is read was right; the input counts as loaded only if it is still all there is.
+        let flowed = flowed.and_then(|facts| Ok(self.input.table.unchanged().map(|()| facts)?));
         let facts = flowed.map_err(|error| self.abort(con, row, error))?;
         if resumed || row.strategy != Strategy::Insert {
             self.session.observer.on(&Event::Step("checking the account"));

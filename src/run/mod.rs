@@ -16,6 +16,7 @@ mod file_rules;
 mod fit;
 mod geography;
 pub mod gold;
+mod grown;
 pub mod history;
 mod identify;
 mod identity;

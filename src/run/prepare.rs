@@ -190,7 +190,7 @@ pub(super) fn survey(
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
     }
-    file.format.survey(&file.content, &options).map_err(SurveyError::Source)
+    file.survey(&options).map_err(SurveyError::Source)
 }
 
 /// Only sheets have cells to choose from.

@@ -18,6 +18,7 @@ pub mod legacy;
 mod number;
 pub mod parquet;
 mod resolve;
+mod watch;
 mod zstd;
 
 pub use content::{Content, Packing, STDIN};
@@ -144,6 +145,27 @@ pub trait Table: Send + Sync {
     fn read_ahead(&self) {}
     /// Starts reading behind `from`.
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError>;
+    /// Whether the file has only grown since it was surveyed as `earlier`: it begins with that content, and
+    /// all of it that was committed is read now as it was then.
+    fn continues(&self, _earlier: &Earlier) -> Result<bool, SourceError> {
+        Ok(false)
+    }
+    /// E502 unless the file still holds what was surveyed. To be asked when everything is read and
+    /// nothing of it is final yet; a table that is no file does not change.
+    fn unchanged(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// What is known of an earlier content of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// Of all of it.
+    pub fingerprint: Fingerprint,
+    /// Its unpacked length, as [`Extent::bytes`] has it.
+    pub bytes: u64,
+    /// No committed record ends behind this offset.
+    pub committed: u64,
 }
 
 /// Size of what is to be read.

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod catalog;
+mod changed;
 mod cleaning;
 mod cli_config;
 mod cli_errors;

@@ -29,6 +29,8 @@ pub struct KnownInput {
     pub kind: String,
     /// Types of its columns, as JSON; older programs have not stored them.
     pub types: Option<String>,
+    /// Unpacked length of its content; older programs have not stored it.
+    pub bytes: Option<u64>,
 }
 
 impl KnownInput {
@@ -80,7 +82,7 @@ impl Ledger<'_> {
     /// entry without an absolute path (standard input, or of an older program) is compared by the path
     /// that was named.
     pub fn of_path(&self, path: &InputPath, key: &InputKey) -> Result<Vec<KnownInput>, LoadError> {
-        let column = Columns::of(self.con)?.since_3("i.absolute_path");
+        let column = Columns::of(self.con)?.since_2("i.absolute_path");
         self.known(
             &format!(
                 "i.\"table\" = ? AND i.fingerprint <> ? AND i.sheet IS NOT DISTINCT FROM ? \
@@ -110,9 +112,10 @@ impl Ledger<'_> {
         let columns = Columns::of(self.con)?;
         let since_2 = ["i.identity", "i.types", "i.\"schema\""].map(|name| columns.since_2(name));
         let [identity, types, schema] = since_2;
-        let (replaces, mode) = (columns.since_3("i.replaces"), columns.mode());
+        let bytes = columns.since_2("i.bytes");
+        let (replaces, mode) = (columns.since_2("i.replaces"), columns.mode());
         let sql = format!(
-            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types} \
+            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {bytes} \
              FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
              WHERE {condition} AND coalesce({schema}, ?) = ? AND i.status IN ({}, {}) \
              ORDER BY i.started DESC, i.input DESC",
@@ -131,6 +134,7 @@ impl Ledger<'_> {
                 identity: optional(&row[13]),
                 kind: text(&row[14]),
                 types: optional(&row[15]),
+                bytes: (!row[16].is_null()).then(|| unsigned(&row[16])),
             })
         };
         rows.rows.iter().map(known).collect()

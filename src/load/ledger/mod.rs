@@ -13,6 +13,7 @@ use super::{Link, LoadError, LoadErrorKind};
 mod counts;
 mod failed;
 mod finish;
+mod grown;
 mod headers;
 mod inputs;
 mod known;
@@ -27,6 +28,7 @@ mod status;
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
+pub use grown::Grown;
 pub use headers::HeaderOf;
 pub use inputs::{InputPath, KnownInput};
 pub use known::{

@@ -172,6 +172,19 @@ pub fn reader(
     Ok(if mixed_ends { Box::new(OneEnd::new(Box::new(reader))) } else { Box::new(reader) })
 }
 
+/// The text of unpacked bytes from their start.
+pub fn over(
+    raw: Box<dyn Read + Send>,
+    transport: Transport,
+    replaced: &Arc<AtomicU64>,
+) -> Box<dyn Read + Send> {
+    let text: Box<dyn Read + Send> = match transport.utf16 {
+        Some(encoding) => Box::new(Transcoder::new(raw, encoding, Arc::clone(replaced))),
+        None => raw,
+    };
+    if transport.mixed_ends { Box::new(OneEnd::new(text)) } else { text }
+}
+
 /// UTF-16 to UTF-8 while reading.
 struct Transcoder {
     inner: Box<dyn Read + Send>,

@@ -12,10 +12,11 @@ mod walk;
 pub use skip::{SkipList, Skipped};
 pub use sniff::{SNIFF, read_full};
 
-use super::{Content, Format, SourceError};
+use super::{Content, Format, SourceError, SourceOptions, Table};
 use skip::Skipper;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One file or member with the format that claims it.
 pub struct InputFile {
@@ -23,6 +24,17 @@ pub struct InputFile {
     pub content: Content,
     /// Who reads them.
     pub format: &'static dyn Format,
+}
+
+impl InputFile {
+    /// The tables of the file. E502 where it changes meanwhile: what was found out would be true of no
+    /// content that there ever was.
+    pub fn survey(&self, options: &SourceOptions) -> Result<Vec<Arc<dyn Table>>, SourceError> {
+        let content = &self.content;
+        let found = self.format.survey(content, options).map_err(|error| content.blame(error))?;
+        content.unchanged()?;
+        Ok(found)
+    }
 }
 
 /// What one listed file came to.
