@@ -9,6 +9,7 @@ use super::inputs::{Aside, Bad, Inputs, all_bad};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::prepare::{Prepared, prepare};
+use super::presence::Presences;
 use super::request::{Mode, Request};
 use super::retry::{Commits, with_retries};
 use super::standing::{Replaced, Standing, Wanted, outdated};
@@ -119,6 +120,8 @@ pub struct Session<'a> {
     pub command: &'static str,
     /// Inputs that this process has begun: their entries in the ledger.
     begun: RefCell<BTreeMap<usize, (String, u32)>>,
+    /// What was found out about rows that were loaded earlier.
+    pub presences: Presences,
     /// Inputs of a replace that are loaded and are to be loaded anew.
     anew: BTreeSet<usize>,
 }
@@ -155,6 +158,7 @@ impl<'a> Session<'a> {
             touched: RefCell::default(),
             tables: RefCell::default(),
             begun: RefCell::default(),
+            presences: Presences::default(),
             anew: BTreeSet::new(),
         };
         session.close_stopped_replays()?;

@@ -240,6 +240,7 @@ impl<'a> LoadOne<'a> {
 
     pub(super) fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
+        self.session.presences.forget(&self.spec.name);
         self.session.touch(&row.run);
         let row = &if resumed { self.resume(con, row)? } else { row.clone() };
         let resumed = !row.ranges.is_empty();

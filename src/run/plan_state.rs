@@ -3,7 +3,7 @@
 
 use super::error::RunError;
 use super::prepare::Prepared;
-use super::presence::presence;
+use super::presence::Presences;
 use super::previous::previous;
 use super::request::{Mode, Request};
 use super::standing::{self, Relation, Replaced, Standing, Wanted, outdated};
@@ -46,7 +46,8 @@ pub fn states(
     if !has_ledger(&*con)? {
         return all("new");
     }
-    let planner = Planner { request, con: &*con, ledger: Ledger::new(&*con) };
+    let (ledger, presences) = (Ledger::new(&*con), Presences::default());
+    let planner = Planner { request, con: &*con, ledger, presences };
     let mut found = Vec::new();
     for input in inputs {
         let wanted = Wanted::new(request, pack, input, con.schema());
@@ -66,6 +67,7 @@ struct Planner<'a> {
     request: &'a Request,
     con: &'a dyn Link,
     ledger: Ledger<'a>,
+    presences: Presences,
 }
 
 impl Planner<'_> {
@@ -105,7 +107,7 @@ impl Planner<'_> {
         Ok(match standing {
             Standing::Loaded(known, is_certain) => {
                 let row = &known.row;
-                let found = presence(self.con, &wanted.input.spec, row)?;
+                let found = self.presences.of(self.con, &wanted.input.spec, row)?;
                 let mut told =
                     match found.told(&wanted.input.origin.label(), &wanted.key.table, row) {
                         Err(gone) => refused(&gone),

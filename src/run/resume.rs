@@ -2,7 +2,7 @@
 
 use super::error::{RunError, RunErrorKind};
 use super::load_one::{LoadOne, LoadedInput};
-use super::presence::{Presence, presence};
+use super::presence::Presence;
 use super::previous::previous;
 use super::request::{Mode, OnAbort};
 use super::standing::{self, Relation, Standing, Wanted};
@@ -51,8 +51,11 @@ impl LoadOne<'_> {
                 let previous = self.previous(&wanted)?;
                 self.begin(&wanted, previous)
             }
-            // They were refused above.
-            Standing::Appended(..) | Standing::Begun(..) => self.afresh(&wanted),
+            // They were refused above, with what differs.
+            Standing::Appended(..) | Standing::Begun(..) => Err(RunError::usage(format!(
+                "{}: it was loaded with other settings",
+                self.input.origin.label()
+            ))),
         }
     }
 
@@ -114,7 +117,7 @@ impl LoadOne<'_> {
             others.push((row.run, row.input));
             return self.begin(wanted, others);
         }
-        let found = presence(con, &self.spec, &row)?;
+        let found = self.session.presences.of(con, &self.spec, &row)?;
         if self.input.mode == Mode::Replace && found != Presence::Whole {
             return self.begin(wanted, Vec::new());
         }

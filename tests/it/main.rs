@@ -23,6 +23,7 @@ mod hostile;
 mod hostile_files;
 mod hostile_make;
 mod identity;
+mod identity_rows;
 mod inputs;
 mod inputs_unix;
 mod layering;

@@ -27,6 +27,8 @@ pub struct KnownInput {
     pub identity: Option<String>,
     /// Kind of the pack, or `generic`.
     pub kind: String,
+    /// Where it lies.
+    pub path: InputPath,
     /// Types of its columns, as JSON; older programs have not stored them.
     pub types: Option<String>,
     /// Unpacked length of its content; older programs have not stored it.
@@ -34,6 +36,13 @@ pub struct KnownInput {
 }
 
 impl KnownInput {
+    /// Whether it lies at a path for certain. Older programs have stored only what the user has named,
+    /// and not in which folder.
+    pub fn is_at(&self, path: &InputPath) -> bool {
+        let known = self.path.absolute.as_ref().unwrap_or(&self.path.named);
+        path.absolute.as_ref() == Some(known)
+    }
+
     /// The mode, from the strategy where it was not stored.
     pub fn mode(&self) -> Mode {
         self.mode.unwrap_or(match (self.row.strategy, self.kind.as_str()) {
@@ -86,7 +95,7 @@ impl Ledger<'_> {
         self.known(
             &format!(
                 "i.\"table\" = ? AND i.fingerprint <> ? AND i.sheet IS NOT DISTINCT FROM ? \
-                   AND ({column} = ? OR {column} IS NULL AND i.path = ?) AND r.command <> ?"
+                   AND ({column} = ? OR {column} IS NULL AND i.path IN (?, ?)) AND r.command <> ?"
             ),
             &[
                 Value::from(key.table.as_str()),
@@ -94,6 +103,7 @@ impl Ledger<'_> {
                 Value::from(key.sheet.clone()),
                 Value::from(path.absolute.clone()),
                 Value::from(path.named.as_str()),
+                Value::from(path.absolute.clone()),
                 Value::from(replays::COMMAND),
             ],
         )
@@ -112,10 +122,12 @@ impl Ledger<'_> {
         let columns = Columns::of(self.con)?;
         let since_2 = ["i.identity", "i.types", "i.\"schema\""].map(|name| columns.since_2(name));
         let [identity, types, schema] = since_2;
-        let bytes = columns.since_2("i.bytes");
-        let (replaces, mode) = (columns.since_2("i.replaces"), columns.mode());
+        let [replaces, absolute, bytes] =
+            ["i.replaces", "i.absolute_path", "i.bytes"].map(|name| columns.since_2(name));
+        let mode = columns.mode();
         let sql = format!(
-            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {bytes} \
+            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {absolute}, \
+               {bytes} \
              FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
              WHERE {condition} AND coalesce({schema}, ?) = ? AND i.status IN ({}, {}) \
              ORDER BY i.started DESC, i.input DESC",
@@ -134,7 +146,8 @@ impl Ledger<'_> {
                 identity: optional(&row[13]),
                 kind: text(&row[14]),
                 types: optional(&row[15]),
-                bytes: (!row[16].is_null()).then(|| unsigned(&row[16])),
+                path: InputPath { named: text(&row[6]), absolute: optional(&row[16]) },
+                bytes: (!row[17].is_null()).then(|| unsigned(&row[17])),
             })
         };
         rows.rows.iter().map(known).collect()

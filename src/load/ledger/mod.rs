@@ -33,7 +33,7 @@ pub use headers::HeaderOf;
 pub use inputs::{InputPath, KnownInput};
 pub use known::{
     agrees_with_ledger, has_ledger, has_provenance, has_release, holds_scope, known_keys,
-    scope_rows, table_rows,
+    rows_by_source, scope_rows, table_rows,
 };
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
