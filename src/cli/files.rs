@@ -5,20 +5,32 @@ use super::text::{Paint, count, hang, plural, safe};
 use crate::run::FailedInput;
 use crate::source::Skipped;
 
-/// Skipped files that are listed.
-const SKIPPED: usize = 8;
+/// Skipped files of one reason that are listed.
+const SKIPPED: usize = 10;
 
-/// Files that are not read, each with its reason.
+/// Files that are not read, by the reason.
 pub fn skipped(skipped: &[Skipped], width: usize, all: bool) -> Vec<String> {
-    let most = if all { usize::MAX } else { SKIPPED };
-    let shown = skipped.iter().take(most);
-    let mut lines: Vec<_> =
-        shown.flat_map(|found| hang("  not read: ", &safe(&found.to_string()), width)).collect();
-    if skipped.len() > most {
-        let more = count((skipped.len() - most) as u64);
-        lines.push(format!("  … and {more} more not read (-v or --format json lists all)"));
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for Skipped { path, reason } in skipped {
+        match reasons.iter_mut().find(|(known, _)| known == reason) {
+            Some((_, paths)) => paths.push(path),
+            None => reasons.push((reason, vec![path])),
+        }
     }
-    lines
+    let most = if all { usize::MAX } else { SKIPPED };
+    let told = |(reason, paths): (&str, Vec<&str>)| match paths.as_slice() {
+        [only] => hang("  not read: ", &safe(&format!("{only}: {reason}")), width),
+        several => {
+            let shown: Vec<_> = several.iter().take(most).map(|path| safe(path)).collect();
+            let more = match several.len() - shown.len() {
+                0 => String::new(),
+                more => format!(" and {} more (-v or --format json lists all)", count(more as u64)),
+            };
+            let head = format!("  not read, {}: ", safe(reason));
+            hang(&head, &format!("{}{more}", shown.join(", ")), width)
+        }
+    };
+    reasons.into_iter().flat_map(told).collect()
 }
 
 /// What the user should know of the files that were found.
@@ -41,4 +53,22 @@ pub fn failed(failed: &[FailedInput], paint: Paint) -> Vec<String> {
     let mut lines = vec![paint.red(&format!("{number} could not be read or loaded:"))];
     lines.extend(failed_lines(failed, paint).iter().map(|line| format!("  {line}")));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_one_reason_stand_together() {
+        let one = |path: &str, reason: &str| Skipped { path: path.into(), reason: reason.into() };
+        let mut all = vec![one("d/.a", "hidden"), one("d/x.pdf", "a PDF"), one("d/.b", "hidden")];
+        let expected = ["  not read, hidden: d/.a, d/.b", "  not read: d/x.pdf: a PDF"];
+        assert_eq!(skipped(&all, 80, false), expected);
+        all.extend((0..20).map(|n| one(&format!("{n}.pdf"), "a PDF")));
+        let short = skipped(&all, 200, false).join(" ");
+        assert!(short.contains("8.pdf and 11 more") && !short.contains("12.pdf"), "{short}");
+        let long = skipped(&all, 200, true).join(" ");
+        assert!((0..20).all(|n| long.contains(&format!("{n}.pdf"))), "{long}");
+    }
 }

@@ -233,13 +233,7 @@ impl Settings {
             target: self.target(env)?,
             table: value(&self.table),
             mode: value(&self.mode),
-            told: Told {
-                kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
-                county: value(&self.county),
-                year: value(&self.year),
-                release: value(&self.release).map(|release| release.to_ascii_uppercase()),
-                submission: value(&self.submission),
-            },
+            told: self.told(),
             listing: self.listing()?,
             require_rows: value(&self.require_rows).unwrap_or(false),
             keep_going: value(&self.keep_going).unwrap_or(false),
@@ -287,6 +281,17 @@ impl Settings {
             limit: call.limit,
             version: call.version,
         })
+    }
+
+    /// What the files are, where somebody says so.
+    fn told(&self) -> Told {
+        Told {
+            kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
+            county: value(&self.county),
+            year: value(&self.year),
+            release: value(&self.release).map(|release| release.to_ascii_uppercase()),
+            submission: value(&self.submission),
+        }
     }
 
     /// How folders are read; what can be read only once is copied by the command line.

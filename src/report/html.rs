@@ -184,7 +184,9 @@ fn account(report: &Report) -> String {
             false => format!("<li>{}</li>", escape(warning)),
         })
         .collect();
-    told.splice(0..0, about_files(report));
+    let (first, last) = about_files(report);
+    told.splice(0..0, first);
+    told.extend(last);
     let mut warnings: String = told.iter().take(WARNINGS).map(String::as_str).collect();
     if told.len() > WARNINGS {
         warnings.push_str(&format!("<li>… and {} more</li>", told.len() - WARNINGS));
@@ -201,8 +203,9 @@ fn account(report: &Report) -> String {
     )
 }
 
-/// What there is to tell of files beside the inputs that were read.
-fn about_files(report: &Report) -> Vec<String> {
+/// What there is to tell of files beside the inputs that were read: before what these have to tell, and
+/// after it.
+fn about_files(report: &Report) -> (Vec<String>, Vec<String>) {
     let failed = report.failed_inputs.iter().map(|failed| {
         let code = failed.code.as_deref().map_or_else(String::new, |code| format!("{code}: "));
         let (input, message) = (escape(&failed.input), escape(&failed.message));
@@ -210,7 +213,7 @@ fn about_files(report: &Report) -> Vec<String> {
     });
     let warnings = report.warnings.iter().map(|told| format!("<li>{}</li>", escape(told)));
     let skipped = report.skipped.iter().map(|told| format!("<li>Not read: {}</li>", escape(told)));
-    failed.chain(warnings).chain(skipped).collect()
+    (failed.chain(warnings).collect(), skipped.collect())
 }
 
 /// Hatchings, so that what is refused or unknown is seen without colours.

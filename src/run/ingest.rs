@@ -46,7 +46,11 @@ pub fn ingest(
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
-    let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
+    let opened = Session::open(approach, request, &pack, "ingest", observer, stop);
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(error) => return Err(with_bad(error, aside.bad)),
+    };
     session.fit(&mut inputs, &mut aside.bad)?;
     session.adopt(&mut inputs)?;
     let outcome = session.load_all(&inputs, &mut aside.bad);

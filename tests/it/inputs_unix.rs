@@ -109,7 +109,7 @@ fn what_may_not_be_read_says_so() {
         .file("d/sub/x.csv", "k\n3\n");
     let shut = |name: &str| {
         let path = place.path(name);
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0)).expect("ours");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).expect("ours");
         path
     };
     let paths = [shut("d/shut.csv"), shut("d/sub")];
@@ -214,4 +214,18 @@ fn names_that_are_no_unicode_stay_apart() {
     loads(&place, &["d"], &["--table", "t"]);
     let rows = ask(&place, "SELECT k, _etl_source FROM t ORDER BY k");
     assert_eq!(rows, "1,d/x.csv\n2,d/a\\xFE.csv\n3,d/a\\xFF.csv");
+}
+
+#[test]
+fn a_link_that_may_be_a_folder_is_told_where_a_pattern_looks_below() {
+    let place = Place::new().file("d/x.csv", "k\n1\n");
+    symlink("gone", place.path("d/2024")).expect("a link");
+    symlink("ann@host.1234", place.path("d/.#x.csv")).expect("a link");
+    let (code, told) = fails(&place, &["d/**/*.csv"], &[]);
+    assert!(code == 6 && told.contains("d/2024: it is a link that leads nowhere"), "{told}");
+    assert_eq!(told.matches("error[").count(), 1, "{told}");
+    std::fs::remove_file(place.path("d/2024")).expect("there");
+    let summary = loads(&place, &["d/**/*.csv"], &[]);
+    assert_eq!(summary["skipped"], serde_json::json!(["d/.#x.csv: hidden"]));
+    assert_eq!(ask(&place, "SELECT k FROM x"), "1");
 }

@@ -159,8 +159,14 @@ impl Finder<'_> {
         }
         for name in names {
             let path = at.join(&name);
-            if !fs::metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-                continue;
+            match fs::metadata(&path) {
+                Ok(meta) if meta.is_dir() => {}
+                Ok(_) => continue,
+                // What cannot be looked at may be a folder that would be looked into.
+                Err(_) => {
+                    self.entry(&path, false);
+                    continue;
+                }
             }
             match self.skipper.folder(&name.to_string_lossy()).map(str::to_owned) {
                 None => self.below(&path, rest),
