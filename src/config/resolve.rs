@@ -109,7 +109,10 @@ pub fn load(sources: &Sources<'_>, machine: &Machine) -> Result<Loaded, ConfigEr
         overlay_profile(&mut settings, &files, name)?;
     }
     let (partial, warnings) = env::read(variables)?;
-    settings.overlay(&partial, &|key| Origin::Env(env::variable(key)));
+    settings.overlay(&partial, &|key| match env::is_concealed(variables, key) {
+        true => Origin::Flag(flag(key)),
+        false => Origin::Env(env::variable(key)),
+    });
     if let Some(path) = variables.get(env::RULES).filter(|path| !path.is_empty()) {
         settings.overlay(&file::read_rules(Path::new(path))?, &|_| Origin::Env(env::RULES.into()));
     }
@@ -201,9 +204,10 @@ impl Settings {
         };
         let place = to.origin.to_string();
         let text = reveal(&to.value, env, &place)?;
-        TargetUrl::parse(&text, env).map_err(|message| {
-            ConfigError::new(format!("{}: {message}", to.value))
-                .with_hint(format!("set by {place}"))
+        // What cannot be read may be a password: nothing of it is told.
+        TargetUrl::parse(&text, env).map_err(|error| {
+            ConfigError::new(format!("the target of {place} cannot be used: {}", error.message))
+                .with_hint(error.hint)
         })
     }
 
@@ -397,11 +401,15 @@ pub(super) fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, 
     let text = secret.reveal();
     if let Some(name) = text.strip_prefix("env:") {
         return env.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
+            // Whoever writes the secret itself behind `env:` does not find it in the message.
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let name = if plain { name } else { "of no possible name" };
             ConfigError::new(format!("{place} names the variable {name}, which is not set"))
         });
     }
     if let Some(path) = text.strip_prefix("file:") {
         let content = std::fs::read_to_string(path).map_err(|error| {
+            let path = TargetUrl::shown(path);
             ConfigError::new(format!(
                 "{place} names the file {path}, which cannot be read: {error}"
             ))

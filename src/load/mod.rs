@@ -25,6 +25,7 @@ pub mod rehash;
 mod replayed;
 mod select;
 pub mod table;
+mod table_name;
 pub mod target;
 mod telling;
 mod threaded;
@@ -32,11 +33,13 @@ mod url;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
+pub use postgres::Unreadable;
 pub use replayed::Replayed;
+pub use table_name::TableName;
 pub use target::{Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
-pub use url::{Approach, TargetUrl};
+pub use url::{Approach, DuckFile, TargetUrl};
 
 use crate::chunk::{Held, Mark, Notes, Permit, RawRows, Tally};
 use dead_letter::Record;

@@ -5,6 +5,7 @@ use super::error::{RunError, RunErrorKind};
 use super::geography;
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
+use super::named;
 use super::prepare::{Prepared, prepare};
 use super::request::Request;
 use super::retry::{Commits, with_retries};
@@ -33,6 +34,7 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let approach = approach(request);
     let (inputs, skipped) = prepare(request, &pack, observer)?;

@@ -54,6 +54,11 @@ pub(super) fn repeated(headers: &[String], names: &[String]) -> Option<String> {
 }
 
 fn plain_name(text: &str) -> String {
+    whole_name(text).chars().take(63).collect()
+}
+
+/// A plain name, however long it is.
+fn whole_name(text: &str) -> String {
     let mut name = String::new();
     for c in text.trim().chars() {
         if c.is_alphanumeric() {
@@ -62,13 +67,13 @@ fn plain_name(text: &str) -> String {
             name.push('_');
         }
     }
-    name.trim_end_matches('_').chars().take(63).collect()
+    name.trim_end_matches('_').to_owned()
 }
 
-/// A table name from a file name.
+/// A table name from a file name, however long it is.
 pub(super) fn table_name(file: &str) -> String {
     let stem = file.split('.').next().unwrap_or(file);
-    let name = plain_name(stem);
+    let name = whole_name(stem);
     match name.chars().next() {
         None => "data".into(),
         Some(first) if first.is_ascii_digit() => format!("t_{name}"),

@@ -6,6 +6,7 @@ use super::error::RunError;
 use super::geography;
 use super::ingest::{key_of, load_pack};
 use super::memory;
+use super::named;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
 use super::summary::ProblemSummary;
@@ -108,6 +109,7 @@ const SAMPLE: u64 = 10_000;
 /// Plans a run.
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let (inputs, skipped) = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack);

@@ -13,6 +13,7 @@ use super::identify::{column_facts, find_kind, flag_facts};
 use super::mapping::Mapping;
 use super::masking;
 use super::memory;
+use super::named;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
@@ -118,6 +119,7 @@ pub fn prepare(
     }
     masking::refuse_unknown(request, pack, &prepared)?;
     geography::refuse_several_counties(request, &prepared)?;
+    named::settle_tables(request, &mut prepared)?;
     in_load_order(&mut prepared);
     Ok((prepared, skipped))
 }
@@ -271,7 +273,10 @@ fn bind_generic(
     };
     let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
     let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
-    let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
+    let name = match &request.table {
+        Some(name) => name.table().to_owned(),
+        None => table_name(file.content.name()),
+    };
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
     let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };

@@ -11,6 +11,7 @@
 use super::error::{RunError, RunErrorKind};
 use super::failures;
 use super::geography;
+use super::named;
 use super::ingest::{Session, approach, key_of, load_pack, summarize};
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
@@ -54,6 +55,7 @@ pub fn reprocess(
     let started = Instant::now();
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
+    let request = named::settled(&request)?;
     let request = geography::opened(&request, &pack)?;
     let target = approach(&request);
     let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;

@@ -10,6 +10,7 @@ use super::geography;
 use super::history;
 use super::ingest::{key_of, load_pack};
 use super::memory::{self, Shares};
+use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
@@ -85,6 +86,7 @@ pub fn verify(
     stop: &Stop,
 ) -> Result<Verified, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
     let target = request.target.look_there(shares.target)?;
