@@ -8,8 +8,8 @@ use super::text::{Align, Paint, count, duration, hang, plural, safe, shell, tabl
 use super::watched::watched;
 use super::{exit, output};
 use crate::flow::{Observer, Stop};
-use crate::run::{TableName, TargetUrl, check_length, in_their_schema};
 use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side, SideSummary};
+use crate::run::{TableName, TargetUrl, check_length, in_their_schema};
 use clap::Args;
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
@@ -75,7 +75,8 @@ impl Diff {
         let named = request.table.take();
         let both = before.is_in_target() && after.is_in_target();
         let name = named.or_else(|| both.then(|| TableName::plain(TABLE)));
-        let table = name.map(|name| self.changes_table(&request.target, &name, schema)).transpose()?;
+        let table =
+            name.map(|name| self.changes_table(&request.target, &name, schema)).transpose()?;
         // It says which county is compared, not what the files are.
         let county = request.told.county.take();
         let (target, rolls) = in_their_schema(&request.target, &self.insight.rolls)?;

@@ -232,6 +232,7 @@ impl Settings {
         let disabled = |name: &String| self.agent.get(name).is_some_and(|enabled| !enabled.value);
         let mut agents = value(&self.agents).unwrap_or_default();
         agents.retain(|name| name != NO_AGENT && !disabled(name));
+        no_address_among(&call.inputs)?;
         Ok(Request {
             inputs: call.inputs,
             target: self.target(env)?,
@@ -394,6 +395,17 @@ impl Settings {
 
 fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
     setting.as_ref().map(|sourced| sourced.value.clone())
+}
+
+/// An address of a server in the place of a file would be repeated, with its password, by everything that
+/// names inputs.
+fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
+    let is_address = |input: &String| super::may_hold_secret(input) && !Path::new(input).exists();
+    match inputs.iter().position(is_address) {
+        None => Ok(()),
+        Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
+            .with_hint("a server is named by --to; a file to be read by its path")),
+    }
 }
 
 /// Follows `env:NAME` and `file:PATH`.

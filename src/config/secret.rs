@@ -133,7 +133,7 @@ mod tests {
             ("postgres://ann:p@ss@host/db", "postgres://ann:***@host/db"),
             ("postgres://ann:p?s#s@a:1,b/db?x=1", "postgres://***"),
             ("postgres://ann:p?s#s@a:1,b/db", "postgres://ann:***@a:1,b/db"),
-            ("postgres://h/db?password=x&port=1", "postgres://h:1/db?password=***"),
+            ("postgres://h/db?password=x&port=1", "postgres://:***@h:1/db"),
             ("host=h password=x user=u", "host=h password=*** user=u"),
             ("host=h password='a b' user=u", "host=h password=*** user=u"),
             ("host=h user=u", "host=h user=u"),

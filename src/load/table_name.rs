@@ -68,9 +68,11 @@ impl FromStr for TableName {
         }
         let parts = parts(text)?;
         if parts.iter().any(|part| part.name.is_empty()) {
-            return Err("a part of the name of the table is empty; write TABLE or SCHEMA.TABLE, and \
+            return Err(
+                "a part of the name of the table is empty; write TABLE or SCHEMA.TABLE, and \
                         a name with a dot in quotes: \"a.b\""
-                .into());
+                    .into(),
+            );
         }
         let plain = parts.iter().all(|part| !part.quoted);
         let dotted = (plain && parts.len() > 1).then(|| text.to_owned());
@@ -78,9 +80,11 @@ impl FromStr for TableName {
         match (names.next(), names.next(), names.next()) {
             (Some(table), None, _) => Ok(Self::plain(table)),
             (schema, Some(table), None) => Ok(Self { schema, table, dotted, remark: None }),
-            _ => Err("the name of the table has more parts than a schema and a table; a name with \
+            _ => {
+                Err("the name of the table has more parts than a schema and a table; a name with \
                       dots stands in quotes: \"a.b.c\""
-                .into()),
+                    .into())
+            }
         }
     }
 }
@@ -109,9 +113,11 @@ fn first_part(text: &str) -> Result<(Part, &str), String> {
         let end = text.find('.').unwrap_or(text.len());
         let name = text[..end].trim().to_owned();
         if name.contains('"') {
-            return Err("a quote stands within a name; a name with quotes stands in quotes, and each \
+            return Err(
+                "a quote stands within a name; a name with quotes stands in quotes, and each \
                         of its own is written twice: \"a\"\"b\""
-                .into());
+                    .into(),
+            );
         }
         return Ok((Part { name, quoted: false }, &text[end..]));
     };
@@ -137,11 +143,11 @@ impl fmt::Display for TableName {
         if let Some(dotted) = &self.dotted {
             return f.write_str(dotted);
         }
-        let part = |f: &mut fmt::Formatter<'_>, name: &str| {
-            match name.contains(['.', '"']) || name.trim() != name {
-                true => write!(f, "\"{}\"", name.replace('"', "\"\"")),
-                false => f.write_str(name),
-            }
+        let part = |f: &mut fmt::Formatter<'_>, name: &str| match name.contains(['.', '"'])
+            || name.trim() != name
+        {
+            true => write!(f, "\"{}\"", name.replace('"', "\"\"")),
+            false => f.write_str(name),
         };
         if let Some(schema) = &self.schema {
             part(f, schema)?;

@@ -302,9 +302,7 @@ impl<'t> Meant<'t> {
             let login = text.split_once('@').map(|(login, _)| login);
             login.is_some_and(|login| login.trim_start_matches('/').contains(':'))
         };
-        let is_drive = |text: &str| {
-            matches!(text.as_bytes(), [drive, b':', ..] if drive.is_ascii_alphabetic())
-        };
+        let is_drive = |text: &str| matches!(text.as_bytes(), [drive, b':', ..] if drive.is_ascii_alphabetic());
         match () {
             () if Address::is_meant(text) => Self::Server,
             () if is_drive(text) => Self::File(text),
@@ -317,7 +315,13 @@ impl<'t> Meant<'t> {
 impl fmt::Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Duckdb(file) => write!(f, "duckdb:{}", file.path.display()),
+            Self::Duckdb(DuckFile { path, schema }) => {
+                write!(f, "duckdb:{}", path.display())?;
+                match schema {
+                    Some(schema) => write!(f, " (schema {schema})"),
+                    None => Ok(()),
+                }
+            }
             Self::Postgres(address) => address.fmt(f),
         }
     }
@@ -385,7 +389,8 @@ mod tests {
         assert_eq!(target.in_schema(Some("main")), target);
         assert_eq!(target.in_schema(None), target);
         let other = target.in_schema(Some("b"));
-        assert_eq!((other.schema(), other.to_string().as_str()), (Some("b"), "duckdb:a.duckdb"));
+        assert_eq!(other.schema(), Some("b"));
+        assert_eq!(other.to_string(), "duckdb:a.duckdb (schema b)");
         assert_eq!(other.named("a\"b"), "\"b\".\"a\"\"b\"");
     }
 }

@@ -44,16 +44,16 @@ mod user_rules;
 mod verify;
 mod whole;
 
-pub use crate::load::{TableName, TargetUrl};
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
+pub use crate::load::{TableName, TargetUrl};
 pub use crate::transform::mask::{MaskKey, Masking};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
 pub use geography::Asked as GeographyAsked;
 pub use history::{pack_version, target_state};
 pub use ingest::{ingest, load_pack};
-pub use named::{check_length, in_their_schema};
 pub use memory::resident as resident_memory;
+pub use named::{check_length, in_their_schema};
 pub use plan::{ColumnPlan, InputPlan, Plan, SampleResult, plan};
 pub use profile::{profile, proposed_rules};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};

@@ -11,8 +11,8 @@
 use super::error::{RunError, RunErrorKind};
 use super::failures;
 use super::geography;
-use super::named;
 use super::ingest::{Session, approach, key_of, load_pack, summarize};
+use super::named;
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};

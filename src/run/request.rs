@@ -1,9 +1,9 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
 use super::geography::Asked;
-use crate::load::{TableName, TargetUrl};
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
+use crate::load::{TableName, TargetUrl};
 use crate::rules::UserRule;
 use crate::source::SourceOptions;
 use crate::transform::mask::{MaskKey, Masking};

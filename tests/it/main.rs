@@ -1,5 +1,6 @@
 //! The one integration-test binary: the program as users run it.
 
+mod addresses;
 mod alerts;
 mod catalog;
 mod cleaning;
@@ -46,6 +47,7 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod table_names;
 mod user_rules;
 mod verify;
 

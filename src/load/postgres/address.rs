@@ -292,7 +292,10 @@ fn schema(named: Option<String>) -> Result<Option<String>, Unreadable> {
     let Some(name) = named else { return Ok(None) };
     if name.len() > LONGEST_NAME {
         return Err(Unreadable::new(
-            format!("the name of the schema has {} bytes; a server keeps {LONGEST_NAME}", name.len()),
+            format!(
+                "the name of the schema has {} bytes; a server keeps {LONGEST_NAME}",
+                name.len()
+            ),
             "give the name as the server has it",
         ));
     }
@@ -361,16 +364,14 @@ fn hosts(get: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Host>, Unreadable> 
         let address = match part(&addresses) {
             text if text.is_empty() => None,
             text => Some(text.parse::<IpAddr>().map_err(|_| {
-                Unreadable::new("the parameter hostaddr is no address of a host", "use host for names")
+                Unreadable::new(
+                    "the parameter hostaddr is no address of a host",
+                    "use host for names",
+                )
             })?),
         };
         let port = if ports.len() == 1 { ports[0].clone() } else { part(&ports) };
-        let port = match port.as_str() {
-            "" => PORT,
-            text => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
-                Unreadable::signs("the port behind a host is no number from 1 to 65535")
-            })?,
-        };
+        let port = conninfo::port_of(&port)?.unwrap_or(PORT);
         let name = match (part(&names), address) {
             (name, Some(address)) if name.is_empty() => address.to_string(),
             (name, None) if name.is_empty() => default_host(),
@@ -410,7 +411,10 @@ fn add_service(given: &mut Parameters, sources: &Sources) -> Result<(), Unreadab
     };
     let found = service_in(&file.text, &service).ok_or_else(|| {
         let told = format!("the service is not in {}", file.path.display());
-        Unreadable::new(told, "a service is a section [NAME] of that file (PGSERVICEFILE names another)")
+        Unreadable::new(
+            told,
+            "a service is a section [NAME] of that file (PGSERVICEFILE names another)",
+        )
     })?;
     for (name, value) in found {
         conninfo::check(&name, &value, false).map_err(|error| Unreadable {

@@ -153,9 +153,22 @@ pub fn read(text: &str) -> Result<Parameters, Unreadable> {
         Some(rest) => uri(rest.strip_prefix("//").unwrap_or(rest))?,
         None => pairs(text)?,
     };
-    match given.values().any(|value| value.contains('\0')) {
-        true => Err(Unreadable::signs("it holds a NUL character")),
-        false => Ok(given),
+    if given.values().any(|value| value.contains('\0')) {
+        return Err(Unreadable::signs("it holds a NUL character"));
+    }
+    for port in given.get("port").map(String::as_str).unwrap_or_default().split(',') {
+        port_of(port)?;
+    }
+    Ok(given)
+}
+
+/// A port; `None` where it is left open.
+pub fn port_of(text: &str) -> Result<Option<u16>, Unreadable> {
+    match text.trim() {
+        "" => Ok(None),
+        text => text.parse().ok().filter(|port| *port > 0).map(Some).ok_or_else(|| {
+            Unreadable::signs("the port behind a host is no number from 1 to 65535")
+        }),
     }
 }
 
@@ -355,9 +368,11 @@ fn pairs(text: &str) -> Result<Parameters, Unreadable> {
         };
         let (value, behind) =
             value(behind.trim_start()).ok_or_else(|| wrong("a quote is not closed"))?;
-        check(name, &value, doubtful).map_err(|error| match doubtful && meaning(name).is_none() {
-            true => wrong("behind the password stands something that is no parameter"),
-            false => error,
+        check(name, &value, doubtful).map_err(|error| {
+            match doubtful && meaning(name).is_none() {
+                true => wrong("behind the password stands something that is no parameter"),
+                false => error,
+            }
         })?;
         doubtful |= meaning(name) == Some(Secret);
         if !value.is_empty() {

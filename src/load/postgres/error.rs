@@ -134,12 +134,7 @@ pub fn no_such_host(host: &Host, error: &io::Error) -> LoadError {
 }
 
 /// A server that answers and is not such a one as is wanted.
-pub fn unsuitable(
-    host: &Host,
-    wanted: WantedSession,
-    standby: bool,
-    read_only: bool,
-) -> LoadError {
+pub fn unsuitable(host: &Host, wanted: WantedSession, standby: bool, read_only: bool) -> LoadError {
     let is = match (standby, read_only) {
         (true, _) => "is a standby",
         (false, true) => "takes no writes by default (default_transaction_read_only)",

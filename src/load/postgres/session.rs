@@ -98,7 +98,8 @@ impl Session {
             return Ok(());
         }
         self.wire.set_timeout(Some(address.timeout))?;
-        let sql = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'";
+        let sql =
+            "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'";
         let (mut standby, mut read_only) = (false, false);
         self.ask(sql, |_, row| {
             if let Some(row) = row {
