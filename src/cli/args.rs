@@ -9,7 +9,7 @@ use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
-use crate::run::{Mode, OnAbort, Request};
+use crate::run::{Mode, OnAbort, Request, TableName};
 use crate::source::excel::range::SheetRange;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -112,9 +112,9 @@ impl ReadArgs {
 pub struct LoadArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Table instead of the one that the pack names
+    /// Table instead of the one that the pack names; SCHEMA.NAME, and "a.b" for a name with a dot
     #[arg(long, value_name = "NAME")]
-    table: Option<String>,
+    table: Option<TableName>,
     /// Existing table of other names: florida_parcels, property_sales_history, or a file
     #[arg(long, value_name = "NAME|FILE")]
     mapping: Option<String>,

@@ -5,7 +5,7 @@ use super::secret::{Reference, Secret, Webhook};
 use super::value::{
     ByteSize, ColorWhen, Delimiter, ProgressKind, Provenance, Rate, RuleLevel, TooLong, Value,
 };
-use crate::run::{Mode, OnAbort};
+use crate::run::{Mode, OnAbort, TableName};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
 use serde::Deserialize;
@@ -169,7 +169,7 @@ fn entry<T: Value>(key: &str, value: Option<&Sourced<T>>) -> Entry {
 
 settings! {
     "to" to: Secret = "Where rows go: duckdb:PATH or postgres://USER@HOST/DATABASE. env:NAME or file:PATH name a place that holds it.",
-    "table" table: String = "Table to load into, instead of the one the pack names.",
+    "table" table: TableName = "Table to load into, instead of the one the pack names.",
     "mapping" mapping: String = "Binds a roll to an existing table of other names: florida_parcels, property_sales_history, or a file of that form.",
     "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
     "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",

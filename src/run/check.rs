@@ -7,6 +7,7 @@ use super::geography;
 use super::ingest::load_pack;
 use super::inputs::{Bad, Inputs};
 use super::memory;
+use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::problems::{from_notes, sort};
@@ -34,6 +35,7 @@ const CHUNK_ROWS: usize = 50_000;
 pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &named::without_target(request)?;
     let request = &*geography::opened(request, &pack)?;
     let Inputs { ready: inputs, mut aside } = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack);

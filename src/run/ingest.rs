@@ -8,6 +8,7 @@ use super::grown;
 use super::inputs::{Aside, Bad, Inputs, all_bad};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
+use super::named;
 use super::prepare::{Prepared, prepare};
 use super::presence::Presences;
 use super::request::{Mode, Request};
@@ -40,6 +41,7 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let approach = approach(request);
     let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;

@@ -8,6 +8,7 @@ use super::geography;
 use super::ingest::load_pack;
 use super::inputs::{Bad, FailedInput, Inputs};
 use super::memory;
+use super::named;
 use super::plan_state::{PlannedState, states};
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
@@ -115,6 +116,7 @@ const SAMPLE: u64 = 10_000;
 /// Plans a run.
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;
     // A target that cannot be asked is no reason not to plan; its state says so.

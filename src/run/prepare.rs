@@ -15,6 +15,7 @@ use super::inputs::{self, Entrant, Inputs, SurveyError};
 use super::mapping::Mapping;
 use super::masking;
 use super::memory;
+use super::named;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
@@ -122,6 +123,7 @@ pub fn prepare(
         let prepared = prepare_table(file, table, request, pack)?;
         Ok(Prepared { place, absolute_path: file.content.absolute_path(), ..prepared })
     })?;
+    named::settle_tables(request, &mut inputs.ready)?;
     set_headers_aside(&mut inputs);
     let prepared = &mut inputs.ready;
     masking::refuse_unknown(request, pack, prepared)?;
@@ -321,7 +323,10 @@ fn bind_generic(
     };
     let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
     let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
-    let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
+    let name = match &request.table {
+        Some(name) => name.table().to_owned(),
+        None => table_name(file.content.name()),
+    };
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
     let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };

@@ -14,6 +14,7 @@ use super::geography;
 use super::identity::legacy_configs;
 use super::ingest::{Session, approach, load_pack, summarize};
 use super::inputs::Aside;
+use super::named;
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
@@ -57,6 +58,7 @@ pub fn reprocess(
     let started = Instant::now();
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
+    let request = named::settled(&request)?;
     let request = geography::opened(&request, &pack)?;
     let target = approach(&request);
     let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;

@@ -1,9 +1,9 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
 use super::geography::Asked;
-use crate::load::TargetUrl;
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
+use crate::load::{TableName, TargetUrl};
 use crate::rules::UserRule;
 use crate::source::{Listing, SourceOptions};
 use crate::transform::mask::{MaskKey, Masking};
@@ -104,8 +104,8 @@ pub struct Request {
     pub inputs: Vec<String>,
     /// Target.
     pub target: TargetUrl,
-    /// Table, where the user names one.
-    pub table: Option<String>,
+    /// Table, where the user names one. Which schema it means is decided by [`super::named::settled`].
+    pub table: Option<TableName>,
     /// Mode, where the user names one; else the kind's own.
     pub mode: Option<Mode>,
     /// What the files are, where the user says so.

@@ -11,6 +11,7 @@ use super::geography;
 use super::history;
 use super::ingest::load_pack;
 use super::memory::{self, Shares};
+use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
@@ -87,6 +88,7 @@ pub fn verify(
     stop: &Stop,
 ) -> Result<Verified, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
     // A run is compared with the tables that it has loaded into, whatever schema is the first here.

@@ -1,5 +1,6 @@
 //! The one integration-test binary: the program as users run it.
 
+mod addresses;
 mod alerts;
 mod catalog;
 mod changed;
@@ -52,6 +53,7 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod table_names;
 mod upgrade;
 mod upgrade_place;
 mod user_rules;

@@ -156,7 +156,7 @@ fn request(inputs: &[PathBuf], folder: &Path) -> Request {
     let inputs = inputs.iter().map(|path| path.display().to_string()).collect();
     let call = Call { inputs, version: "test".into(), ..Call::default() };
     let mut request = settings.request(call, &Env::new()).expect("complete");
-    request.target = TargetUrl::Duckdb(folder.join("t.duckdb"));
+    request.target = TargetUrl::Duckdb(folder.join("t.duckdb").into());
     request.errors.max_rate = None;
     request
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::flow::{Event, Observer};
-use crate::load::TargetUrl;
 use crate::load::target::Changes;
+use crate::load::{TableName, TargetUrl};
 use crate::rules;
 use crate::run::geography;
 use crate::run::prepare::prepare;
@@ -118,10 +118,10 @@ const PLAIN: &[Case] = &[
         let other = folder.join("other.csv");
         std::fs::copy(folder.join("t.csv"), &other).expect("room");
         request.inputs = vec![other.display().to_string()];
-        request.table = Some("t".into());
+        request.table = Some(TableName::plain("t"));
     }),
     ("target", false, On::Text, |request, _| request.target = TargetUrl::Duckdb("b".into())),
-    ("table", true, On::Text, |request, _| request.table = Some("other".into())),
+    ("table", true, On::Text, |request, _| request.table = Some(TableName::plain("other"))),
     ("mode", false, On::Text, |request, _| request.mode = Some(Mode::Replace)),
     ("agents", false, On::Text, |request, _| request.agents.clear()),
     ("rule_levels", false, On::Text, |request, _| {
