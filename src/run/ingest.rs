@@ -1,14 +1,17 @@
 //! `etl ingest`: all inputs of a request, one after the other, into the target.
 
 use super::agents;
-use super::error::{RunError, RunErrorKind};
+use super::error::{Reach, RunError, RunErrorKind};
 use super::fit::fit;
 use super::geography;
+use super::grown;
+use super::inputs::{Aside, Bad, Inputs, all_bad};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
+use super::named;
 use super::prepare::{Prepared, prepare};
 use super::presence::Presences;
-use super::request::Request;
+use super::request::{Mode, Request};
 use super::retry::{Commits, with_retries};
 use super::standing::{Replaced, Standing, Wanted, outdated};
 use super::summary::{InputSummary, RunStatus, Summary};
@@ -38,26 +41,40 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let approach = approach(request);
-    let (mut inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
-    let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
-    fit(&mut inputs, session.con(), request.changes)?;
-    session.adopt(&mut inputs)?;
-    let outcome = session.load_all(&inputs);
-    let (summaries, status) = match outcome {
-        Ok(summaries) => {
-            let already = summaries.iter().all(|input| input.already_loaded_by.is_some());
-            (summaries, if already { RunStatus::AlreadyLoaded } else { RunStatus::Done })
-        }
-        Err(error) => return Err(session.give_up(error)),
+    let opened = Session::open(approach, request, &pack, "ingest", observer, stop);
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(error) => return Err(with_bad(error, aside.bad)),
     };
-    let summary = summarize(&session, request, summaries, skipped, status, started);
+    session.fit(&mut inputs, &mut aside.bad)?;
+    session.adopt(&mut inputs)?;
+    let outcome = session.load_all(&inputs, &mut aside.bad);
+    let summaries = match outcome {
+        Ok(summaries) => summaries,
+        Err(error) => return Err(session.give_up(with_bad(error, aside.bad))),
+    };
+    let status = match summaries.iter().all(|input| input.already_loaded_by.is_some()) {
+        _ if !aside.bad.is_empty() => RunStatus::Partial,
+        true => RunStatus::AlreadyLoaded,
+        false => RunStatus::Done,
+    };
+    let summary = summarize(&session, request, summaries, aside, status, started);
     session.close(&summary)?;
     Ok(summary)
+}
+
+/// An error that ends a run in which inputs were bad before.
+fn with_bad(mut error: RunError, mut bad: Vec<Bad>) -> RunError {
+    bad.sort_by_key(|bad| bad.place);
+    error.also.extend(bad.iter().map(Bad::told));
+    error
 }
 
 /// Sets out for the target: a load has a connection for its ledger, one for the lock of its table, and one
@@ -195,17 +212,33 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Fits the inputs to their tables. With --keep-going those that do not fit are left out.
+    fn fit(&self, inputs: &mut Vec<Prepared>, bad: &mut Vec<Bad>) -> Result<(), RunError> {
+        let misfits = fit(inputs, self.con(), self.request.changes)?;
+        for (at, error) in misfits.into_iter().rev() {
+            if !self.request.keep_going {
+                return Err(error);
+            }
+            let input = inputs.remove(at);
+            bad.push(Bad { place: input.place, input: input.origin.label(), error });
+        }
+        Ok(())
+    }
+
     /// Looks up all inputs before the first is loaded: refuses those that may not be loaded, and goes on
     /// as the run that has left one of them unfinished, or that ended early between two of them.
     pub fn adopt(&mut self, inputs: &mut [Prepared]) -> Result<(), RunError> {
         if self.request.fresh {
             return Ok(());
         }
+        grown::take_over(self, inputs)?;
         let mut standings = Vec::new();
         for input in inputs.iter() {
             let wanted = self.wanted(input);
             let standing = self.standing(&wanted)?;
-            if let Some(refused) = self.refusal(&wanted, &standing)? {
+            // With --keep-going it is refused when its turn comes.
+            let refused = self.refusal(&wanted, &standing)?.filter(|_| !self.request.keep_going);
+            if let Some(refused) = refused {
                 return Err(refused);
             }
             standings.push(standing);
@@ -322,34 +355,72 @@ impl<'a> Session<'a> {
         self.request.failed.folder.clone().unwrap_or_else(beside)
     }
 
-    /// Loads inputs one after the other.
-    pub fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
+    /// Loads inputs one after the other. One that fails ends the run, or joins the `bad` ones where the
+    /// others are wanted all the same and it alone is concerned.
+    pub fn load_all(
+        &self,
+        inputs: &[Prepared],
+        bad: &mut Vec<Bad>,
+    ) -> Result<Vec<InputSummary>, RunError> {
         let mut summaries = Vec::new();
-        for (index, input) in inputs.iter().enumerate() {
+        for index in 0..inputs.len() {
             if let Some(cause) = self.stop.cause() {
                 return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
             }
-            let attempts = self.request.retry_attempts;
-            let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
-                let one = LoadOne::new(self, inputs, index)?;
-                let loaded = one.in_parts(this.halvings).run()?;
-                // The answer to the last COMMIT never came, but it was done.
-                Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
-            })?;
-            match &loaded {
-                LoadedInput::Already(summary) => {
-                    let run = summary.already_loaded_by.as_deref().unwrap_or_default();
-                    self.observer.on(&Event::AlreadyLoaded { origin: &input.origin, run });
+            summaries.push(match self.load_one(inputs, index) {
+                Ok(summary) => Some(summary),
+                Err(error) if self.request.keep_going && error.reach == Reach::Input => {
+                    bad.push(self.passed_over(inputs, index, error)?);
+                    None
                 }
-                LoadedInput::Loaded(summary) => {
-                    self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
-                }
-            }
-            summaries.push(loaded.into_summary());
+                Err(error) => return Err(error),
+            });
+        }
+        bad.sort_by_key(|bad| bad.place);
+        if !inputs.is_empty() && summaries.iter().all(Option::is_none) {
+            let error = all_bad(std::mem::take(bad));
+            return Err(error.unwrap_or_else(|| RunError::usage("no input was loaded")));
         }
         super::cross::check(self, inputs, &mut summaries)?;
         super::whole::conclude(self, inputs, &mut summaries)?;
-        Ok(summaries)
+        Ok(summaries.into_iter().flatten().collect())
+    }
+
+    fn load_one(&self, inputs: &[Prepared], index: usize) -> Result<InputSummary, RunError> {
+        let attempts = self.request.retry_attempts;
+        let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
+            let one = LoadOne::new(self, inputs, index)?;
+            let loaded = one.in_parts(this.halvings).run()?;
+            // The answer to the last COMMIT never came, but it was done.
+            Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
+        })?;
+        match &loaded {
+            LoadedInput::Already(summary) => {
+                let run = summary.already_loaded_by.as_deref().unwrap_or_default();
+                self.observer.on(&Event::AlreadyLoaded { origin: &inputs[index].origin, run });
+            }
+            LoadedInput::Loaded(summary) => {
+                self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
+            }
+        }
+        Ok(loaded.into_summary())
+    }
+
+    /// Goes on behind an input that has failed. What it has committed stays and is gone on with by the next
+    /// run, but for what was to replace others: finished later, it would replace what is loaded now.
+    fn passed_over(
+        &self,
+        inputs: &[Prepared],
+        index: usize,
+        mut error: RunError,
+    ) -> Result<Bad, RunError> {
+        let input = &inputs[index];
+        if input.mode == Mode::Replace && LoadOne::new(self, inputs, index)?.let_go()? {
+            error.kept = Some("nothing of it is in the table".into());
+        }
+        let label = input.origin.label();
+        self.observer.on(&Event::Warning(&format!("{label} is left out: {error}")));
+        Ok(Bad { place: input.place, input: label, error })
     }
 
     /// Makes again what was set aside of the tables that were held.
@@ -392,8 +463,13 @@ impl<'a> Session<'a> {
                 ledger.complete_run(run, (*run == self.run).then_some(text.as_str()))?;
             }
         }
+        if let Some(first) = summary.failed_inputs.first() {
+            let (bad, good) = (summary.failed_inputs.len(), summary.inputs.len());
+            let error = format!("{bad} of {} inputs failed, first {}", bad + good, first.message);
+            ledger.end_in_part(&self.run, &text, &error)?;
+        }
         self.restore()?;
-        if summary.status == RunStatus::Done {
+        if matches!(summary.status, RunStatus::Done | RunStatus::Partial) {
             self.con().settle(None, 0)?;
         }
         Ok(())
@@ -405,7 +481,7 @@ pub fn summarize(
     session: &Session<'_>,
     request: &Request,
     inputs: Vec<InputSummary>,
-    skipped: Vec<String>,
+    aside: Aside,
     status: RunStatus,
     started: Instant,
 ) -> Summary {
@@ -417,7 +493,9 @@ pub fn summarize(
         target: request.target.to_string(),
         tally,
         inputs,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
         error: None,
         retries: session.commits.retries(),
         peak_memory: memory::peak(),

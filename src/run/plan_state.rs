@@ -8,7 +8,7 @@ use super::previous::previous;
 use super::request::{Mode, Request};
 use super::standing::{self, Relation, Replaced, Standing, Wanted, outdated};
 use crate::load::Link;
-use crate::load::ledger::{InputState, Ledger, has_ledger};
+use crate::load::ledger::{InputRow, InputState, Ledger, has_ledger};
 use crate::pack::Pack;
 use std::collections::BTreeSet;
 
@@ -141,21 +141,21 @@ impl Planner<'_> {
                 wanted.refusal(standing, 0).map_or("new".into(), |error| refused(&error))
             }
             Standing::New(_) => match self.changed(wanted)? {
-                Some(run) => refused(&wanted.changed(&run)),
+                Some(row) => refused(&wanted.changed(&row)),
                 None => "new".into(),
             },
         })
     }
 
-    /// The run that has loaded a part of other content from the same path.
-    fn changed(&self, wanted: &Wanted<'_>) -> Result<Option<String>, RunError> {
+    /// The entry that has loaded a part of other content from the same path.
+    fn changed(&self, wanted: &Wanted<'_>) -> Result<Option<InputRow>, RunError> {
         let known = self.ledger.of_path(&wanted.path, &wanted.key)?;
         let begun = known.into_iter().find(|known| {
             known.state == InputState::Running
                 && !known.row.ranges.is_empty()
                 && wanted.relation_of(known) != Relation::Elsewhere
         });
-        Ok(begun.map(|known| known.row.run))
+        Ok(begun.map(|known| known.row))
     }
 
     /// What `--fresh` deletes.

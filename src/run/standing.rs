@@ -232,10 +232,11 @@ impl<'a> Wanted<'a> {
 
     /// E502: an unfinished input of this path had other content. Its rows would stay in the table, half
     /// a file that nobody asked for.
-    pub fn changed(&self, run: &str) -> RunError {
+    pub fn changed(&self, row: &InputRow) -> RunError {
         let label = self.input.origin.label();
+        let (run, rows) = (&row.run, row.tally.read);
         let message = format!(
-            "{label}: run {run} has loaded a part of this file, and its content has changed since"
+            "{label}: run {run} has loaded {rows} rows of this file, and its content has changed since"
         );
         unfinished(message, "put the old file back")
     }

@@ -31,6 +31,8 @@ pub struct KnownInput {
     pub path: InputPath,
     /// Types of its columns, as JSON; older programs have not stored them.
     pub types: Option<String>,
+    /// Unpacked length of its content; older programs have not stored it.
+    pub bytes: Option<u64>,
 }
 
 impl KnownInput {
@@ -89,7 +91,7 @@ impl Ledger<'_> {
     /// entry without an absolute path (standard input, or of an older program) is compared by the path
     /// that was named.
     pub fn of_path(&self, path: &InputPath, key: &InputKey) -> Result<Vec<KnownInput>, LoadError> {
-        let column = Columns::of(self.con)?.since_3("i.absolute_path");
+        let column = Columns::of(self.con)?.since_2("i.absolute_path");
         self.known(
             &format!(
                 "i.\"table\" = ? AND i.fingerprint <> ? AND i.sheet IS NOT DISTINCT FROM ? \
@@ -120,11 +122,12 @@ impl Ledger<'_> {
         let columns = Columns::of(self.con)?;
         let since_2 = ["i.identity", "i.types", "i.\"schema\""].map(|name| columns.since_2(name));
         let [identity, types, schema] = since_2;
-        let [replaces, absolute] =
-            ["i.replaces", "i.absolute_path"].map(|name| columns.since_3(name));
+        let [replaces, absolute, bytes] =
+            ["i.replaces", "i.absolute_path", "i.bytes"].map(|name| columns.since_2(name));
         let mode = columns.mode();
         let sql = format!(
-            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {absolute} \
+            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {absolute}, \
+               {bytes} \
              FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
              WHERE {condition} AND coalesce({schema}, ?) = ? AND i.status IN ({}, {}) \
              ORDER BY i.started DESC, i.input DESC",
@@ -144,6 +147,7 @@ impl Ledger<'_> {
                 kind: text(&row[14]),
                 types: optional(&row[15]),
                 path: InputPath { named: text(&row[6]), absolute: optional(&row[16]) },
+                bytes: (!row[17].is_null()).then(|| unsigned(&row[17])),
             })
         };
         rows.rows.iter().map(known).collect()

@@ -13,6 +13,7 @@ use super::{Link, LoadError, LoadErrorKind};
 mod counts;
 mod failed;
 mod finish;
+mod grown;
 mod headers;
 mod inputs;
 mod known;
@@ -27,6 +28,7 @@ mod status;
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
+pub use grown::Grown;
 pub use headers::HeaderOf;
 pub use inputs::{InputPath, KnownInput};
 pub use known::{
@@ -229,6 +231,11 @@ impl<'c> Ledger<'c> {
     /// Ends a run early.
     pub fn stop_run(&self, run: &str, state: RunState, error: &str) -> Result<(), LoadError> {
         self.end_run(run, state, None, Some(error))
+    }
+
+    /// Ends a run in which some inputs have failed and the others are loaded, with its summary as JSON.
+    pub fn end_in_part(&self, run: &str, summary: &str, error: &str) -> Result<(), LoadError> {
+        self.end_run(run, RunState::Partial, Some(summary), Some(error))
     }
 
     fn end_run(
