@@ -11,6 +11,7 @@
 //! which there are.
 
 pub mod breaker;
+pub mod cells;
 pub mod dead_letter;
 mod duckdb;
 pub mod encode;
@@ -134,6 +135,8 @@ pub struct Seal {
     pub tally: Tally,
     /// Findings of the range.
     pub notes: Notes,
+    /// Filled cells that were handed over with its rows; [`cells::Weighing`] counts them.
+    pub cells: cells::Handed,
 }
 
 /// Writes groups. A writer gets the pieces of one group, then its seal, then the next group.

@@ -107,6 +107,8 @@ pub struct WritePlan {
     pub cut: bool,
     /// Refused rows go into `etl.failed_rows`, too.
     pub failed_rows: bool,
+    /// Columns that are in no content hash.
+    pub not_compared: Vec<String>,
     /// Counters.
     pub meters: Arc<Meters>,
 }

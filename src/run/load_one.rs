@@ -14,6 +14,7 @@ use super::summary::InputSummary;
 use super::whole::{catch_up, refuse};
 use crate::chunk::{Mark, Notes, Tally};
 use crate::flow::{Event, Meters};
+use crate::load::cells::Weighing;
 use crate::load::dead_letter;
 use crate::load::gate::Gate;
 use crate::load::ledger::{
@@ -282,7 +283,7 @@ impl<'a> LoadOne<'a> {
         std::thread::scope(|scope| {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
-                let writer = self.session.target.writer(&write)?;
+                let writer = Weighing::new(self.session.target.writer(&write)?);
                 let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));

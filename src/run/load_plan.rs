@@ -49,10 +49,14 @@ impl LoadOne<'_> {
                 source: self.input.replay.then(|| self.input.origin.label()),
             })
         });
+        let not_compared = self.not_compared();
+        Arc::new(Encode { key: self.key_columns(), lookup, not_compared })
+    }
+
+    /// Columns in which equal rows may differ.
+    fn not_compared(&self) -> Vec<String> {
         let mapping = self.input.mapping.as_ref();
-        let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
-        let encode = Encode { key: self.key_columns(), lookup, not_compared };
-        Arc::new(encode)
+        mapping.map(|mapping| mapping.not_compared()).unwrap_or_default()
     }
 
     pub(super) fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
@@ -75,6 +79,7 @@ impl LoadOne<'_> {
             refused: Arc::default(),
             cut: self.session.request.cut,
             failed_rows: self.session.request.failed.in_table,
+            not_compared: self.not_compared(),
             meters: Arc::clone(meters),
         }
     }
