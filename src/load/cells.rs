@@ -54,13 +54,16 @@ impl Cells {
         }
     }
 
-    /// Takes one row of a frame away: the target has refused it.
-    pub fn take_row(&mut self, frame: &DataFrame, row: usize) {
-        for column in frame.columns() {
-            let filled = column.get(row).is_ok_and(|value| !value.is_null());
-            if filled && let Some(own) = self.0.get_mut(column.name().as_str()) {
-                *own = own.saturating_sub(1);
-            }
+    /// Adds those of one row of a frame.
+    pub fn add_row(&mut self, frame: &DataFrame, row: usize) {
+        self.add(&Self::of(&frame.slice(row as i64, 1)));
+    }
+
+    /// Takes those of some of the rows away.
+    pub fn take(&mut self, other: &Self) {
+        for (column, filled) in &other.0 {
+            let own = self.0.entry(column.clone()).or_default();
+            *own = own.saturating_sub(*filled);
         }
     }
 
@@ -98,6 +101,12 @@ impl Handed {
         if changed { &mut self.changed } else { &mut self.inserted }
     }
 
+    /// Takes the cells of rows away that the target has refused.
+    pub fn take(&mut self, refused: &Self) {
+        self.inserted.take(&refused.inserted);
+        self.changed.take(&refused.changed);
+    }
+
     fn add(&mut self, piece: &Piece) {
         let cells = |rows: &Rows| Cells::of(&rows.frame);
         if let Some(rows) = &piece.inserts {
@@ -129,7 +138,7 @@ impl<W: Writer> Writer for Weighing<W> {
     }
 
     fn seal(&mut self, mut seal: Seal) -> Result<(), LoadError> {
-        seal.cells = std::mem::take(&mut self.handed);
+        seal.cells = Some(std::mem::take(&mut self.handed));
         self.writer.seal(seal)
     }
 
@@ -190,9 +199,11 @@ mod tests {
     fn an_empty_text_is_a_filled_cell_and_null_is_none() {
         let mut cells = Cells::of(&frame());
         assert_eq!((cells.get("a"), cells.get("b")), (2, 1));
-        cells.take_row(&frame(), 2);
+        let mut refused = Cells::default();
+        refused.add_row(&frame(), 2);
+        refused.add_row(&frame(), 1);
+        cells.take(&refused);
         assert_eq!((cells.get("a"), cells.get("b")), (1, 0));
-        cells.take_row(&frame(), 1);
         assert_eq!(cells.to_json(), r#"{"a":1}"#);
         assert_eq!(Cells::from_json(r#"{"a":1}"#).map(|cells| cells.get("a")), Some(1));
         assert!(Cells::from_json("[]").is_none());

@@ -11,7 +11,6 @@
 //! size, thread count and kill, because only this thread decides, and a resumed run starts with the
 //! keys of everything committed.
 
-use super::cells::Handed;
 use super::dead_letter::{Letterhead, Record};
 use super::group::Group;
 use super::replayed::replayed;
@@ -441,7 +440,7 @@ impl<'a> Gate<'a> {
             to,
             tally: group.tally,
             notes: group.notes,
-            cells: Handed::default(),
+            cells: None,
         };
         self.writer().seal(seal)?;
         self.begun = false;

@@ -34,7 +34,7 @@ mod url;
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
 pub use replayed::Replayed;
-pub use target::{Link, Target};
+pub use target::{Counted, Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
 pub use url::{Approach, TargetUrl};
@@ -135,8 +135,9 @@ pub struct Seal {
     pub tally: Tally,
     /// Findings of the range.
     pub notes: Notes,
-    /// Filled cells that were handed over with its rows; [`cells::Weighing`] counts them.
-    pub cells: cells::Handed,
+    /// Filled cells that were handed over with its rows; [`cells::Weighing`] counts them. `None`: not
+    /// known, and nothing is compared.
+    pub cells: Option<cells::Handed>,
 }
 
 /// Writes groups. A writer gets the pieces of one group, then its seal, then the next group.

@@ -103,30 +103,43 @@ pub fn altered(
     Ok(Some((count, rows)))
 }
 
-/// Compares the content of some rows of a table with their hash, as far as it can be made again there.
-/// A difference is an error that names the row, and the columns where two have changed places.
-pub fn spots(
-    con: &dyn Link,
-    spec: &TableSpec,
-    not_compared: &[String],
-    table: &str,
-    condition: &str,
-) -> Result<(), LoadError> {
-    let has_hash = spec.all_columns().any(|(name, _)| name == "_etl_hash");
-    let Some(hashed) = hashed(spec, not_compared).filter(|_| has_hash) else { return Ok(()) };
-    for row in &con.query(&question(&hashed, table, condition), &[])?.rows {
-        if let (Some(sum), Value::Uuid(stored)) = (sum(&hashed, row), &row[1])
-            && sum != *stored
-        {
-            let which = match exchanged(&hashed, &row[2..], stored.wrapping_sub(sum)) {
+/// Compares the content of some rows of a table with their hash.
+pub struct Spots {
+    hashed: Vec<Hashed>,
+    table: String,
+}
+
+impl Spots {
+    /// `None` where the table has no hash, or one that cannot be made of what a target gives.
+    pub fn of(spec: &TableSpec, not_compared: &[String]) -> Option<Self> {
+        let has_hash = spec.all_columns().any(|(name, _)| name == "_etl_hash");
+        let hashed = hashed(spec, not_compared).filter(|_| has_hash)?;
+        Some(Self { hashed, table: spec.name.clone() })
+    }
+
+    /// SQL for some rows of a table.
+    pub fn question(&self, table: &str, condition: &str) -> String {
+        question(&self.hashed, table, condition)
+    }
+
+    /// Looks at the rows that answer it. A difference is an error that names the row, and the columns
+    /// where two have changed places.
+    pub fn check(&self, rows: &[Vec<Value>]) -> Result<(), LoadError> {
+        for row in rows {
+            let (Some(sum), Value::Uuid(stored)) = (sum(&self.hashed, row), &row[1]) else {
+                continue;
+            };
+            if sum == *stored {
+                continue;
+            }
+            let which = match exchanged(&self.hashed, &row[2..], stored.wrapping_sub(sum)) {
                 Some((a, b)) => format!("columns {a} and {b} have changed places"),
                 None => "its cells are not those that were handed over".into(),
             };
-            let (place, name) = (&row[0], &spec.name);
-            return Err(gap(format!("row {place} in table {name}: {which}")));
+            return Err(gap(format!("row {} in table {}: {which}", row[0], self.table)));
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// The columns that the hash of a row is made of; `None` where one of them cannot be hashed here.

@@ -11,6 +11,7 @@
 //! * [`Link`]: one connection of one thread; the ledger is read and written through it in SQL that
 //!   all targets understand.
 
+use super::cells::Cells;
 use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
 use super::table::{Provenance, Strategy, TableSpec};
@@ -232,17 +233,43 @@ pub trait Link {
         Ok(false)
     }
 
-    /// Answers a question of two counts over the table's scope, of which the ledger `claims` so many rows,
-    /// all committed: where the target has a better way than to be asked once. `sql` ends within its
-    /// condition.
+    /// Counts the rows of the table's scope, and those of the run and source in `own` with the filled cells
+    /// of some columns. The ledger `claims` so many of these, all committed. `None` where one question does
+    /// as well.
     fn count_at_once(
         &self,
         spec: &TableSpec,
         claims: u64,
-        sql: &str,
-        values: &[Value],
-    ) -> Result<Option<(u64, u64)>, LoadError> {
-        let _ = (spec, claims, sql, values);
+        own: &[Value; 2],
+        columns: &[String],
+    ) -> Result<Option<Counted>, LoadError> {
+        let _ = (spec, claims, own, columns);
+        Ok(None)
+    }
+
+    /// Whether the target tells the rows that an open transaction has added from all others.
+    fn counts_added(&self) -> bool {
+        false
+    }
+
+    /// Filled cells of the rows that the open transaction of this connection has added to a table of the
+    /// user; none where the target does not tell them from others.
+    fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
+        let _ = (table, columns);
+        Ok(Cells::default())
+    }
+
+    /// What of the table may change cells on their way into it, each in a few words: its filled cells
+    /// are then not compared with what was handed over.
+    fn changes_cells(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        let _ = spec;
+        Ok(Vec::new())
+    }
+
+    /// SQL condition for a few rows here and there in the table, cheap to find. `None` where its writers
+    /// have looked at some of each commit, or where there are none.
+    fn spots(&self, spec: &TableSpec) -> Result<Option<String>, LoadError> {
+        let _ = spec;
         Ok(None)
     }
 
@@ -275,6 +302,17 @@ impl dyn Link + '_ {
         let rows = self.query(sql, values)?;
         Ok(rows.scalar().and_then(Value::as_int).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
+}
+
+/// Rows of a scope, and of these the own rows of an input with their filled cells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// All rows.
+    pub rows: u64,
+    /// Own rows.
+    pub own: u64,
+    /// Filled cells of own rows.
+    pub cells: Cells,
 }
 
 /// Runs `work` in a transaction: committed when it succeeds, else rolled back.

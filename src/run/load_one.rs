@@ -329,7 +329,16 @@ impl<'a> LoadOne<'a> {
     }
 
     pub(super) fn finish<'b>(&'b self, con: &'b dyn Link, row: &'b InputRow) -> Finish<'b> {
-        Finish { con, spec: &self.spec, input: row, release: self.input.release() }
+        Finish {
+            con,
+            spec: &self.spec,
+            input: row,
+            release: self.input.release(),
+            cells: self.session.request.cells,
+            repeated: self.repeated(),
+            not_compared: self.not_compared(),
+            hashes_hold: !self.session.request.cut,
+        }
     }
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {

@@ -53,14 +53,19 @@ impl LoadOne<'_> {
         Arc::new(Encode { key: self.key_columns(), lookup, not_compared })
     }
 
+    /// Columns of the table that say the same as one of provenance.
+    pub(super) fn repeated(&self) -> BTreeMap<String, String> {
+        let mapping = self.input.mapping.as_ref();
+        mapping.map(|mapping| mapping.repeated()).unwrap_or_default()
+    }
+
     /// Columns in which equal rows may differ.
-    fn not_compared(&self) -> Vec<String> {
+    pub(super) fn not_compared(&self) -> Vec<String> {
         let mapping = self.input.mapping.as_ref();
         mapping.map(|mapping| mapping.not_compared()).unwrap_or_default()
     }
 
     pub(super) fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
-        let mapping = self.input.mapping.as_ref();
         WritePlan {
             run: row.run.clone(),
             input: row.input,
@@ -72,7 +77,7 @@ impl LoadOne<'_> {
                 source: row.source.clone(),
                 release: self.input.release(),
                 loaded_at: self.session.now,
-                named: mapping.map(|mapping| mapping.repeated()).unwrap_or_default(),
+                named: self.repeated(),
             },
             dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
             head: Arc::new(self.letterhead(row)),

@@ -44,6 +44,7 @@ mod verify;
 mod whole;
 
 pub use crate::load::TargetUrl;
+pub use crate::load::ledger::CellCheck;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
 pub use crate::transform::mask::{MaskKey, Masking};
 pub use check::check;

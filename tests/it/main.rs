@@ -2,6 +2,8 @@
 
 mod alerts;
 mod catalog;
+mod cell_faults;
+mod cells;
 mod cleaning;
 mod cli_config;
 mod cli_errors;

@@ -1,7 +1,9 @@
 //! A connection to the file as the seam sees it.
 
+use super::count;
 use super::table::columns_of;
 use crate::duck::{Connection, ResultColumn, Value, quote};
+use crate::load::cells::Cells;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachRows, SCHEMA};
 use crate::load::{Link, LoadError};
@@ -83,6 +85,14 @@ impl Link for Connection {
         let (table, side) = (quote(&spec.name), quote(side));
         let sql = format!("INSERT INTO {table} BY NAME SELECT * FROM {SCHEMA}.{side}");
         Ok(Connection::execute(self, &sql)?)
+    }
+
+    fn counts_added(&self) -> bool {
+        true
+    }
+
+    fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
+        count::added(self, MAIN, table, columns).map(|(_, cells)| cells)
     }
 
     /// The file has one writer, and no server behind it.

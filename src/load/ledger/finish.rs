@@ -1,11 +1,14 @@
 //! The end of an input: changes applied, account checked, ledger closed, in one transaction.
 
+use super::cells::CellCheck;
 use super::{InputRow, InputState, Ledger, counts, failed, meet, unsigned};
 use crate::chunk::Tally;
 use crate::duck::{Value, quote};
+use crate::load::cells::Cells;
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::{SCHEMA, transaction};
-use crate::load::{Link, LoadError, LoadErrorKind};
+use crate::load::{Counted, Link, LoadError, LoadErrorKind};
+use std::collections::BTreeMap;
 
 /// Finishes or gives up one input.
 pub struct Finish<'a> {
@@ -17,6 +20,14 @@ pub struct Finish<'a> {
     pub input: &'a InputRow,
     /// Release of the input.
     pub release: Option<String>,
+    /// How much of its cells is counted.
+    pub cells: CellCheck,
+    /// Columns that say the same as one of provenance: they are not compared.
+    pub repeated: BTreeMap<String, String>,
+    /// Columns that are in no content hash.
+    pub not_compared: Vec<String>,
+    /// Whether a row's hash can be made from what the table holds: not where texts are cut.
+    pub hashes_hold: bool,
 }
 
 impl Finish<'_> {
@@ -104,6 +115,7 @@ impl Finish<'_> {
             let rows =
                 format!("{} AS t JOIN {SCHEMA}.{} AS s ON {join}", self.table(), quote(&side));
             meet::note_rewritten(self.con, &self.spec.name, &rows)?;
+            let waiting = self.waiting(&side)?;
             let (deleted, added) = self.con.apply_changes(self.spec, &side)?;
             if deleted != tally.updated || added != tally.updated {
                 return Err(gap(format!(
@@ -111,6 +123,7 @@ impl Finish<'_> {
                     tally.updated
                 )));
             }
+            self.check_added(waiting)?;
         }
         self.drop_side()
     }
@@ -134,7 +147,12 @@ impl Finish<'_> {
         let (run, input) = (self.input.run.as_str(), self.input.input);
         meet::mark_replaced(self.con, self.spec, run, input)?;
         let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"), &[])?;
+        let waiting = match self.whole_claim()? {
+            Some(claim) => Some(claim),
+            None => self.waiting(&self.side())?,
+        };
         self.con.take_over(self.spec, &self.side())?;
+        self.check_added(waiting)?;
         self.drop_side()?;
         Ok(gone)
     }
@@ -163,14 +181,16 @@ impl Finish<'_> {
         let table = self.table();
         if self.con.is_alone() {
             self.check_rows(&table, tally, replaced)?;
+            self.check_cells(None, None)?;
         } else {
             let claimed = tally.inserted + tally.updated;
             if claimed == 0 {
                 // Who has written nothing has nothing to count.
                 return Ok(None);
             }
-            let (rows, ours) = self.count_scope(&table, claimed)?;
+            let (rows, ours, cells) = self.count_scope(&table, claimed)?;
             if ours == claimed {
+                self.check_cells(Some((rows, ours)), cells)?;
                 return Ok(Some((meet::scope_text(self.spec), rows)));
             }
         }
@@ -197,7 +217,12 @@ impl Finish<'_> {
 
     /// Rows of the scope, and those of them that this input has written, with what was rewritten since.
     /// An index leads there, where the table may be that of a whole state.
-    fn count_scope(&self, table: &str, claimed: u64) -> Result<(u64, u64), LoadError> {
+    /// Also the cells of its rows, where they were counted with them.
+    fn count_scope(
+        &self,
+        table: &str,
+        claimed: u64,
+    ) -> Result<(u64, u64, Option<Cells>), LoadError> {
         let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
         let scope = self.spec.scope_sql();
         let sql = format!(
@@ -207,23 +232,21 @@ impl Finish<'_> {
         // What was applied in this transaction is seen by its own connection alone.
         let committed = self.input.strategy == Strategy::Insert;
         let at_once = match committed {
-            true => self.con.count_at_once(self.spec, claimed, &sql, &own)?,
+            true => {
+                let columns = self.counted_along()?;
+                self.con.count_at_once(self.spec, claimed, &own, &columns)?
+            }
             false => None,
         };
-        let (rows, ours) = match at_once {
-            Some(counted) => counted,
+        let (rows, ours, cells) = match at_once {
+            Some(Counted { rows, own, cells }) => (rows, own, Some(cells)),
             None => {
                 let counted = self.con.query(&sql, &own)?;
                 let number = |at: usize| counted.rows.first().map_or(0, |row| unsigned(&row[at]));
-                (number(0), number(1))
+                (number(0), number(1), None)
             }
         };
-        let rewritten = self.con.number(
-            "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ? \
-             AND \"table\" = ?",
-            &[own[0].clone(), own[1].clone(), Value::from(self.spec.name.as_str())],
-        )?;
-        Ok((rows, ours + rewritten))
+        Ok((rows, ours + self.rewritten(&own)?, cells))
     }
 
     /// Where nobody else writes, the whole table can be counted.

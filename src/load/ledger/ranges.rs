@@ -34,7 +34,7 @@ pub fn range_statements(run: &str, input: u32, seal: &Seal) -> Vec<Statement> {
         values.extend([mark.record, mark.byte, mark.row].map(Value::from));
     }
     values.extend(tally_values(&seal.tally).map(Value::from));
-    values.push(Value::from(seal.cells.all().to_json()));
+    values.push(Value::from(seal.cells.as_ref().map(|cells| cells.all().to_json())));
     let marks = vec!["?"; values.len()].join(", ");
     let mut all = vec![(
         format!("INSERT INTO etl.ranges ({RANGE}, committed) VALUES ({marks}, now())"),
