@@ -34,7 +34,7 @@ mod url;
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
 pub use replayed::Replayed;
-pub use target::{Counted, Link, Target};
+pub use target::{Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
 pub use url::{Approach, TargetUrl};

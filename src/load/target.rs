@@ -233,17 +233,17 @@ pub trait Link {
         Ok(false)
     }
 
-    /// Counts the rows of the table's scope, and those of the run and source in `own` with the filled cells
-    /// of some columns. The ledger `claims` so many of these, all committed. `None` where one question does
-    /// as well.
+    /// Answers a question of two counts over the table's scope, of which the ledger `claims` so many rows,
+    /// all committed: where the target has a better way than to be asked once. `sql` ends within its
+    /// condition.
     fn count_at_once(
         &self,
         spec: &TableSpec,
         claims: u64,
-        own: &[Value; 2],
-        columns: &[String],
-    ) -> Result<Option<Counted>, LoadError> {
-        let _ = (spec, claims, own, columns);
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Option<(u64, u64)>, LoadError> {
+        let _ = (spec, claims, sql, values);
         Ok(None)
     }
 
@@ -302,17 +302,6 @@ impl dyn Link + '_ {
         let rows = self.query(sql, values)?;
         Ok(rows.scalar().and_then(Value::as_int).and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
     }
-}
-
-/// Rows of a scope, and of these the own rows of an input with their filled cells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Counted {
-    /// All rows.
-    pub rows: u64,
-    /// Own rows.
-    pub own: u64,
-    /// Filled cells of own rows.
-    pub cells: Cells,
 }
 
 /// Runs `work` in a transaction: committed when it succeeds, else rolled back.

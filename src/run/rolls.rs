@@ -2,8 +2,8 @@
 //! another name, which the ledger knows.
 
 use super::error::RunError;
-use crate::duck::Value;
 use crate::load::Link;
+use crate::duck::Value;
 use crate::load::ledger::{InputState, has_ledger};
 use crate::pack::{Kind, Pack};
 use std::collections::BTreeMap;

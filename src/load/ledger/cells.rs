@@ -11,7 +11,7 @@ use crate::load::{Link, LoadError};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CellCheck {
-    /// What the target tells at a low cost: DuckDB each commit, a server the rows that it counts anyway.
+    /// What the target tells at a low cost: DuckDB each commit, a server the rows of some ranges.
     #[default]
     Usual,
     /// Also all rows of the input in the table.
@@ -22,36 +22,43 @@ pub enum CellCheck {
 /// own: else the rows of others would cost more than its own.
 const OWN_SHARE: u64 = 4;
 
-/// What the committed ranges of an input have handed over.
-#[derive(Debug, Default)]
-pub(super) struct Claimed {
-    /// Filled cells, of the ranges that have them.
-    pub cells: Cells,
-    /// Rows of these ranges.
-    pub rows: u64,
-    /// Rows of the source, from the first one up to the one behind the last, of ranges without cells: an
-    /// older program has loaded them, or the table itself changes cells.
-    pub unknown: Vec<(u64, u64)>,
+/// Rows of an input that a server counts unasked, of a larger one: to look at each field of a row costs it a
+/// fifth of what it took to load it (100,000 parcels of 165 columns: 0.44 of 2.2 s of processor time).
+const SAMPLE: u64 = 20_000;
+
+/// A committed range that has brought rows.
+struct Range {
+    /// Filled cells that were handed over. Unknown where an older program has loaded it, or the table
+    /// itself changes cells.
+    cells: Option<Cells>,
+    rows: u64,
+    /// Rows of the source, from the first one up to the one behind the last.
+    of_source: (u64, u64),
 }
 
 /// Reads what is kept of the ranges.
-pub(super) fn claimed(con: &dyn Link, run: &str, input: u32) -> Result<Claimed, LoadError> {
+fn ranges(con: &dyn Link, run: &str, input: u32) -> Result<Vec<Range>, LoadError> {
     let own = [Value::from(run), Value::from(input)];
     let sql = "SELECT cells, inserted + updated, from_row, to_row FROM etl.ranges \
-               WHERE run = ? AND input = ?";
-    let mut claimed = Claimed::default();
-    for row in &con.query(sql, &own)?.rows {
-        let rows = unsigned(&row[1]);
-        match row[0].as_text().and_then(Cells::from_json) {
-            Some(cells) => {
-                claimed.cells.add(&cells);
-                claimed.rows += rows;
-            }
-            None if rows > 0 => claimed.unknown.push((unsigned(&row[2]), unsigned(&row[3]))),
-            None => {}
-        }
-    }
-    Ok(claimed)
+               WHERE run = ? AND input = ? AND inserted + updated > 0 ORDER BY from_record";
+    let range = |row: &Vec<Value>| Range {
+        cells: row[0].as_text().and_then(Cells::from_json),
+        rows: unsigned(&row[1]),
+        of_source: (unsigned(&row[2]), unsigned(&row[3])),
+    };
+    Ok(con.query(sql, &own)?.rows.iter().map(range).collect())
+}
+
+/// Ranges whose cells are counted: all whose cells are known, or some of them, from the first one to the
+/// last one in equal steps.
+fn chosen(ranges: &[Range], check: CellCheck) -> Vec<&Range> {
+    let known: Vec<_> = ranges.iter().filter(|range| range.cells.is_some()).collect();
+    let rows: u64 = known.iter().map(|range| range.rows).sum();
+    let step = match check {
+        CellCheck::All => 1,
+        CellCheck::Usual => usize::try_from(rows / SAMPLE).unwrap_or(usize::MAX).max(1),
+    };
+    known.into_iter().step_by(step).collect()
 }
 
 impl Finish<'_> {
@@ -67,8 +74,8 @@ impl Finish<'_> {
     /// What the ranges have handed over, where a side table takes the place of a scope with it. `None`:
     /// nothing can be said of all of them.
     pub(super) fn whole_claim(&self) -> Result<Option<Cells>, LoadError> {
-        let claimed = claimed(self.con, &self.input.run, self.input.input)?;
-        Ok(claimed.unknown.is_empty().then_some(claimed.cells))
+        let ranges = ranges(self.con, &self.input.run, self.input.input)?;
+        Ok(ranges.iter().all(|range| range.cells.is_some()).then(|| sum(ranges.iter())))
     }
 
     /// Filled cells of the rows that wait in the side table, where the target tells what a transaction adds.
@@ -91,12 +98,8 @@ impl Finish<'_> {
     }
 
     /// Compares the cells of the input's rows with what its ranges have handed over. `rows`: of the scope,
-    /// where they were counted; `counted`: the cells, where these were counted with them.
-    pub(super) fn check_cells(
-        &self,
-        rows: Option<(u64, u64)>,
-        counted: Option<Cells>,
-    ) -> Result<(), LoadError> {
+    /// and of the input, where they were counted.
+    pub(super) fn check_cells(&self, rows: Option<(u64, u64)>) -> Result<(), LoadError> {
         let asked = self.cells == CellCheck::All;
         let worth = rows.is_some_and(|(all, own)| own > 0 && own * OWN_SHARE >= all);
         if !asked && !worth || !self.con.changes_cells(self.spec)?.is_empty() {
@@ -107,44 +110,40 @@ impl Finish<'_> {
             // Other inputs have rewritten some of its rows since, with their cells.
             return Ok(());
         }
-        let claimed = claimed(self.con, &self.input.run, self.input.input)?;
-        let columns = self.compared(&claimed.cells);
-        let found = match counted.filter(|_| claimed.unknown.is_empty()) {
-            Some(cells) => cells,
-            None => match self.count_own(&claimed, &columns, &own)? {
-                Some(cells) => cells,
-                None => return Ok(()),
-            },
-        };
-        compare(&self.spec.name, columns.iter().map(String::as_str), &claimed.cells, &found)?;
+        let ranges = ranges(self.con, &self.input.run, self.input.input)?;
+        let chosen = chosen(&ranges, self.cells);
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let claimed = sum(chosen.iter().copied());
+        let columns = self.compared(&claimed);
+        let Some(found) = self.count_own(&ranges, &chosen, &columns, &own)? else { return Ok(()) };
+        compare(&self.spec.name, columns.iter().map(String::as_str), &claimed, &found)?;
         self.look_at_spots(&own)
     }
 
-    /// Columns to count together with the rows of a scope.
-    pub(super) fn counted_along(&self) -> Result<Vec<String>, LoadError> {
-        if !self.con.changes_cells(self.spec)?.is_empty() {
-            return Ok(Vec::new());
-        }
-        let claimed = claimed(self.con, &self.input.run, self.input.input)?;
-        Ok(self.compared(&claimed.cells))
-    }
-
-    /// Filled cells of the input's rows, of the ranges that have handed over known ones. `None`: these
-    /// rows cannot be told from the others.
+    /// Filled cells of the rows of some ranges. `None`: these rows cannot be told from the others.
     fn count_own(
         &self,
-        claimed: &Claimed,
+        all: &[Range],
+        chosen: &[&Range],
         columns: &[String],
         own: &[Value],
     ) -> Result<Option<Cells>, LoadError> {
-        let unknown =
-            |(from, to): &(u64, u64)| format!(" AND NOT (_etl_row >= {from} AND _etl_row < {to})");
-        let but: String = claimed.unknown.iter().map(unknown).collect();
+        let within = |range: &&Range| {
+            let (from, to) = range.of_source;
+            format!("_etl_row >= {from} AND _etl_row < {to}")
+        };
+        let places = match chosen.len() == all.len() {
+            true => "true".into(),
+            false => chosen.iter().map(within).collect::<Vec<_>>().join(" OR "),
+        };
         let scope = self.spec.scope_sql();
-        let condition = format!("{scope} AND _etl_run = ? AND _etl_source = ?{but}");
+        let condition = format!("{scope} AND _etl_run = ? AND _etl_source = ? AND ({places})");
         let table = self.con.table(&self.spec.name);
         let (rows, cells) = count(self.con, &table, columns, &condition, own)?;
-        Ok((rows == claimed.rows).then_some(cells))
+        let claimed: u64 = chosen.iter().map(|range| range.rows).sum();
+        Ok((rows == claimed).then_some(cells))
     }
 
     /// Makes the content hash of a few rows again, where the target has not done so with each commit.
@@ -166,6 +165,13 @@ impl Finish<'_> {
             &[own[0].clone(), own[1].clone(), Value::from(self.spec.name.as_str())],
         )
     }
+}
+
+/// What some ranges have handed over.
+fn sum<'r>(ranges: impl Iterator<Item = &'r Range>) -> Cells {
+    let mut all = Cells::default();
+    ranges.filter_map(|range| range.cells.as_ref()).for_each(|cells| all.add(cells));
+    all
 }
 
 /// Rows under a condition, and their filled cells.

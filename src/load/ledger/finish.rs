@@ -4,10 +4,9 @@ use super::cells::CellCheck;
 use super::{InputRow, InputState, Ledger, counts, failed, meet, unsigned};
 use crate::chunk::Tally;
 use crate::duck::{Value, quote};
-use crate::load::cells::Cells;
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::{SCHEMA, transaction};
-use crate::load::{Counted, Link, LoadError, LoadErrorKind};
+use crate::load::{Link, LoadError, LoadErrorKind};
 use std::collections::BTreeMap;
 
 /// Finishes or gives up one input.
@@ -181,16 +180,16 @@ impl Finish<'_> {
         let table = self.table();
         if self.con.is_alone() {
             self.check_rows(&table, tally, replaced)?;
-            self.check_cells(None, None)?;
+            self.check_cells(None)?;
         } else {
             let claimed = tally.inserted + tally.updated;
             if claimed == 0 {
                 // Who has written nothing has nothing to count.
                 return Ok(None);
             }
-            let (rows, ours, cells) = self.count_scope(&table, claimed)?;
+            let (rows, ours) = self.count_scope(&table, claimed)?;
             if ours == claimed {
-                self.check_cells(Some((rows, ours)), cells)?;
+                self.check_cells(Some((rows, ours)))?;
                 return Ok(Some((meet::scope_text(self.spec), rows)));
             }
         }
@@ -217,12 +216,7 @@ impl Finish<'_> {
 
     /// Rows of the scope, and those of them that this input has written, with what was rewritten since.
     /// An index leads there, where the table may be that of a whole state.
-    /// Also the cells of its rows, where they were counted with them.
-    fn count_scope(
-        &self,
-        table: &str,
-        claimed: u64,
-    ) -> Result<(u64, u64, Option<Cells>), LoadError> {
+    fn count_scope(&self, table: &str, claimed: u64) -> Result<(u64, u64), LoadError> {
         let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
         let scope = self.spec.scope_sql();
         let sql = format!(
@@ -232,21 +226,18 @@ impl Finish<'_> {
         // What was applied in this transaction is seen by its own connection alone.
         let committed = self.input.strategy == Strategy::Insert;
         let at_once = match committed {
-            true => {
-                let columns = self.counted_along()?;
-                self.con.count_at_once(self.spec, claimed, &own, &columns)?
-            }
+            true => self.con.count_at_once(self.spec, claimed, &sql, &own)?,
             false => None,
         };
-        let (rows, ours, cells) = match at_once {
-            Some(Counted { rows, own, cells }) => (rows, own, Some(cells)),
+        let (rows, ours) = match at_once {
+            Some(counted) => counted,
             None => {
                 let counted = self.con.query(&sql, &own)?;
                 let number = |at: usize| counted.rows.first().map_or(0, |row| unsigned(&row[at]));
-                (number(0), number(1), None)
+                (number(0), number(1))
             }
         };
-        Ok((rows, ours + self.rewritten(&own)?, cells))
+        Ok((rows, ours + self.rewritten(&own)?))
     }
 
     /// Where nobody else writes, the whole table can be counted.

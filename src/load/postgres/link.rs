@@ -15,7 +15,7 @@ use crate::duck::{ResultColumn, Value, quote};
 use crate::load::ledger::InputRow;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachKey, EachRows, SCHEMA, WritePlan};
-use crate::load::{Counted, Link, LoadError, LoadErrorKind};
+use crate::load::{Link, LoadError, LoadErrorKind};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -275,10 +275,10 @@ impl Link for PgLink {
         &self,
         spec: &TableSpec,
         claims: u64,
-        own: &[Value; 2],
-        columns: &[String],
-    ) -> Result<Option<Counted>, LoadError> {
-        recount::count(self, &self.server, spec, claims, own, columns)
+        sql: &str,
+        values: &[Value],
+    ) -> Result<Option<(u64, u64)>, LoadError> {
+        recount::count(self, &self.server, spec, claims, &bind(sql, values)?)
     }
 
     fn changes_cells(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {

@@ -9,15 +9,14 @@
 
 use super::link::PgLink;
 use super::pool::Loan;
-use super::target::Server;
+use super::target::{Server, answer};
 use super::text::{bind, text_literal};
-use crate::duck::{Value, quote};
-use crate::load::cells::Cells;
+use crate::duck::Value;
 use crate::load::ledger::scope_text;
 use crate::load::table::TableSpec;
-use crate::load::{Counted, Link, LoadError};
+use crate::load::{Link, LoadError};
 use std::collections::BTreeSet;
-use std::ops::{ControlFlow, Range};
+use std::ops::Range;
 
 /// Servers from here on find the rows of some pages without reading all others.
 const READS_PAGES: u64 = 140_000;
@@ -25,24 +24,21 @@ const READS_PAGES: u64 = 140_000;
 const WORTH: u64 = 256;
 /// Begins a transaction that reads pages where it is asked for them.
 const BY_PAGES: &str = "BEGIN READ ONLY; SET LOCAL enable_indexscan = off; \
-                        SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off; \
-                        SET LOCAL enable_sort = off";
+                        SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
 /// Most connections at work.
 const MOST: usize = 4;
 /// Pages of which some rows are looked at.
 const SPOTS: u64 = 8;
 
-/// Rows of a scope, and those of them that a source of a run has brought, with their filled cells. `None`
-/// where one question does as well: the table holds more of other scopes, is small, or no connections are at
-/// rest.
+/// Rows of a scope, and those of them that a source of a run has brought. `None` where one question does as
+/// well: the table holds more of other scopes, is small, or no connections are at rest.
 pub fn count(
     link: &PgLink,
     server: &Server,
     spec: &TableSpec,
     claims: u64,
-    own: &[Value; 2],
-    columns: &[String],
-) -> Result<Option<Counted>, LoadError> {
+    question: &str,
+) -> Result<Option<(u64, u64)>, LoadError> {
     let connections = server.pool.len().min(MOST);
     if server.version < READS_PAGES || connections < 2 || claims < others(link, spec)? {
         return Ok(None);
@@ -52,35 +48,19 @@ pub fn count(
     if parts.len() < 2 {
         return Ok(None);
     }
-    let question = bind(&question(&link.table(&spec.name), spec, columns), own)?;
     let counted: Vec<_> = std::thread::scope(|scope| {
         let ask = |part: &Range<Option<u64>>| {
-            let sql = format!("{question}{} GROUP BY 1", condition(part));
-            scope.spawn(move || numbers(server.open()?, &sql))
+            let sql = format!("{question}{}", condition(part));
+            scope.spawn(move || two(server.open()?, &sql))
         };
         let asked: Vec<_> = parts.iter().map(ask).collect();
-        asked.into_iter().map(|part| part.join().ok()?.ok()).collect()
+        asked.into_iter().map(|part| part.join().ok()?.ok()?).collect()
     });
     // Where one of them has failed, all is asked again, and what is wrong is told then.
-    let Some(counted) = counted.into_iter().collect::<Option<Vec<_>>>() else { return Ok(None) };
-    let (mut rows, mut sums) = (0, vec![0; columns.len() + 1]);
-    for (is_own, numbers) in counted.into_iter().flatten() {
-        rows += numbers.first().copied().unwrap_or(0);
-        if is_own {
-            sums.iter_mut().zip(numbers).for_each(|(sum, number)| *sum += number);
-        }
-    }
-    let cells = Cells::counted(columns, &sums[1..]);
-    Ok(Some(Counted { rows, own: sums[0], cells }))
-}
-
-/// SQL that ends within its condition: own rows and others, how many there are, and filled cells.
-fn question(table: &str, spec: &TableSpec, columns: &[String]) -> String {
-    let counts: String = columns.iter().map(|name| format!(", count({})", quote(name))).collect();
-    format!(
-        "SELECT coalesce(_etl_run = ? AND _etl_source = ?, false), count(*){counts} FROM {table} WHERE {}",
-        spec.scope_sql()
-    )
+    let sum = counted.into_iter().try_fold((0, 0), |(rows, ours), part: Option<(u64, u64)>| {
+        part.map(|(some, own)| (rows + some, ours + own))
+    });
+    Ok(sum)
 }
 
 /// Rows of the table that the ledger knows of in other scopes.
@@ -114,19 +94,13 @@ fn condition(part: &Range<Option<u64>>) -> String {
     [from, to].into_iter().flatten().collect()
 }
 
-/// The rows of an answer: whether they are about own rows, and numbers.
-fn numbers(mut session: Loan, sql: &str) -> Result<Vec<(bool, Vec<u64>)>, LoadError> {
-    let mut found = Vec::new();
-    session.ask(&format!("{BY_PAGES}; {sql}; COMMIT"), |_, row| {
-        if let Some(row) = row {
-            let values = row.values()?;
-            let number = |text: &Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0);
-            let is_own = values.first().copied().flatten() == Some("t");
-            found.push((is_own, values.iter().skip(1).map(number).collect()));
-        }
-        Ok(ControlFlow::Continue(()))
-    })?;
-    Ok(found)
+/// The two numbers of an answer.
+fn two(mut session: Loan, sql: &str) -> Result<Option<(u64, u64)>, LoadError> {
+    let both =
+        format!("{BY_PAGES}; SELECT concat_ws(' ', c.a, c.b) FROM ({sql}) AS c(a, b); COMMIT");
+    let text = answer(&mut session, &both)?.unwrap_or_default();
+    let mut numbers = text.split(' ').map(|number| number.parse().ok());
+    Ok(numbers.next().flatten().zip(numbers.next().flatten()))
 }
 
 /// SQL condition for a few rows on pages all over a table, with the last ones among them.
