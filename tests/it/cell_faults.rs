@@ -102,7 +102,7 @@ fn rows(from: i64, to: i64, mark: &str) -> Rows {
     let town = |id: &i64| (id % 3 != 0).then(|| format!("t{id}{mark}"));
     let frame = df!(
         "id" => ids.clone(),
-        "name" => ids.iter().map(|id| format!("n{id}")).collect::<Vec<_>>(),
+        "name" => ids.iter().map(|id| format!("n{id}{mark}")).collect::<Vec<_>>(),
         "town" => ids.iter().map(town).collect::<Vec<_>>(),
         "size" => ids.iter().map(|id| *id as f64 / 2.0).collect::<Vec<_>>(),
         "never" => ids.iter().map(|_| None::<&str>).collect::<Vec<_>>(),
@@ -340,7 +340,7 @@ fn equal_columns_are_told_apart(bench: &Bench) {
         }
         let row = bench.begin(&format!("01SAME{at}"), strategy);
         let full = |from: i64, to: i64| {
-            let mut rows = rows(from, to, "");
+            let mut rows = rows(from, to, "y");
             let town: Vec<_> = (from..to).map(|id| format!("t{id}")).collect();
             rows.frame.with_column(Column::new("town".into(), town)).expect("as long");
             rows.hashes = content_hashes(&rows.frame);
