@@ -8,8 +8,8 @@ use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value
 use super::{defaults, file};
 use crate::rules::UserRule;
 use crate::run::{
-    Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
-    Told, Values,
+    CellCheck, Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request,
+    TargetUrl, Told, Values,
 };
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
@@ -75,6 +75,8 @@ pub struct Call {
     pub fresh: bool,
     /// Read only so many records of each input.
     pub limit: Option<u64>,
+    /// How much of the account of cells is counted in the target.
+    pub cells: CellCheck,
     /// The user's own rules.
     pub rules: Vec<UserRule>,
     /// Version of the program.
@@ -276,6 +278,7 @@ impl Settings {
             },
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
+            cells: call.cells,
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
             failed: Failed {
                 folder: value(&self.failed),

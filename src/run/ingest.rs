@@ -202,7 +202,19 @@ impl<'a> Session<'a> {
                 minimal: false,
             };
             let release = stopped.release.clone();
-            Finish { con, spec: &spec, input: row, release }.close()?;
+            let (cells, repeated) = (self.request.cells, std::collections::BTreeMap::new());
+            let (not_compared, hashes_hold) = (Vec::new(), false);
+            let of = Finish {
+                con,
+                spec: &spec,
+                input: row,
+                release,
+                cells,
+                repeated,
+                not_compared,
+                hashes_hold,
+            };
+            of.close()?;
             Ledger::new(con).stop_run(
                 &row.run,
                 RunState::Interrupted,

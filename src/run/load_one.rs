@@ -16,6 +16,7 @@ use super::types;
 use super::whole::{catch_up, refuse};
 use crate::chunk::{Mark, Notes, Tally};
 use crate::flow::{Event, Meters};
+use crate::load::cells::Weighing;
 use crate::load::dead_letter;
 use crate::load::gate::Gate;
 use crate::load::ledger::{
@@ -318,7 +319,7 @@ impl<'a> LoadOne<'a> {
         std::thread::scope(|scope| {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
-                let writer = self.session.target.writer(&write)?;
+                let writer = Weighing::new(self.session.target.writer(&write)?);
                 let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
@@ -364,7 +365,16 @@ impl<'a> LoadOne<'a> {
     }
 
     pub(super) fn finish<'b>(&'b self, con: &'b dyn Link, row: &'b InputRow) -> Finish<'b> {
-        Finish { con, spec: &self.spec, input: row, release: self.input.release() }
+        Finish {
+            con,
+            spec: &self.spec,
+            input: row,
+            release: self.input.release(),
+            cells: self.session.request.cells,
+            repeated: self.repeated(),
+            not_compared: self.not_compared(),
+            hashes_hold: !self.session.request.cut,
+        }
     }
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {

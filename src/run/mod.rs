@@ -53,6 +53,7 @@ mod user_rules;
 mod verify;
 mod whole;
 
+pub use crate::load::ledger::CellCheck;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
 pub use crate::load::{TableName, TargetUrl};
 pub use crate::transform::mask::{MaskKey, Masking};

@@ -3,6 +3,8 @@
 mod addresses;
 mod alerts;
 mod catalog;
+mod cell_faults;
+mod cells;
 mod changed;
 mod cleaning;
 mod cli_config;

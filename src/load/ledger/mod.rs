@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use super::table::{Mode, Strategy};
 use super::{Link, LoadError, LoadErrorKind};
 
+mod cells;
 mod counts;
 mod failed;
 mod finish;
@@ -25,6 +26,7 @@ pub mod replays;
 pub mod schema;
 mod status;
 
+pub use cells::{CellCheck, count as count_cells, count_sql, counted};
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
