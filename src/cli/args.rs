@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use super::error::CliError;
-use super::stdin;
+use super::stdin::Streams;
 use crate::config::env::RULES;
 use crate::config::file::user_rules;
 use crate::config::{
@@ -140,9 +140,12 @@ pub struct LoadArgs {
     /// How often to go on after a lost connection
     #[arg(long, value_name = "N")]
     retry_attempts: Option<u64>,
-    /// Forget unfinished work on these inputs and load them as new
+    /// Load as new: rows that these very inputs have left unfinished or appended are deleted
     #[arg(long)]
     fresh: bool,
+    /// Delete what was appended from the same path with other content, once the new rows are in
+    #[arg(long)]
+    replaces_previous: bool,
     /// Read only the first N records of each input
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -162,6 +165,18 @@ pub struct LoadArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What the input is")]
 struct InputArgs {
+    /// Read the folders within folders, too
+    #[arg(long)]
+    recursive: bool,
+    /// An input without rows is an error, also among others
+    #[arg(long)]
+    require_rows: bool,
+    /// Load the other inputs where one cannot be read or loaded
+    #[arg(long)]
+    keep_going: bool,
+    /// Which files of folders, patterns and archives are no tables: a TOML file
+    #[arg(long, value_name = "FILE")]
+    skip_list: Option<PathBuf>,
     /// Kind: nal, sdf, nap, navn, navd, generic or one of the pack
     #[arg(long = "type", value_name = "KIND")]
     kind: Option<String>,
@@ -333,6 +348,11 @@ impl LoadArgs {
             provenance: self.provenance,
             retry_attempts: self.retry_attempts,
             mode: self.mode,
+            replaces_previous: self.replaces_previous.then_some(true),
+            recursive: input.recursive.then_some(true),
+            require_rows: input.require_rows.then_some(true),
+            keep_going: input.keep_going.then_some(true),
+            skip_list: input.skip_list.clone(),
             kind: input.kind.clone(),
             county: input.county.clone(),
             year: input.year,
@@ -397,7 +417,7 @@ impl LoadArgs {
         }
     }
 
-    /// The request for these inputs, with standard input taken in where it is one of them.
+    /// The request for these inputs, with copies of those that can be read only once.
     pub fn ask(
         &self,
         inputs: &[String],
@@ -408,9 +428,9 @@ impl LoadArgs {
         let rules = self.rules_file().or(named).map(|path| user_rules(&path)).transpose()?;
         let call = Call { rules: rules.unwrap_or_default(), ..self.call(inputs) };
         let mut request = settings.request(call, &context.env)?;
-        let stdin = stdin::take(inputs, settings)?;
-        request.source.stdin = stdin.as_ref().map(|path| path.to_path_buf());
-        Ok(Asked { request, _stdin: stdin })
+        let streams = Streams::take(inputs, settings)?;
+        request.listing.streams = streams.list();
+        Ok(Asked { request, _streams: streams })
     }
 
     /// Whether the result is for scripts.
@@ -423,7 +443,7 @@ impl LoadArgs {
 pub struct Asked {
     /// The request.
     pub request: Request,
-    _stdin: Option<tempfile::TempPath>,
+    _streams: Streams,
 }
 
 /// Wrong usage that clap cannot see.

@@ -4,6 +4,7 @@ use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
 use super::insight::InsightArgs;
+use super::stdin::Streams;
 use super::text::{Align, Paint, count, duration, hang, plural, safe, shell, table};
 use super::watched::watched;
 use super::{exit, output};
@@ -66,6 +67,8 @@ impl Diff {
     pub fn run(&self, context: &Context) -> Result<u8, CliError> {
         let settings = context.settings(self.load.partial(), self.load.rules_file())?;
         let mut request = settings.request(self.load.call(&[]), &context.env)?;
+        let streams = Streams::take(&[self.before.clone(), self.after.clone()], &settings)?;
+        request.listing.streams = streams.list();
         let (before, after) = (Side::parse(&self.before), Side::parse(&self.after));
         if before == after {
             return Err(usage("both sides are the same", "name two rolls: etl diff 2024 2025"));

@@ -14,6 +14,7 @@ mod doctor;
 mod error;
 pub mod exit;
 mod failures;
+mod files;
 mod gold;
 mod ingest;
 mod insight;

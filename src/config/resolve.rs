@@ -11,9 +11,9 @@ use crate::run::{
     Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
     Told, Values,
 };
-use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
+use crate::source::{Listing, SkipList, SourceOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -245,6 +245,9 @@ impl Settings {
                 release: value(&self.release).map(|release| release.to_ascii_uppercase()),
                 submission: value(&self.submission),
             },
+            listing: self.listing()?,
+            require_rows: value(&self.require_rows).unwrap_or(false),
+            keep_going: value(&self.keep_going).unwrap_or(false),
             source: self.source_options(call.program)?,
             pack: value(&self.pack).unwrap_or_default(),
             agents,
@@ -285,9 +288,20 @@ impl Settings {
                 in_table: value(&self.failed_rows).unwrap_or(false),
             },
             fresh: call.fresh,
+            replaces_previous: value(&self.replaces_previous).unwrap_or(false),
             limit: call.limit,
             version: call.version,
         })
+    }
+
+    /// How folders are read; what can be read only once is copied by the command line.
+    fn listing(&self) -> Result<Listing, ConfigError> {
+        let skip = match &self.skip_list {
+            None => SkipList::default(),
+            Some(path) => skip_list(&path.value)?,
+        };
+        let recursive = value(&self.recursive).unwrap_or(false);
+        Ok(Listing { recursive, skip, streams: Vec::new() })
     }
 
     fn source_options(&self, program: Option<PathBuf>) -> Result<SourceOptions, ConfigError> {
@@ -313,7 +327,6 @@ impl Settings {
             headers: value(&self.headers),
             temp_dir: value(&self.temp_dir),
             strings_in_memory: None,
-            stdin: None,
             reader: program.map(reader),
         })
     }
@@ -406,6 +419,18 @@ fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
         Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
             .with_hint("a server is named by --to; a file to be read by its path")),
     }
+}
+
+fn skip_list(path: &Path) -> Result<SkipList, ConfigError> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::new(format!("{name}: the skip list cannot be read: {error}"))
+            .with_hint("name a file by --skip-list, or leave it out")
+    })?;
+    SkipList::parse(&text).map_err(|error| {
+        ConfigError::new(format!("{name}: the skip list has a mistake: {error}"))
+            .with_hint("`src/source/resolve/skip.toml` in the source shows the form")
+    })
 }
 
 /// Follows `env:NAME` and `file:PATH`.

@@ -24,6 +24,9 @@ pub struct Encode {
     pub lookup: Option<Arc<dyn Lookup>>,
     /// Columns in which equal rows may differ.
     pub not_compared: Vec<String>,
+    /// Columns that the table calls otherwise: (name in the frame, name in the table). What follows this
+    /// stage knows the names of the table alone.
+    pub renamed: Vec<(String, String)>,
 }
 
 impl StageSpec for Arc<Encode> {
@@ -55,6 +58,7 @@ struct Encoder {
 
 impl Stage for Encoder {
     fn apply(&mut self, mut chunk: Chunk) -> Result<Chunk, StageError> {
+        rename(&mut chunk.frame, &self.spec.renamed)?;
         chunk.hashes = match self.spec.not_compared.as_slice() {
             [] => content_hashes(&chunk.frame),
             some => content_hashes(&chunk.frame.drop_many(some)),
@@ -68,6 +72,19 @@ impl Stage for Encoder {
         }
         Ok(chunk)
     }
+}
+
+/// Gives columns the names of the table, all at once: two may change places.
+fn rename(frame: &mut DataFrame, renamed: &[(String, String)]) -> Result<(), StageError> {
+    if renamed.is_empty() {
+        return Ok(());
+    }
+    let new = |own: &PlSmallStr| match renamed.iter().find(|(known, _)| known == own.as_str()) {
+        Some((_, name)) => name.as_str().into(),
+        None => own.clone(),
+    };
+    let names: Vec<PlSmallStr> = frame.get_column_names().into_iter().map(new).collect();
+    frame.set_column_names(&names).map_err(|error| StageError::new(NAME, error.to_string()))
 }
 
 /// One hash a row over all columns, column by column: the sum of the hashes of its cells.

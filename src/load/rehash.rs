@@ -13,8 +13,12 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 /// How a column's values are hashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Whole numbers; days and microseconds of dates and times among them.
+    /// Whole numbers.
     Number,
+    /// Days since 1970.
+    Day,
+    /// Microseconds since 1970.
+    Moment,
     Double,
     Bool,
     /// Digits as a whole number, so many of them behind the point.
@@ -22,7 +26,11 @@ enum Form {
     Text,
 }
 
-struct Hashed {
+/// A column of a table whose cells are hashed anew.
+pub struct Hashed {
+    /// Its name.
+    pub name: String,
+    /// Reads it in the form in which it is hashed.
     sql: String,
     seed: u64,
     form: Form,
@@ -30,8 +38,9 @@ struct Hashed {
 
 impl Hashed {
     /// `None`: the values of this type are hashed by their own text, which a target does not give.
-    fn of(name: &str, ty: &str) -> Option<Self> {
+    pub(super) fn of(name: &str, ty: &str) -> Option<Self> {
         let column = quote(name);
+        let (name, seed) = (name.to_owned(), xxh3_64(name.as_bytes()));
         let (sql, form) = match ty {
             "VARCHAR" => (column, Form::Text),
             "BOOLEAN" => (column, Form::Bool),
@@ -39,11 +48,11 @@ impl Hashed {
             "BIGINT" | "INTEGER" => (column, Form::Number),
             "DATE" => {
                 let days = format!("CAST({column} AS DATE) - DATE '1970-01-01'");
-                (format!("CAST({days} AS BIGINT)"), Form::Number)
+                (format!("CAST({days} AS BIGINT)"), Form::Day)
             }
             "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" => {
                 let micros = format!("extract(epoch FROM {column}) * 1000000");
-                (format!("CAST({micros} AS BIGINT)"), Form::Number)
+                (format!("CAST({micros} AS BIGINT)"), Form::Moment)
             }
             other => {
                 let size = other.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
@@ -51,15 +60,31 @@ impl Hashed {
                 (column, Form::Decimal(scale))
             }
         };
-        Some(Self { sql, seed: xxh3_64(name.as_bytes()), form })
+        Some(Self { name, sql, seed, form })
     }
 
-    /// `None`: the value is of another kind than its column says.
-    fn hash(&self, value: &Value) -> Option<u128> {
+    /// What reads the column.
+    pub(super) fn sql(&self) -> String {
+        self.sql.clone()
+    }
+
+    /// A cell as people read it.
+    pub fn shown(&self, cell: &Value) -> Value {
+        match (self.form, cell.as_int()) {
+            (Form::Day, Some(days)) => i32::try_from(days).map_or(Value::Int(days), Value::Date),
+            (Form::Moment, Some(micros)) => Value::Timestamp(micros),
+            _ => cell.clone(),
+        }
+    }
+
+    /// The part of a cell in the hash of its row. `None`: the value is of another kind than its column says.
+    pub fn hash(&self, value: &Value) -> Option<u128> {
         Some(match (self.form, value) {
             (_, Value::Null) => 0,
             (Form::Text, Value::Text(text)) => xxh3_128_with_seed(text.as_bytes(), self.seed),
-            (Form::Number, value) => number_hash(value.as_int()? as u64, self.seed),
+            (Form::Number | Form::Day | Form::Moment, value) => {
+                number_hash(value.as_int()? as u64, self.seed)
+            }
             (Form::Double, Value::Double(value)) => number_hash(canonical_bits(*value), self.seed),
             (Form::Bool, Value::Bool(value)) => number_hash(u64::from(*value), self.seed),
             (Form::Decimal(wanted), Value::Decimal { value, scale }) => {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Keeps the first `records` records of a chunk.
-pub(super) fn cut_off(chunk: &mut Chunk, records: u64) {
+pub fn cut_off(chunk: &mut Chunk, records: u64) {
     if u64::from(chunk.records) <= records {
         return;
     }

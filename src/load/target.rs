@@ -13,6 +13,7 @@
 
 use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
+use super::names::NameRule;
 use super::table::{Provenance, Strategy, TableSpec};
 use super::{LoadError, LoadErrorKind, Writer, dead_letter};
 use crate::duck::{ResultColumn, Rows, Value};
@@ -166,6 +167,14 @@ pub trait Link {
 
     /// Schema of the user's tables.
     fn schema(&self) -> &str;
+
+    /// What the target takes for the same name.
+    fn names(&self) -> NameRule;
+
+    /// The name of a table of the user as the target has it; `None` where there is no such table.
+    fn find_table(&self, name: &str) -> Result<Option<String>, LoadError> {
+        Ok((!self.columns(name)?.is_empty()).then(|| name.to_owned()))
+    }
 
     /// A table of the user as SQL names it.
     fn table(&self, name: &str) -> String;

@@ -3,6 +3,7 @@
 use super::agents;
 use super::cleaning::Cleaned;
 use super::error::{RunError, RunErrorKind};
+use super::fit::Fitted;
 use super::mapping::Mapping;
 use super::prepare::{Prepared, changes_of_values};
 use super::request::{Mode, Request};
@@ -52,6 +53,7 @@ pub(super) fn bind_roll(
     let mut prepared = Prepared {
         table,
         origin,
+        absolute_path: None,
         format,
         kind: Some(at),
         evidence,
@@ -64,7 +66,9 @@ pub(super) fn bind_roll(
         mode: request.mode.unwrap_or(Mode::Merge),
         column_notes: Vec::new(),
         warnings,
+        place: 0,
         replay: false,
+        fitted: Fitted::default(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

@@ -1,28 +1,34 @@
 //! `etl ingest`: all inputs of a request, one after the other, into the target.
 
 use super::agents;
-use super::error::{RunError, RunErrorKind};
+use super::error::{Reach, RunError, RunErrorKind};
+use super::fit::fit;
 use super::geography;
+use super::grown;
+use super::inputs::{Aside, Bad, Inputs, all_bad};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
 use super::named;
 use super::prepare::{Prepared, prepare};
-use super::request::Request;
+use super::request::{Mode, Request};
 use super::retry::{Commits, with_retries};
+use super::standing::{Replaced, Standing, Wanted, outdated};
 use super::summary::{InputSummary, RunStatus, Summary};
+use super::types;
 use super::whole::Whole;
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
 use crate::load::dead_letter;
-use crate::load::ledger::{Finish, InputKey, Ledger, RunState, State, replays};
+use crate::load::ledger::{
+    Finish, InputRow, InputState, KnownInput, Ledger, PastInput, RunState, replays,
+};
 use crate::load::table::{Strategy, TableSpec};
 use crate::load::target::Opening;
 use crate::load::{Approach, Link, Target};
 use crate::pack::Pack;
-use crate::source::excel::range::SheetRange;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -37,23 +43,33 @@ pub fn ingest(
     let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let approach = approach(request);
-    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
     let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
-    session.adopt(&inputs)?;
-    let outcome = session.load_all(&inputs);
-    let (summaries, status) = match outcome {
-        Ok(summaries) => {
-            let already = summaries.iter().all(|input| input.already_loaded_by.is_some());
-            (summaries, if already { RunStatus::AlreadyLoaded } else { RunStatus::Done })
-        }
-        Err(error) => return Err(session.give_up(error)),
+    session.fit(&mut inputs, &mut aside.bad)?;
+    session.adopt(&mut inputs)?;
+    let outcome = session.load_all(&inputs, &mut aside.bad);
+    let summaries = match outcome {
+        Ok(summaries) => summaries,
+        Err(error) => return Err(session.give_up(with_bad(error, aside.bad))),
     };
-    let summary = summarize(&session, request, summaries, skipped, status, started);
+    let status = match summaries.iter().all(|input| input.already_loaded_by.is_some()) {
+        _ if !aside.bad.is_empty() => RunStatus::Partial,
+        true => RunStatus::AlreadyLoaded,
+        false => RunStatus::Done,
+    };
+    let summary = summarize(&session, request, summaries, aside, status, started);
     session.close(&summary)?;
     Ok(summary)
+}
+
+/// An error that ends a run in which inputs were bad before.
+fn with_bad(mut error: RunError, mut bad: Vec<Bad>) -> RunError {
+    bad.sort_by_key(|bad| bad.place);
+    error.also.extend(bad.iter().map(Bad::told));
+    error
 }
 
 /// Sets out for the target: a load has a connection for its ledger, one for the lock of its table, and one
@@ -103,6 +119,10 @@ pub struct Session<'a> {
     pub tables: RefCell<BTreeSet<String>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
+    /// Inputs that this process has begun: their entries in the ledger.
+    begun: RefCell<BTreeMap<usize, (String, u32)>>,
+    /// Inputs of a replace that are loaded and are to be loaded anew.
+    anew: BTreeSet<usize>,
 }
 
 impl<'a> Session<'a> {
@@ -136,6 +156,8 @@ impl<'a> Session<'a> {
             whole: Whole::default(),
             touched: RefCell::default(),
             tables: RefCell::default(),
+            begun: RefCell::default(),
+            anew: BTreeSet::new(),
         };
         session.close_stopped_replays()?;
         Ok(session)
@@ -182,34 +204,126 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Goes on as the run that has left one of the inputs unfinished, or that ended early between
-    /// two of them.
-    pub fn adopt(&mut self, inputs: &[Prepared]) -> Result<(), RunError> {
+    /// Fits the inputs to their tables. With --keep-going those that do not fit are left out.
+    fn fit(&self, inputs: &mut Vec<Prepared>, bad: &mut Vec<Bad>) -> Result<(), RunError> {
+        let misfits = fit(inputs, self.con(), self.request.changes)?;
+        for (at, error) in misfits.into_iter().rev() {
+            if !self.request.keep_going {
+                return Err(error);
+            }
+            let input = inputs.remove(at);
+            bad.push(Bad { place: input.place, input: input.origin.label(), error });
+        }
+        Ok(())
+    }
+
+    /// Looks up all inputs before the first is loaded: refuses those that may not be loaded, and goes on
+    /// as the run that has left one of them unfinished, or that ended early between two of them.
+    pub fn adopt(&mut self, inputs: &mut [Prepared]) -> Result<(), RunError> {
         if self.request.fresh {
             return Ok(());
         }
-        let con = self.con();
-        for input in inputs {
-            let ledger = Ledger::new(con);
-            let open = match ledger.state(&self.key_of(input))? {
-                State::Unfinished(row) => row.run,
-                State::Finished(row) if !ledger.is_done(&row.run)? => row.run,
-                State::Finished(_) | State::New => continue,
-            };
+        grown::take_over(self, inputs)?;
+        let mut standings = Vec::new();
+        for input in inputs.iter() {
+            let wanted = self.wanted(input);
+            let standing = self.standing(&wanted)?;
+            // With --keep-going it is refused when its turn comes.
+            let refused = self.refusal(&wanted, &standing)?.filter(|_| !self.request.keep_going);
+            if let Some(refused) = refused {
+                return Err(refused);
+            }
+            standings.push(standing);
+        }
+        if let Some(open) = self.open_run(inputs, &standings)? {
             self.run = open;
-            break;
+        }
+        let replaces = inputs.iter().zip(&standings).enumerate();
+        let replaces = replaces.filter_map(|(at, (input, known))| Replaced::of(at, input, known));
+        let replaces: Vec<_> = replaces.collect();
+        let ledger = Ledger::new(&*self.link);
+        self.anew = outdated(&replaces, &self.run, |table, scope| ledger.within(table, scope))?;
+        for (input, standing) in inputs.iter_mut().zip(&standings) {
+            if let Standing::Unfinished(KnownInput { types: Some(types), .. }) = standing {
+                types::restore(input, types);
+            }
         }
         Ok(())
+    }
+
+    /// A run that has left one of the inputs unfinished, or that has ended early between two of them.
+    fn open_run(
+        &self,
+        inputs: &[Prepared],
+        standings: &[Standing],
+    ) -> Result<Option<String>, RunError> {
+        let ledger = Ledger::new(self.con());
+        let mut done = BTreeSet::new();
+        for standing in standings {
+            let run = match standing {
+                Standing::Unfinished(known) => &known.row.run,
+                Standing::Loaded(known, _) if !done.contains(&known.row.run) => &known.row.run,
+                _ => continue,
+            };
+            let is_open = matches!(standing, Standing::Unfinished(_)) || !ledger.is_done(run)?;
+            if !is_open {
+                done.insert(run.clone());
+                continue;
+            }
+            // Rows are found by run and source: a run cannot load two contents of one path.
+            let past = ledger.inputs(run)?;
+            let is_other = |input: &Prepared| {
+                let (label, print) = (input.origin.label(), input.origin.fingerprint.to_string());
+                let stands = |past: &PastInput| past.status != InputState::RolledBack;
+                let mut past = past.iter().filter(|past| stands(past));
+                past.any(|past| past.label() == label && past.fingerprint != print)
+            };
+            return Ok((!inputs.iter().any(is_other)).then(|| run.clone()));
+        }
+        Ok(None)
+    }
+
+    /// An input with what it is known by.
+    pub fn wanted<'i>(&'i self, input: &'i Prepared) -> Wanted<'i> {
+        Wanted::new(self.request, self.pack, input, self.con().schema())
+    }
+
+    /// What the ledger knows of an input.
+    pub fn standing(&self, wanted: &Wanted<'_>) -> Result<Standing, RunError> {
+        Ok(wanted.standing(Ledger::new(self.con()).of_content(&wanted.key)?))
+    }
+
+    /// Why an input may not be loaded, where that is so.
+    pub fn refusal(
+        &self,
+        wanted: &Wanted<'_>,
+        standing: &Standing,
+    ) -> Result<Option<RunError>, RunError> {
+        let rows = match standing {
+            Standing::Appended(known, _) => Ledger::new(self.con()).rows_of(&known.row)?,
+            _ => 0,
+        };
+        Ok(wanted.refusal(standing, rows))
+    }
+
+    /// Whether an input of a replace that was loaded is to be loaded anew.
+    pub fn is_outdated(&self, index: usize) -> bool {
+        self.anew.contains(&index)
+    }
+
+    /// Remembers that this process has begun an input.
+    pub fn begin(&self, index: usize, row: &InputRow) {
+        self.begun.borrow_mut().insert(index, (row.run.clone(), row.input));
+    }
+
+    /// The entry of an input that this process has begun: its run and position.
+    pub fn begun(&self, index: usize) -> Option<(String, u32)> {
+        self.begun.borrow().get(&index).cloned()
     }
 
     /// Remembers that an input of a run was met.
     pub fn touch(&self, run: &str) {
         self.touched.borrow_mut().insert(run.to_owned());
-    }
-
-    /// What identifies an input.
-    pub fn key_of(&self, input: &Prepared) -> InputKey {
-        key_of(self.request, self.pack, input)
     }
 
     /// Number for a new input of this run.
@@ -233,34 +347,72 @@ impl<'a> Session<'a> {
         self.request.failed.folder.clone().unwrap_or_else(beside)
     }
 
-    /// Loads inputs one after the other.
-    pub fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
+    /// Loads inputs one after the other. One that fails ends the run, or joins the `bad` ones where the
+    /// others are wanted all the same and it alone is concerned.
+    pub fn load_all(
+        &self,
+        inputs: &[Prepared],
+        bad: &mut Vec<Bad>,
+    ) -> Result<Vec<InputSummary>, RunError> {
         let mut summaries = Vec::new();
-        for (index, input) in inputs.iter().enumerate() {
+        for index in 0..inputs.len() {
             if let Some(cause) = self.stop.cause() {
                 return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
             }
-            let attempts = self.request.retry_attempts;
-            let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
-                let one = LoadOne::new(self, inputs, index)?;
-                let loaded = one.in_parts(this.halvings).run()?;
-                // The answer to the last COMMIT never came, but it was done.
-                Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
-            })?;
-            match &loaded {
-                LoadedInput::Already(summary) => {
-                    let run = summary.already_loaded_by.as_deref().unwrap_or_default();
-                    self.observer.on(&Event::AlreadyLoaded { origin: &input.origin, run });
+            summaries.push(match self.load_one(inputs, index) {
+                Ok(summary) => Some(summary),
+                Err(error) if self.request.keep_going && error.reach == Reach::Input => {
+                    bad.push(self.passed_over(inputs, index, error)?);
+                    None
                 }
-                LoadedInput::Loaded(summary) => {
-                    self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
-                }
-            }
-            summaries.push(loaded.into_summary());
+                Err(error) => return Err(error),
+            });
+        }
+        bad.sort_by_key(|bad| bad.place);
+        if !inputs.is_empty() && summaries.iter().all(Option::is_none) {
+            let error = all_bad(std::mem::take(bad));
+            return Err(error.unwrap_or_else(|| RunError::usage("no input was loaded")));
         }
         super::cross::check(self, inputs, &mut summaries)?;
         super::whole::conclude(self, inputs, &mut summaries)?;
-        Ok(summaries)
+        Ok(summaries.into_iter().flatten().collect())
+    }
+
+    fn load_one(&self, inputs: &[Prepared], index: usize) -> Result<InputSummary, RunError> {
+        let attempts = self.request.retry_attempts;
+        let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
+            let one = LoadOne::new(self, inputs, index)?;
+            let loaded = one.in_parts(this.halvings).run()?;
+            // The answer to the last COMMIT never came, but it was done.
+            Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
+        })?;
+        match &loaded {
+            LoadedInput::Already(summary) => {
+                let run = summary.already_loaded_by.as_deref().unwrap_or_default();
+                self.observer.on(&Event::AlreadyLoaded { origin: &inputs[index].origin, run });
+            }
+            LoadedInput::Loaded(summary) => {
+                self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
+            }
+        }
+        Ok(loaded.into_summary())
+    }
+
+    /// Goes on behind an input that has failed. What it has committed stays and is gone on with by the next
+    /// run, but for what was to replace others: finished later, it would replace what is loaded now.
+    fn passed_over(
+        &self,
+        inputs: &[Prepared],
+        index: usize,
+        mut error: RunError,
+    ) -> Result<Bad, RunError> {
+        let input = &inputs[index];
+        if input.mode == Mode::Replace && LoadOne::new(self, inputs, index)?.let_go()? {
+            error.kept = Some("nothing of it is in the table".into());
+        }
+        let label = input.origin.label();
+        self.observer.on(&Event::Warning(&format!("{label} is left out: {error}")));
+        Ok(Bad { place: input.place, input: label, error })
     }
 
     /// Makes again what was set aside of the tables that were held.
@@ -303,72 +455,16 @@ impl<'a> Session<'a> {
                 ledger.complete_run(run, (*run == self.run).then_some(text.as_str()))?;
             }
         }
+        if let Some(first) = summary.failed_inputs.first() {
+            let (bad, good) = (summary.failed_inputs.len(), summary.inputs.len());
+            let error = format!("{bad} of {} inputs failed, first {}", bad + good, first.message);
+            ledger.end_in_part(&self.run, &text, &error)?;
+        }
         self.restore()?;
-        if summary.status == RunStatus::Done {
+        if matches!(summary.status, RunStatus::Done | RunStatus::Partial) {
             self.con().settle(None, 0)?;
         }
         Ok(())
-    }
-}
-
-/// What identifies an input: table, content, and everything that can change a row.
-pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
-    key_as(request, pack, input, &input.release().unwrap_or_default())
-}
-
-/// What would identify an input of another release.
-pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -> InputKey {
-    let mut hasher = blake3::Hasher::new();
-    let mut add = |part: &str| {
-        hasher.update(part.as_bytes());
-        hasher.update(&[0]);
-    };
-    add(&pack.hash);
-    add(&input.kind_id(pack));
-    add(release);
-    add(&format!("{:?} {:?}", input.settled.county, input.mode));
-    add(&serde_json::to_string(&*input.schema).unwrap_or_default());
-    add(&request.agents.join(","));
-    add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
-    if !request.rules.is_empty() {
-        add(&serde_json::to_string(&request.rules).unwrap_or_default());
-    }
-    add(&format!("{:?}", request.limit));
-    // Parts of one sheet may have the same columns. Without them nothing is added, so that what was
-    // loaded before there were ranges is still known.
-    if let Some(SheetRange::Cells { area, .. }) = &request.source.range {
-        add(&area.to_string());
-    } else if let Some(range) = &request.source.range {
-        add(&range.to_string());
-    }
-    if let Some(mapping) = &input.mapping {
-        add(&mapping.text);
-    }
-    if request.values.no_fix || request.values.keep_raw || !input.cleaning.text.is_empty() {
-        add(&format!(
-            "{} {} {}",
-            request.values.no_fix, request.values.keep_raw, input.cleaning.text
-        ));
-    }
-    if input.locate.is_some() {
-        let asked = &request.geography;
-        add(&format!("{} {:?} {:?}", asked.loaded.id(), asked.layers, asked.distances));
-    }
-    if request.cut {
-        add("cut");
-    }
-    if !request.values.masks.is_empty() {
-        let key = request.values.mask_key.as_ref().map(|key| key.id());
-        add(&format!("{:?} {key:?}", request.values.masks));
-    }
-    if let Some(table) = &request.source.excel_table {
-        add(&table.to_lowercase());
-    }
-    InputKey {
-        table: input.spec.name.clone(),
-        fingerprint: input.origin.fingerprint,
-        sheet: input.origin.sheet().map(str::to_owned),
-        config: hasher.finalize().to_hex()[..32].to_owned(),
     }
 }
 
@@ -377,7 +473,7 @@ pub fn summarize(
     session: &Session<'_>,
     request: &Request,
     inputs: Vec<InputSummary>,
-    skipped: Vec<String>,
+    aside: Aside,
     status: RunStatus,
     started: Instant,
 ) -> Summary {
@@ -389,7 +485,9 @@ pub fn summarize(
         target: request.target.to_string(),
         tally,
         inputs,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
         error: None,
         retries: session.commits.retries(),
         peak_memory: memory::peak(),

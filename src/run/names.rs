@@ -1,5 +1,6 @@
 //! Names of tables of no known kind: plain, unique, safe to type without quotes where possible.
 
+use crate::load::names::{numbered, plain, whole};
 use std::collections::{HashMap, HashSet};
 
 /// Repeated names that are listed before the rest is only counted.
@@ -18,7 +19,7 @@ pub(super) fn column_names(headers: &[String]) -> Vec<String> {
         let mut unique = name.clone();
         while !taken.insert(unique.clone()) {
             *count += 1;
-            unique = format!("{name}_{count}");
+            unique = numbered(&name, *count);
         }
         names.push(unique);
     }
@@ -26,7 +27,7 @@ pub(super) fn column_names(headers: &[String]) -> Vec<String> {
 }
 
 fn base_name(header: &str, at: usize) -> String {
-    let name = plain_name(header);
+    let name = plain(header);
     if name.is_empty() {
         format!("column_{}", at + 1)
     } else if name.starts_with("_etl_") || name == "_extra" {
@@ -35,6 +36,9 @@ fn base_name(header: &str, at: usize) -> String {
         name
     }
 }
+
+/// What [`repeated`] begins with.
+pub(super) const REPEATED: &str = "E204: a name of the header stands for more than one column: ";
 
 /// Says which columns are called otherwise because their name was taken.
 pub(super) fn repeated(headers: &[String], names: &[String]) -> Option<String> {
@@ -49,31 +53,13 @@ pub(super) fn repeated(headers: &[String], names: &[String]) -> Option<String> {
         said.push(format!("… ({} in all)", changed.len()));
     }
     let said = said.join(", ");
-    (!changed.is_empty())
-        .then(|| format!("E204: a name of the header stands for more than one column: {said}"))
-}
-
-fn plain_name(text: &str) -> String {
-    whole_name(text).chars().take(63).collect()
-}
-
-/// A plain name, however long it is.
-fn whole_name(text: &str) -> String {
-    let mut name = String::new();
-    for c in text.trim().chars() {
-        if c.is_alphanumeric() {
-            name.extend(c.to_lowercase());
-        } else if c == '_' || !name.ends_with('_') {
-            name.push('_');
-        }
-    }
-    name.trim_end_matches('_').to_owned()
+    (!changed.is_empty()).then(|| format!("{REPEATED}{said}"))
 }
 
 /// A table name from a file name, however long it is.
 pub(super) fn table_name(file: &str) -> String {
     let stem = file.split('.').next().unwrap_or(file);
-    let name = whole_name(stem);
+    let name = whole(stem);
     match name.chars().next() {
         None => "data".into(),
         Some(first) if first.is_ascii_digit() => format!("t_{name}"),

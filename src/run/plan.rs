@@ -2,19 +2,22 @@
 
 use super::agents;
 use super::check::Checker;
-use super::error::RunError;
+use super::error::{Reach, RunError};
+use super::fit::fit_all;
 use super::geography;
-use super::ingest::{key_of, load_pack};
+use super::ingest::load_pack;
+use super::inputs::{Bad, FailedInput, Inputs};
 use super::memory;
 use super::named;
+use super::plan_state::{PlannedState, states};
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
 use super::summary::ProblemSummary;
 use super::whole::Whole;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
-use crate::load::ledger::{Ledger, State, has_ledger};
 use crate::pack::{Check, Origin, Pack};
+use crate::source::Skipped;
 use serde::Serialize;
 
 /// What would be done.
@@ -28,8 +31,12 @@ pub struct Plan {
     pub memory: Vec<(String, u64)>,
     /// Worker threads.
     pub threads: usize,
-    /// Files that no format reads.
-    pub skipped: Vec<String>,
+    /// Files that are not read, and why.
+    pub skipped: Vec<Skipped>,
+    /// What the user should know of the files that were found.
+    pub warnings: Vec<String>,
+    /// Inputs that cannot be read, in the order of the arguments (`--keep-going`).
+    pub failed_inputs: Vec<FailedInput>,
 }
 
 /// What would be done with one input.
@@ -111,15 +118,32 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let pack = load_pack(&request.pack)?;
     let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
-    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;
+    // A target that cannot be asked is no reason not to plan; its state says so.
+    if let Ok(Some(target)) = request.target.look(64 << 20)
+        && let Ok(con) = target.link()
+    {
+        fit_all(&mut inputs, &*con, request.changes)?;
+    }
     let engine = agents::engine(&pack);
     let stop = Stop::default();
     let whole = Whole::default();
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };
     let shares = memory::shares(request);
-    let plans = inputs.iter().map(|input| plan_input(request, &pack, input, &checker));
+    let states = states(request, &pack, &inputs)?;
+    let mut plans = Vec::new();
+    for (input, state) in inputs.iter().zip(states) {
+        match plan_input(request, &pack, input, state, &checker) {
+            Ok(plan) => plans.push(plan),
+            Err(error) if request.keep_going && error.reach == Reach::Input => {
+                aside.bad.push(Bad { place: input.place, input: input.origin.label(), error });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    aside.bad.sort_by_key(|bad| bad.place);
     Ok(Plan {
-        inputs: plans.collect::<Result<_, _>>()?,
+        inputs: plans,
         target: request.target.to_string(),
         memory: vec![
             ("limit".into(), request.limits.memory),
@@ -128,7 +152,9 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
             ("agents' SQL engine".into(), agents::ENGINE_MEMORY),
         ],
         threads: request.limits.threads,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
     })
 }
 
@@ -136,6 +162,7 @@ fn plan_input(
     request: &Request,
     pack: &Pack,
     input: &Prepared,
+    state: PlannedState,
     checker: &Checker<'_>,
 ) -> Result<InputPlan, RunError> {
     let kind = input.kind(pack);
@@ -157,7 +184,7 @@ fn plan_input(
         format: format_facts(input),
         table: input.spec.name.clone(),
         mode: input.mode.to_string(),
-        state: state(request, pack, input)?,
+        state: state.state,
         columns: columns(input),
         missing: binding.map_or_else(Vec::new, |binding| binding.missing.clone()),
         unknown: input.schema.extra.iter().map(|(_, name)| name.clone()).collect(),
@@ -167,7 +194,7 @@ fn plan_input(
         strategy: strategy(request, input),
         sample,
         unchecked: unchecked(request, pack, input)?,
-        warnings: input.warnings.clone(),
+        warnings: input.warnings.iter().cloned().chain(state.warnings).collect(),
     })
 }
 
@@ -256,7 +283,7 @@ fn columns(input: &Prepared) -> Vec<ColumnPlan> {
         found.map_or_else(String::new, |(_, note)| note.clone())
     };
     let plan = |column: &crate::chunk::ReadColumn| ColumnPlan {
-        name: column.name.clone(),
+        name: input.fitted.name(&column.name).to_owned(),
         header: column.header.clone(),
         kind: column.kind.duckdb(),
         role: format!("{:?}", column.role).to_lowercase(),
@@ -295,26 +322,5 @@ fn sample(input: &Prepared, checker: &Checker<'_>) -> Result<SampleResult, RunEr
         rejected: checked.tally.rejected,
         warnings: warnings.sum(),
         problems: checked.problems,
-    })
-}
-
-/// What the target's ledger says. A target that cannot be asked is no reason not to plan.
-fn state(request: &Request, pack: &Pack, input: &Prepared) -> Result<String, RunError> {
-    let target = match request.target.look(64 << 20) {
-        Ok(Some(target)) => target,
-        Ok(None) => return Ok("new (the target file will be made)".into()),
-        Err(error) => return Ok(format!("unknown: {error}")),
-    };
-    let con = target.link()?;
-    if !has_ledger(&*con)? {
-        return Ok("new".into());
-    }
-    Ok(match Ledger::new(&*con).state(&key_of(request, pack, input))? {
-        State::New => "new".into(),
-        State::Finished(row) => format!("already loaded by run {}", row.run),
-        State::Unfinished(row) => match row.ranges.last() {
-            Some((_, to)) => format!("unfinished: run {} goes on from row {}", row.run, to.row),
-            None => format!("unfinished: run {} has committed nothing", row.run),
-        },
     })
 }

@@ -3,8 +3,8 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
+use super::fit::{columns_for, fit_all};
 use super::identify::flag_facts;
-use super::names::column_names;
 use super::prepare::{Prepared, changes_of_values, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
@@ -35,10 +35,14 @@ impl Preparer<'_> {
     pub fn prepare(&self, replay: &ReplayTable) -> Result<Prepared, RunError> {
         let named = self.request.table.as_ref().map(|table| table.table().to_owned());
         let name = named.unwrap_or_else(|| replay.target().to_owned());
+        let name = self.con.find_table(&name)?.unwrap_or(name);
         let prepared = match replay.kind() {
             "generic" => self.generic(replay, name)?,
             kind => self.roll(replay, kind, name)?,
         };
+        let mut prepared = [prepared];
+        fit_all(&mut prepared, self.con, self.request.changes)?;
+        let [prepared] = prepared;
         // What is to be said about the file was said when it was loaded.
         Ok(Prepared { warnings: Vec::new(), replay: true, ..prepared })
     }
@@ -83,10 +87,11 @@ impl Preparer<'_> {
             found.into_iter().map(|column| column.kind).collect()
         } else {
             let kind = |column: &String| {
-                let found = known.iter().find(|(name, _)| name.eq_ignore_ascii_case(column));
+                let found = known.iter().find(|(name, _)| name == column);
                 found.and_then(|(_, ty)| ColumnKind::from_duckdb(ty)).unwrap_or(ColumnKind::Text)
             };
-            column_names(replay.headers()).iter().map(kind).collect::<Vec<_>>()
+            let columns = columns_for(self.con, &name, replay.headers())?;
+            columns.iter().map(kind).collect::<Vec<_>>()
         };
         let table = Arc::new(replay.clone());
         let mut input = generic(table, origin(replay), FORMAT, name, &kinds, Mode::Append);

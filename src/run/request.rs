@@ -5,7 +5,7 @@ pub use crate::load::table::Mode;
 use crate::load::target::Changes;
 use crate::load::{TableName, TargetUrl};
 use crate::rules::UserRule;
-use crate::source::SourceOptions;
+use crate::source::{Listing, SourceOptions};
 use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -110,6 +110,15 @@ pub struct Request {
     pub mode: Option<Mode>,
     /// What the files are, where the user says so.
     pub told: Told,
+    /// How folders are read, what is skipped, copies of streams.
+    #[serde(default)]
+    pub listing: Listing,
+    /// An input without rows is an error, also among others.
+    #[serde(default)]
+    pub require_rows: bool,
+    /// The other inputs are loaded where one cannot be read or loaded.
+    #[serde(default)]
+    pub keep_going: bool,
     /// How to read.
     pub source: SourceOptions,
     /// `florida` or the folder of a pack.
@@ -141,8 +150,12 @@ pub struct Request {
     pub retry_attempts: u64,
     /// Where refused rows go.
     pub failed: Failed,
-    /// Forget unfinished work on these inputs and load them as new.
+    /// Load the inputs as new: what an unfinished load of them has left is deleted, and what a finished
+    /// one has appended gives way to the new rows.
     pub fresh: bool,
+    /// Rows that were appended from the same path with other content give way to the new ones.
+    #[serde(default)]
+    pub replaces_previous: bool,
     /// Read only the first so many records of each input (for trying out).
     pub limit: Option<u64>,
     /// Version of the program, for the ledger.

@@ -6,22 +6,24 @@
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
+use super::fit::fit_all;
 use super::geography;
 use super::history;
-use super::ingest::{key_of, load_pack};
+use super::ingest::load_pack;
 use super::memory::{self, Shares};
 use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
+use super::standing::{Relation, Wanted};
 use super::whole::Whole;
 use crate::chunk::{Chunk, Existing, Mark};
 use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
-use crate::load::ledger::{InputState, Ledger, PastInput, replays};
-use crate::load::target::KeyQuestion;
-use crate::load::{KeySet, Link, LoadError, Target, rehash};
+use crate::load::ledger::{InputState, Ledger, PastInput, has_provenance, replays};
+use crate::load::target::{Changes, KeyQuestion};
+use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Target, cut_off, rehash};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
 use serde::Serialize;
@@ -89,7 +91,8 @@ pub fn verify(
     let request = &*named::settled(request)?;
     let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
-    let target = request.target.look_there(shares.target)?;
+    // A run is compared with the tables that it has loaded into, whatever schema is the first here.
+    let target = request.target.in_schema(run.schema.as_deref()).look_there(shares.target)?;
     let con = target.link()?;
     if run.command == replays::COMMAND {
         let told =
@@ -104,7 +107,15 @@ pub fn verify(
         request.inputs = paths.into_iter().collect();
     }
     let request = geography::opened(&request, &pack)?;
-    let (inputs, _) = prepare(&request, &pack, observer)?;
+    let mut inputs = prepare(&request, &pack, observer)?.ready;
+    // Nothing is added to the table; what would be is missing there.
+    fit_all(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
+    for input in &mut inputs {
+        let past = past.iter().find(|past| is_source(input, past));
+        if let Some(mode) = past.and_then(|past| past.mode) {
+            input.mode = mode;
+        }
+    }
     let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
     let verifier = Verifier { request, pack, engine, shares, target, con, observer, stop };
@@ -168,14 +179,34 @@ impl Verifier<'_> {
             );
             return Ok(found);
         };
-        if key_of(self.request, self.pack, input).config != past.config {
-            let told = format!("{} was loaded with other settings", past.label());
-            return Err(RunError::new(RunErrorKind::Usage, told)
-                .with_hint("give the flags, rules and pack of that load"));
+        self.refuse_other_settings(past, input)?;
+        if !has_provenance(self.con, &past.table)? {
+            found.wrong.push(format!("table {} with its rows is gone", past.table));
+            return Ok(found);
         }
         let compared = self.compare(run, past, input, place)?;
         self.judge(run, past, input, &compared, &mut found)?;
         Ok(found)
+    }
+
+    /// Other settings would make other rows. What an older program has loaded is compared even where its
+    /// hash cannot be made any more: whatever differs is then told.
+    fn refuse_other_settings(&self, past: &PastInput, input: &Prepared) -> Result<(), RunError> {
+        let wanted = Wanted::new(self.request, self.pack, input, self.con.schema());
+        let (identity, release) = (past.identity.as_deref(), past.release.as_deref());
+        let told = match wanted.relation(identity, &past.config, release, true) {
+            Relation::Same => return Ok(()),
+            Relation::Unknown if input.kind.is_none() => return Ok(()),
+            Relation::Other(differences) => {
+                let named: Vec<_> = differences.iter().map(ToString::to_string).collect();
+                format!("{} was loaded with other settings: {}", past.label(), named.join("; "))
+            }
+            Relation::Unknown | Relation::Elsewhere => {
+                format!("{} was loaded with other settings", past.label())
+            }
+        };
+        Err(RunError::new(RunErrorKind::Usage, told)
+            .with_hint("give the flags, rules and pack of that load"))
     }
 
     /// Reads the source and asks for each of its keys.
@@ -207,10 +238,11 @@ impl Verifier<'_> {
         let mut stages =
             agents::agents(request, self.pack, input, &self.engine, &Whole::default())?;
         agents::rehearse(&stages, input)?;
-        let encode = Arc::new(Encode { key, lookup, not_compared });
+        let renamed = input.fitted.renamed.clone();
+        let encode = Arc::new(Encode { key, lookup, not_compared, renamed });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);
         let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
-        let mut compare = Compare::new(seen, input.rank());
+        let mut compare = Compare::new(seen, input.rank(), request.limit);
         let passage = Passage {
             request,
             shares: &self.shares,
@@ -335,6 +367,8 @@ impl Verifier<'_> {
 struct Compare {
     seen: KeySet,
     rank: i64,
+    /// As many records of the source were loaded at most.
+    limit: Option<u64>,
     read: u64,
     kept: u64,
     refused: u64,
@@ -351,13 +385,14 @@ struct Compare {
 }
 
 impl Compare {
-    fn new(seen: KeySet, rank: i64) -> Self {
+    fn new(seen: KeySet, rank: i64, limit: Option<u64>) -> Self {
         let (read, kept, refused, repeated) = (0, 0, 0, 0);
         let (same, later, missing, different, ours) = (0, 0, 0, 0, 0);
         let (sum, rows) = (0, Vec::new());
         Self {
             seen,
             rank,
+            limit,
             read,
             kept,
             refused,
@@ -397,7 +432,10 @@ impl Compare {
 impl Consumer for Compare {
     type Error = LoadError;
 
-    fn take(&mut self, chunk: Chunk) -> Result<(), LoadError> {
+    fn take(&mut self, mut chunk: Chunk) -> Result<(), LoadError> {
+        if let Some(limit) = self.limit {
+            cut_off(&mut chunk, limit.saturating_sub(self.read));
+        }
         self.read += u64::from(chunk.records);
         self.refused += chunk.rejects.len() as u64;
         self.kept += chunk.hashes.len() as u64;
@@ -412,6 +450,11 @@ impl Consumer for Compare {
                 None => self.row(place, *hash, found),
             }
         }
-        Ok(())
+        match self.limit {
+            Some(limit) if self.read >= limit => {
+                Err(LoadError::new(LoadErrorKind::Enough, "enough rows"))
+            }
+            _ => Ok(()),
+        }
     }
 }

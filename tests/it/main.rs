@@ -3,10 +3,12 @@
 mod addresses;
 mod alerts;
 mod catalog;
+mod changed;
 mod cleaning;
 mod cli_config;
 mod cli_errors;
 mod cli_help;
+mod column_names;
 mod crash;
 mod damage;
 #[path = "../../examples/damage/compare.rs"]
@@ -21,6 +23,9 @@ mod gold;
 mod hostile;
 mod hostile_files;
 mod hostile_make;
+mod identity;
+mod inputs;
+mod inputs_unix;
 mod layering;
 mod legacy;
 mod loaded;
@@ -48,6 +53,8 @@ mod roll;
 mod stdin;
 mod support;
 mod table_names;
+mod upgrade;
+mod upgrade_place;
 mod user_rules;
 mod verify;
 

@@ -73,6 +73,19 @@ impl Server {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
+    /// Runs the statements of a file, such as a dump.
+    pub fn restore(&self, file: &Path) {
+        let output = Command::new(self.programs.join("psql"))
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "etl"])
+            .args(["-p", &self.port.to_string(), "-d", "etl", "-f"])
+            .arg(file)
+            .env("PGPASSWORD", "etl")
+            .output()
+            .expect("psql starts");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {told}", file.display());
+    }
+
     /// From now on the server writes down what it is asked.
     pub fn listen(&self) {
         self.psql("ALTER SYSTEM SET log_statement = 'all'");

@@ -1,8 +1,9 @@
 //! A connection to the file as the seam sees it.
 
 use super::MAIN;
-use super::table::columns_of;
+use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
+use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachRows, SCHEMA, no_schema};
 use crate::load::{Link, LoadError};
@@ -49,6 +50,14 @@ impl Link for Connection {
 
     fn schema(&self) -> &str {
         Connection::schema(self).unwrap_or(MAIN)
+    }
+
+    fn names(&self) -> NameRule {
+        NameRule::IgnoreCase
+    }
+
+    fn find_table(&self, name: &str) -> Result<Option<String>, LoadError> {
+        Ok(table_called(self, Link::schema(self), name)?)
     }
 
     fn table(&self, name: &str) -> String {

@@ -38,7 +38,7 @@ impl Lookup for KeyLookup {
             format!("CASE WHEN t._etl_source = {} THEN t._etl_row END", literal(source))
         });
         let sql = format!(
-            "SELECT k._i, t._etl_hash, CAST({RANK_SQL} AS BIGINT) AS rank, \
+            "SELECT k._i, t._etl_hash AS _etl_hash, CAST({RANK_SQL} AS BIGINT) AS rank, \
              t._etl_run = {} AS this_run, {row} AS row \
              FROM etl_keys AS k JOIN {} AS t ON {} WHERE {} AND {}",
             literal(run),

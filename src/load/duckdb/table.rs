@@ -2,14 +2,16 @@
 
 use crate::chunk::blank;
 use crate::duck::{Connection, DuckError, Frame, Value, quote};
+use crate::load::names::NameRule;
 use crate::load::table::{Provenance, TableSpec};
 use crate::load::target::SCHEMA;
 use crate::load::{Link, LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
-    ChunkFull, ChunkFullNull, CompatLevel, DataType, Int64Chunked, IntoSeries, NewChunkedArray,
-    Series, StringChunked, TimeUnit, TimeZone,
+    ChunkFull, ChunkFullNull, Column, CompatLevel, DataType, Int64Chunked, IntoSeries,
+    NewChunkedArray, Series, StringChunked, TimeUnit, TimeZone,
 };
 use polars_arrow::datatypes::Field;
+use std::collections::HashMap;
 
 impl TableSpec {
     /// The statement that makes the table.
@@ -35,7 +37,7 @@ impl TableSpec {
         let mut wrong = Vec::new();
         let mut missing = Vec::new();
         for (name, ty) in self.all_columns() {
-            match existing.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+            match existing.iter().find(|(known, _)| NameRule::IgnoreCase.same(known, name)) {
                 Some((_, known)) if known == ty => {}
                 Some((_, known)) => wrong.push(format!("{name} is {known}, needed {ty}")),
                 None => missing.push((name, ty)),
@@ -72,12 +74,29 @@ impl TableSpec {
     }
 }
 
+/// The name of a table in the catalogue: DuckDB's names have no case.
+pub fn table_called(
+    con: &Connection,
+    schema: &str,
+    table: &str,
+) -> Result<Option<String>, DuckError> {
+    let rows = con.query(
+        "SELECT table_name FROM information_schema.tables \
+         WHERE table_catalog = current_database() AND table_schema = ? \
+           AND lower(table_name) = lower(?)",
+        &[Value::from(schema), Value::from(table)],
+    )?;
+    let names = rows.rows.iter().filter_map(|row| row[0].as_text());
+    Ok(names.filter(|name| NameRule::IgnoreCase.same(name, table)).map(str::to_owned).next())
+}
+
 /// Columns of a table with their types; empty when there is no such table.
 pub fn columns_of(
     con: &Connection,
     schema: &str,
     table: &str,
 ) -> Result<Vec<(String, String)>, LoadError> {
+    let Some(table) = table_called(con, schema, table)? else { return Ok(Vec::new()) };
     let rows = con.query(
         "SELECT column_name, data_type FROM information_schema.columns \
          WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ? \
@@ -88,16 +107,25 @@ pub fn columns_of(
     Ok(rows.rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
 }
 
-/// Rows as a frame in the order of the table's columns; columns that the rows do not have are null.
+/// Rows as a frame in the order of the table's columns; columns that the rows do not have are null. A
+/// column of the rows that the table does not have is an error: its values would be lost.
 pub fn in_table_order(
     rows: &Rows,
     columns: &[(String, String)],
     provenance: &Provenance,
-) -> Result<Frame, DuckError> {
+) -> Result<Frame, LoadError> {
     let len = rows.len();
     let mut frame = Frame::new();
+    let mut left: HashMap<String, &Column> = rows
+        .frame
+        .columns()
+        .iter()
+        .map(|column| (NameRule::IgnoreCase.folded(column.name()), column))
+        .collect();
     for (name, ty) in columns {
-        match provenance.meant(name) {
+        let folded = NameRule::IgnoreCase.folded(name);
+        let meant = provenance.meant(name);
+        match if meant == name { folded.as_str() } else { meant } {
             "_etl_run" => push(&mut frame, constant(name, Some(&provenance.run), len))?,
             "_etl_source" => push(&mut frame, constant(name, Some(&provenance.source), len))?,
             "_etl_release" => {
@@ -109,13 +137,28 @@ pub fn in_table_order(
             )?,
             "_etl_hash" => frame.push_uuids(name, rows.hashes.iter().copied().map(Some))?,
             "_etl_loaded_at" => push(&mut frame, moments(name, provenance.loaded_at, len))?,
-            _ => match rows.frame.column(name) {
-                Ok(column) => push(&mut frame, column.as_materialized_series().clone())?,
-                Err(_) => push(&mut frame, nulls(name, ty, len))?,
+            _ => match left.remove(&folded) {
+                Some(column) => push(&mut frame, column.as_materialized_series().clone())?,
+                None => push(&mut frame, nulls(name, ty, len))?,
             },
         }
     }
-    Ok(frame)
+    match lost(&left) {
+        None => Ok(frame),
+        Some(told) => Err(LoadError::new(LoadErrorKind::Account, told)),
+    }
+}
+
+/// Columns with values that found no place.
+fn lost(left: &HashMap<String, &Column>) -> Option<String> {
+    let mut lost: Vec<_> = left
+        .values()
+        .filter(|column| column.null_count() < column.len())
+        .map(|column| column.name().as_str())
+        .collect();
+    lost.sort_unstable();
+    (!lost.is_empty())
+        .then(|| format!("the table has no column for values that were read: {}", lost.join(", ")))
 }
 
 fn push(frame: &mut Frame, series: Series) -> Result<(), DuckError> {

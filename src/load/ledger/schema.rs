@@ -70,7 +70,8 @@ const HINT_1: &str = "CASE WHEN position(chr(10) IN message) > 0 \
 const MODE_1: &str = "CASE WHEN strategy = 'insert' AND kind = 'generic' THEN 'append' \
     WHEN strategy = 'insert' THEN NULL ELSE strategy END";
 
-/// Errors, modes, schemas, value rules, identities, types, cells, hints, and the headers of columns.
+/// Errors, modes, schemas, value rules, identities, types, paths, lengths, cells, hints, and the headers of
+/// columns.
 const VERSION_2: &str = "
 CREATE TABLE IF NOT EXISTS etl.ledger (
   version INTEGER NOT NULL, since TIMESTAMP WITH TIME ZONE NOT NULL);
@@ -82,6 +83,9 @@ ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS \"schema\" VARCHAR;
 ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS rules INTEGER;
 ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS identity VARCHAR;
 ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS types VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS absolute_path VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS replaces VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS bytes BIGINT;
 ALTER TABLE etl.counts ADD COLUMN IF NOT EXISTS \"schema\" VARCHAR;
 ALTER TABLE etl.rewritten ADD COLUMN IF NOT EXISTS \"schema\" VARCHAR;
 ALTER TABLE etl.ranges ADD COLUMN IF NOT EXISTS cells VARCHAR;

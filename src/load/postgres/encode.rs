@@ -70,6 +70,7 @@ impl<'r> Encoder<'r> {
         columns: &[CopyColumn],
         provenance: &Provenance,
     ) -> Result<Self, LoadError> {
+        refuse_loss(&rows.frame, columns)?;
         let mut sent = Vec::with_capacity(columns.len());
         for (at, column) in columns.iter().enumerate() {
             let cells = cells(rows, column, provenance)?;
@@ -166,6 +167,20 @@ impl<'r> Encoder<'r> {
         }
         let mut out = Slots { bytes, at: &mut at, exact: self.exact };
         self.sent.iter().for_each(|column| column.cells.write(rows, &mut out));
+    }
+}
+
+/// Values of a column that the table does not have would be lost.
+fn refuse_loss(frame: &DataFrame, columns: &[CopyColumn]) -> Result<(), LoadError> {
+    let has_place = |name: &str| columns.iter().any(|column| column.name == name);
+    let lost = |column: &&Column| column.null_count() < column.len() && !has_place(column.name());
+    match frame.columns().iter().find(lost) {
+        None => Ok(()),
+        Some(column) => {
+            let told =
+                format!("the table has no column for values that were read: {}", column.name());
+            Err(LoadError::new(LoadErrorKind::Account, told))
+        }
     }
 }
 

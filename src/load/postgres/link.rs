@@ -13,6 +13,7 @@ use super::text::{bind, column, is_one_statement, value};
 use super::types;
 use crate::duck::{ResultColumn, Value, quote};
 use crate::load::ledger::InputRow;
+use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachKey, EachRows, SCHEMA, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind};
@@ -221,6 +222,10 @@ impl Link for PgLink {
 
     fn schema(&self) -> &str {
         &self.server.schema
+    }
+
+    fn names(&self) -> NameRule {
+        NameRule::Exact
     }
 
     fn table(&self, name: &str) -> String {

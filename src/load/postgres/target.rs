@@ -2,6 +2,7 @@
 
 use super::address::Address;
 use super::confirmed;
+use super::homes;
 use super::indexes;
 use super::link::PgLink;
 use super::lookup::PgLookup;
@@ -121,6 +122,9 @@ impl PgTarget {
         drop(link);
         if incomplete {
             self.make_ledger(&script.unwrap_or_default())?;
+        }
+        if version == 1 {
+            homes::settle(&self.connect())?;
         }
         Ok(self)
     }

@@ -98,6 +98,8 @@ impl Side {
         own.table = Some(TableName::plain(table));
         // Its own columns are compared, whatever those of the target's table are.
         own.mapping = None;
+        // A roll of which a part is missing would seem to have lost parcels.
+        own.keep_going = false;
         own.errors.max_errors = None;
         own.errors.max_rate = None;
         let summary = ingest(&own, observer, stop)?;

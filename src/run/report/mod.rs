@@ -11,6 +11,7 @@ mod tables;
 use super::error::RunError;
 use super::history;
 use super::ingest::{ingest, load_pack};
+use super::inputs::FailedInput;
 use super::memory;
 use super::request::Request;
 use super::scratch::Scratch;
@@ -21,7 +22,7 @@ use crate::flow::{MeterReading, Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
 use crate::pack::Pack;
-use crate::report::{AgentReport, FindingReport, InputReport, PastRun, Report};
+use crate::report::{AgentReport, FailedReport, FindingReport, InputReport, PastRun, Report};
 use crate::rules::{Level, UserRule};
 use std::collections::BTreeMap;
 
@@ -34,8 +35,9 @@ const EXAMPLES: usize = 5;
 
 /// The report of a run, by its id or `latest`. `memory` is that of the whole program.
 pub fn of_run(target: &TargetUrl, run: &str, pack: &str, memory: u64) -> Result<Report, RunError> {
-    let summary = history::show(target, run)?;
-    gather(target, &summary, &load_pack(pack)?, memory)
+    let row = history::find(target, run)?;
+    let summary = history::show(target, &row.run)?;
+    gather(&target.in_schema(row.schema.as_deref()), &summary, &load_pack(pack)?, memory)
 }
 
 /// The report of files that are read, checked and measured, and leave nothing behind. Their rows stand
@@ -114,6 +116,9 @@ fn gather(
         tally: summary.tally,
         gap: summary.tally.gap(),
         inputs: summary.inputs.iter().map(InputReport::from).collect(),
+        skipped: summary.skipped.iter().map(ToString::to_string).collect(),
+        warnings: summary.warnings.clone(),
+        failed_inputs: summary.failed_inputs.iter().map(FailedReport::from).collect(),
         findings,
         changes,
         tables,
@@ -151,6 +156,14 @@ impl From<&MeterReading> for AgentReport {
             waiting_ms: read.waiting_ms,
             longest_queue: read.longest_queue,
         }
+    }
+}
+
+impl From<&FailedInput> for FailedReport {
+    fn from(failed: &FailedInput) -> Self {
+        let FailedInput { input, code, message, hints, kind: _, causes: _, kept: _ } =
+            failed.clone();
+        Self { input, code, message, hints }
     }
 }
 

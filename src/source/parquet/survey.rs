@@ -7,6 +7,7 @@ use super::{connect, explain, scan};
 use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema};
 use crate::duck::{Connection, DuckError, Value};
 use crate::source::content::Spooled;
+use crate::source::watch::WatchedSource;
 use crate::source::{
     Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
 };
@@ -21,6 +22,7 @@ const SAMPLE_BYTES: usize = 16 << 20;
 /// A surveyed Parquet file.
 pub struct ParquetTable {
     pub(super) file: Spooled,
+    content: Content,
     pub(super) label: String,
     pub(super) readings: Vec<Reading>,
     pub(super) rows: u64,
@@ -45,7 +47,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
     let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
     let whole = mend(&original, label, options, Variants::Whole)?;
-    let look_at = |file| look(file, label, fingerprint, length);
+    let look_at = |file| look(file, content, fingerprint, length);
     match look_at(whole.unwrap_or_else(|| original.clone())) {
         Err(error) if error.kind == SourceErrorKind::Broken => {
             let parts = mend(&original, label, options, Variants::Parts);
@@ -62,10 +64,11 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
 /// Reads a file that DuckDB can read.
 fn look(
     file: Spooled,
-    label: &str,
+    content: &Content,
     fingerprint: Fingerprint,
     file_bytes: u64,
 ) -> Result<ParquetTable, SourceError> {
+    let label = content.label();
     let duck = |error: DuckError| explain(label, &error);
     let connection = connect().map_err(duck)?;
     let unreadable = |message| SourceError::new(SourceErrorKind::Unreadable, label, message);
@@ -73,13 +76,20 @@ fn look(
     let columns = connection.query(&format!("DESCRIBE SELECT * FROM {from}"), &[]).map_err(duck)?;
     let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
     check_width(label, columns.rows.len())?;
-    let headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
+    let mut headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
+    // DuckDB gives numbers to names that differ in case alone.
+    if let Some(names) =
+        names(&connection, file.path(), label)?.filter(|n| n.len() == headers.len())
+    {
+        headers = names;
+    }
     let types: Vec<_> = columns.rows.iter().map(|row| text(&row[1])).collect();
     let (rows, row_groups) = counts(&connection, file.path(), label)?;
     let mut readings: Vec<_> = types.iter().map(|name| types::reading(name)).collect();
     check_ranges(&connection, file.path(), &mut readings, label)?;
     let mut table = ParquetTable {
         file,
+        content: content.clone(),
         label: label.to_owned(),
         readings,
         rows,
@@ -93,6 +103,32 @@ fn look(
     };
     table.sample = sample(&table)?;
     Ok(table)
+}
+
+/// Names of the columns as the file has them; `None` where its schema is no tree with a root.
+fn names(
+    connection: &Connection,
+    path: &Path,
+    label: &str,
+) -> Result<Option<Vec<String>>, SourceError> {
+    let path = super::literal(path)
+        .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
+    let sql = format!("SELECT name, num_children FROM parquet_schema({path})");
+    let answer = connection.query(&sql, &[]).map_err(|error| explain(label, &error))?;
+    let children = |row: &Vec<Value>| row[1].as_int().unwrap_or(0).max(0) as u64;
+    // The tree is written depth first, the root before all others.
+    let mut elements = answer.rows.iter();
+    let Some(columns) = elements.next().map(children) else { return Ok(None) };
+    let mut names = Vec::new();
+    while let Some(element) = elements.next() {
+        names.push(element[0].as_text().unwrap_or_default().to_owned());
+        let mut below = children(element);
+        while below > 0 {
+            let Some(element) = elements.next() else { return Ok(None) };
+            below = below - 1 + children(element);
+        }
+    }
+    Ok((names.len() as u64 == columns).then_some(names))
 }
 
 fn counts(connection: &Connection, path: &Path, label: &str) -> Result<(u64, u64), SourceError> {
@@ -224,6 +260,10 @@ impl Table for ParquetTable {
     }
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(ParquetSource::open(self, schema, from)?))
+        WatchedSource::open(&self.content, || ParquetSource::open(self, schema, from))
+    }
+
+    fn unchanged(&self) -> Result<(), SourceError> {
+        self.content.unchanged()
     }
 }

@@ -1,0 +1,469 @@
+//! Which column of its table each column of an input goes into.
+//!
+//! A column of a file has a name of its own, made from its header or given by the pack. The table may call
+//! it otherwise: because somebody else has made the table, or because two headers have one plain name and
+//! the second one got a number. A column is looked for in this order, always among columns that no other
+//! column of the file has taken:
+//!
+//! 1. the column that the ledger has recorded for this very header, then for a header that is the same but
+//!    for case and separators;
+//! 2. of the columns without a record, the one that is called as the header, then the one that is called as
+//!    the column's own name, then the one whose plain form is that name.
+//!
+//! What is found nowhere is a new column; where its name is taken it gets a number. So a header never fills
+//! a column that is recorded for another header. All inputs of a run are fitted before the first row is
+//! loaded, each to the table as those before it will leave it.
+
+use super::error::RunError;
+use super::names;
+use super::prepare::Prepared;
+use crate::load::ledger::{HeaderOf, Ledger};
+use crate::load::names::{NameRule, header_key, numbered, plain};
+use crate::load::table::TargetColumn;
+use crate::load::target::Changes;
+use crate::load::{Link, LoadError, LoadErrorKind};
+use std::collections::HashMap;
+
+/// The columns of an input as its table has them.
+#[derive(Debug, Clone, Default)]
+pub struct Fitted {
+    /// Columns that the table calls otherwise: (own name, name in the table).
+    pub renamed: Vec<(String, String)>,
+    /// Headers to record with the columns that they go into.
+    pub headers: Vec<HeaderOf>,
+}
+
+impl Fitted {
+    /// The name of a column in the table.
+    pub fn name<'n>(&'n self, own: &'n str) -> &'n str {
+        let renamed = self.renamed.iter().find(|(known, _)| known == own);
+        renamed.map_or(own, |(_, name)| name)
+    }
+}
+
+/// Fits all inputs to their tables; the first that does not fit is an error.
+pub fn fit_all(inputs: &mut [Prepared], con: &dyn Link, changes: Changes) -> Result<(), RunError> {
+    fit(inputs, con, changes)?.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Fits inputs to their tables. Returns those that do not fit, by their place in `inputs`.
+pub fn fit(
+    inputs: &mut [Prepared],
+    con: &dyn Link,
+    changes: Changes,
+) -> Result<Vec<(usize, RunError)>, RunError> {
+    let mut tables: HashMap<String, Table> = HashMap::new();
+    let mut misfits = Vec::new();
+    for (at, input) in inputs.iter_mut().enumerate() {
+        if let Some(real) = con.find_table(&input.spec.name)? {
+            input.spec.name = real;
+        }
+        // The user has said which columns of the table there are.
+        if input.mapping.is_some() {
+            continue;
+        }
+        let name = input.spec.name.clone();
+        let table = match tables.entry(con.names().folded(&name)) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(place) => {
+                place.insert(Table::of(con, &name)?)
+            }
+        };
+        let may_add = con.is_alone() || changes.evolve;
+        if let Err(error) = fit_one(input, table, may_add) {
+            misfits.push((at, error));
+        }
+    }
+    Ok(misfits)
+}
+
+/// The columns of a table that headers of a plain file go into.
+pub fn columns_for(
+    con: &dyn Link,
+    table: &str,
+    headers: &[String],
+) -> Result<Vec<String>, RunError> {
+    let own = names::column_names(headers);
+    let wanted: Vec<_> = own
+        .iter()
+        .zip(headers)
+        .map(|(own, header)| Wanted { own, header: Some(named(header, own)) })
+        .collect();
+    let placed = Table::of(con, table)?.place(&wanted).map_err(|two| two.error(table))?;
+    Ok(placed.into_iter().map(|placed| placed.column).collect())
+}
+
+/// What a column is called in a record: a blank header says no more than its place.
+fn named<'n>(header: &'n str, own: &'n str) -> &'n str {
+    if header.trim().is_empty() { own } else { header }
+}
+
+fn fit_one(input: &mut Prepared, table: &mut Table, may_add: bool) -> Result<(), RunError> {
+    let is_plain = input.kind.is_none();
+    let header_of = |column: &TargetColumn| {
+        let read = input.schema.columns.iter().find(|read| read.name == column.name);
+        read.filter(|_| is_plain).map(|read| named(&read.header, &read.name).to_owned())
+    };
+    let columns: Vec<_> = input.spec.columns.iter().chain(&input.unmade).collect();
+    let headers: Vec<_> = columns.iter().map(|column| header_of(column)).collect();
+    let wanted: Vec<_> = columns
+        .iter()
+        .zip(&headers)
+        .map(|(column, header)| Wanted { own: &column.name, header: header.as_deref() })
+        .collect();
+    let placed = table.place(&wanted).map_err(|two| two.error(&input.spec.name))?;
+    let mut fitted = Fitted::default();
+    let mut told = Vec::new();
+    for (want, place) in wanted.iter().zip(&placed) {
+        if let Some(other) = place.other.as_ref().filter(|_| !may_add) {
+            let label = input.origin.label();
+            return Err(RunError::from(want.taken_by(other, &label, &input.spec.name)));
+        }
+        told.extend(want.told(place, table.rule));
+        if want.own != place.column {
+            fitted.renamed.push((want.own.to_owned(), place.column.clone()));
+        }
+        if let Some(header) = want.header {
+            let record = HeaderOf { column: place.column.clone(), header: header.to_owned() };
+            fitted.headers.push(record);
+        }
+    }
+    table.take(&placed, &fitted.headers);
+    fitted.headers.retain(|record| !table.recorded.contains(&record.column));
+    tell(input, &fitted, told);
+    rename(input, &fitted);
+    input.fitted = fitted;
+    Ok(())
+}
+
+/// Replaces what was said of repeated names before the table was known.
+fn tell(input: &mut Prepared, fitted: &Fitted, told: Vec<String>) {
+    if fitted.renamed.is_empty() {
+        return;
+    }
+    if input.kind.is_none() {
+        input.warnings.retain(|warning| !warning.starts_with(names::REPEATED));
+    }
+    input.warnings.extend(told);
+}
+
+fn rename(input: &mut Prepared, fitted: &Fitted) {
+    let spec = &mut input.spec;
+    let columns = spec.columns.iter_mut().chain(&mut input.unmade).map(|column| &mut column.name);
+    let scope = spec.scope.iter_mut().map(|(column, _)| column);
+    for name in columns.chain(&mut spec.key).chain(scope) {
+        if let Some((_, new)) = fitted.renamed.iter().find(|(own, _)| own == name) {
+            name.clone_from(new);
+        }
+    }
+}
+
+/// A column that looks for its place.
+struct Wanted<'a> {
+    /// Its own name.
+    own: &'a str,
+    /// Its header, where it is one of a plain table.
+    header: Option<&'a str>,
+}
+
+impl Wanted<'_> {
+    /// What to say of its place, where that has another name than it and its header have.
+    fn told(&self, placed: &Placed, rule: NameRule) -> Option<String> {
+        let same = |name: &str| rule.same(name, &placed.column);
+        if same(self.own) || self.header.is_some_and(same) {
+            return None;
+        }
+        let from = self.header.unwrap_or(self.own);
+        Some(match &placed.other {
+            Some(other) => format!(
+                "E204: \"{from}\" goes into the new column {}: column {} holds \"{other}\"",
+                placed.column, self.own
+            ),
+            None if placed.is_new => {
+                format!("E204: \"{from}\" goes into the new column {}", placed.column)
+            }
+            None => format!("E204: \"{from}\" goes into column {}", placed.column),
+        })
+    }
+
+    fn taken_by(&self, other: &str, label: &str, table: &str) -> LoadError {
+        let header = self.header.unwrap_or(self.own);
+        let told = format!(
+            "{label}: the header \"{header}\" would go into column {} of table {table}, which holds \
+             \"{other}\"",
+            self.own
+        );
+        LoadError::new(LoadErrorKind::Mismatch, told).with_hint(
+            "--evolve adds a column for it; or rename the header, or load into another table with \
+             --table",
+        )
+    }
+}
+
+/// Where a column goes.
+#[derive(Debug, PartialEq, Eq)]
+struct Placed {
+    /// The column of the table.
+    column: String,
+    /// Whether the table does not have it yet.
+    is_new: bool,
+    /// The header that holds the column that its own name stands for.
+    other: Option<String>,
+}
+
+/// Two columns of the table could be the one that is meant.
+#[derive(Debug)]
+struct Two {
+    header: String,
+    columns: Vec<String>,
+}
+
+impl Two {
+    fn error(&self, table: &str) -> RunError {
+        let columns: Vec<_> = self.columns.iter().map(|name| format!("\"{name}\"")).collect();
+        let told = format!(
+            "\"{}\" could go into several columns of table {table}: {}",
+            self.header,
+            columns.join(" and ")
+        );
+        RunError::from(LoadError::new(LoadErrorKind::Mismatch, told).with_hint(
+            "give the column of the file exactly the name of the one that is meant, or load into \
+             another table with --table",
+        ))
+    }
+}
+
+/// A table as the inputs before this one will leave it.
+struct Table {
+    rule: NameRule,
+    columns: Vec<String>,
+    /// Headers by column; only of columns that are there.
+    headers: Vec<HeaderOf>,
+    /// Columns whose record the ledger has already.
+    recorded: Vec<String>,
+}
+
+impl Table {
+    fn of(con: &dyn Link, name: &str) -> Result<Self, LoadError> {
+        let rule = con.names();
+        let columns: Vec<_> = con.columns(name)?.into_iter().map(|(name, _)| name).collect();
+        let mut headers =
+            if columns.is_empty() { Vec::new() } else { Ledger::new(con).headers(name)? };
+        headers.retain(|known| columns.contains(&known.column));
+        let recorded = headers.iter().map(|known| known.column.clone()).collect();
+        Ok(Self { rule, columns, headers, recorded })
+    }
+
+    /// Remembers what an input adds.
+    fn take(&mut self, placed: &[Placed], headers: &[HeaderOf]) {
+        self.columns.extend(placed.iter().filter(|p| p.is_new).map(|p| p.column.clone()));
+        for new in headers {
+            if !self.headers.iter().any(|known| known.column == new.column) {
+                self.headers.push(new.clone());
+            }
+        }
+    }
+
+    fn place(&self, wanted: &[Wanted<'_>]) -> Result<Vec<Placed>, Two> {
+        let mut search = Search { table: self, found: vec![None; wanted.len()] };
+        search.recorded_for(wanted, |known, header| known == header)?;
+        search.recorded_for(wanted, |known, header| header_key(known) == header_key(header))?;
+        search.unrecorded(wanted, |column, want| {
+            want.header.is_some_and(|header| self.rule.same(column, header))
+        })?;
+        search.unrecorded(wanted, |column, want| self.rule.same(column, want.own))?;
+        search.unrecorded(wanted, |column, want| {
+            plain(column) == plain(want.header.unwrap_or(want.own))
+        })?;
+        Ok(search.placed(wanted))
+    }
+}
+
+/// The columns of the table that are found so far.
+struct Search<'t> {
+    table: &'t Table,
+    found: Vec<Option<&'t str>>,
+}
+
+impl<'t> Search<'t> {
+    fn is_free(&self, column: &str) -> bool {
+        !self.found.iter().flatten().any(|taken| *taken == column)
+    }
+
+    /// Columns that are recorded for the header of a column.
+    fn recorded_for(
+        &mut self,
+        wanted: &[Wanted<'_>],
+        same: impl Fn(&str, &str) -> bool,
+    ) -> Result<(), Two> {
+        for (at, want) in wanted.iter().enumerate() {
+            let Some(header) = want.header.filter(|_| self.found[at].is_none()) else { continue };
+            let found: Vec<_> = self
+                .table
+                .headers
+                .iter()
+                .filter(|known| self.is_free(&known.column) && same(&known.header, header))
+                .collect();
+            let Some(first) = found.first() else { continue };
+            // One header may stand twice in a file: its columns are numbered in order.
+            let alike = found.iter().all(|known| known.header == first.header);
+            let own = || found.iter().find(|known| self.table.rule.same(&known.column, want.own));
+            let one = if alike { Some(first) } else { own() };
+            self.found[at] = Some(one.map(|known| known.column.as_str()).ok_or_else(|| Two {
+                header: header.to_owned(),
+                columns: found.iter().map(|known| known.column.clone()).collect(),
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Columns of the table that no header is recorded for.
+    fn unrecorded(
+        &mut self,
+        wanted: &[Wanted<'_>],
+        same: impl Fn(&str, &Wanted<'_>) -> bool,
+    ) -> Result<(), Two> {
+        let table = self.table;
+        let known = |column: &str| table.headers.iter().any(|known| known.column == column);
+        let free: Vec<&'t str> = table
+            .columns
+            .iter()
+            .map(String::as_str)
+            .filter(|column| !is_own(column) && !known(column))
+            .collect();
+        for (at, want) in wanted.iter().enumerate() {
+            if self.found[at].is_some() {
+                continue;
+            }
+            let found: Vec<_> =
+                free.iter().filter(|column| self.is_free(column) && same(column, want)).collect();
+            match found.as_slice() {
+                [] => {}
+                [one] => self.found[at] = Some(one),
+                several => {
+                    return Err(Two {
+                        header: want.header.unwrap_or(want.own).to_owned(),
+                        columns: several.iter().map(|column| (**column).to_owned()).collect(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// All places; what was not found is new.
+    fn placed(&self, wanted: &[Wanted<'_>]) -> Vec<Placed> {
+        let rule = self.table.rule;
+        let mut taken: Vec<String> = self.table.columns.iter().map(|c| rule.folded(c)).collect();
+        let mut placed = Vec::with_capacity(wanted.len());
+        for (want, found) in wanted.iter().zip(&self.found) {
+            if let Some(column) = found {
+                placed.push(Placed { column: (*column).to_owned(), is_new: false, other: None });
+                continue;
+            }
+            let mut column = want.own.to_owned();
+            let mut number = 1;
+            while taken.contains(&rule.folded(&column)) {
+                number += 1;
+                column = numbered(want.own, number);
+            }
+            taken.push(rule.folded(&column));
+            let holds = |known: &&HeaderOf| rule.same(&known.column, want.own);
+            let other = self.table.headers.iter().find(holds).map(|known| known.header.clone());
+            placed.push(Placed { column, is_new: true, other });
+        }
+        placed
+    }
+}
+
+/// Columns that the program itself keeps in a table.
+fn is_own(column: &str) -> bool {
+    let folded = column.to_ascii_lowercase();
+    folded.starts_with("_etl_") || folded == "_extra"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(rule: NameRule, columns: &[&str], headers: &[(&str, &str)]) -> Table {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(column, header)| HeaderOf {
+                column: (*column).to_owned(),
+                header: (*header).to_owned(),
+            })
+            .collect();
+        let columns = columns.iter().map(|name| (*name).to_owned()).collect();
+        Table { rule, columns, headers, recorded: Vec::new() }
+    }
+
+    fn places(table: &Table, headers: &[&str]) -> Vec<String> {
+        let headers: Vec<_> = headers.iter().map(|header| (*header).to_owned()).collect();
+        let own = names::column_names(&headers);
+        let wanted: Vec<_> = own
+            .iter()
+            .zip(&headers)
+            .map(|(own, header)| Wanted { own, header: Some(named(header, own)) })
+            .collect();
+        let placed = table.place(&wanted);
+        placed.expect("no two columns").into_iter().map(|placed| placed.column).collect()
+    }
+
+    #[test]
+    fn a_header_never_fills_the_column_of_another_one() {
+        let there =
+            table(NameRule::IgnoreCase, &["id", "sale"], &[("id", "id"), ("sale", "Sale $")]);
+        assert_eq!(places(&there, &["id", "Sale %"]), ["id", "sale_2"]);
+        assert_eq!(places(&there, &["ID", "sale $"]), ["id", "sale"]);
+        let both = table(
+            NameRule::Exact,
+            &["sale", "sale_2"],
+            &[("sale", "Sale $"), ("sale_2", "Sale %")],
+        );
+        assert_eq!(places(&both, &["Sale %"]), ["sale_2"]);
+        // Its plain name is that of the second one's column.
+        assert_eq!(places(&both, &["Sale 2"]), ["sale_2_2"]);
+    }
+
+    #[test]
+    fn headers_that_differ_in_case_alone_keep_their_columns_in_any_order() {
+        let there = table(
+            NameRule::IgnoreCase,
+            &["value", "value_2"],
+            &[("value", "Value"), ("value_2", "VALUE")],
+        );
+        assert_eq!(places(&there, &["VALUE", "Value"]), ["value_2", "value"]);
+        // Neither of the two: the one whose name it has.
+        assert_eq!(places(&there, &["value"]), ["value"]);
+        let suffixes = table(
+            NameRule::Exact,
+            &["a_2", "a", "a_3"],
+            &[("a_2", "a_2"), ("a", "A"), ("a_3", "a")],
+        );
+        assert_eq!(places(&suffixes, &["A", "a", "a_2"]), ["a", "a_3", "a_2"]);
+    }
+
+    #[test]
+    fn one_header_that_stands_twice_has_its_columns_in_order() {
+        let there = table(NameRule::Exact, &["a", "a_2"], &[("a", "a"), ("a_2", "a")]);
+        assert_eq!(places(&there, &["a", "a"]), ["a", "a_2"]);
+        assert_eq!(places(&there, &["a"]), ["a"]);
+    }
+
+    #[test]
+    fn tables_of_others_are_known_by_header_name_and_plain_form() {
+        let quoted = table(NameRule::Exact, &["parcelId", "Sale Price", "ownername"], &[]);
+        let columns = places(&quoted, &["parcelId", "Sale Price", "ownerName"]);
+        assert_eq!(columns, ["parcelId", "Sale Price", "ownername"]);
+        // Exactly the header before the plain form.
+        let both = table(NameRule::Exact, &["parcelid", "parcelId"], &[]);
+        assert_eq!(places(&both, &["parcelId"]), ["parcelId"]);
+        assert_eq!(places(&both, &["PARCELID"]), ["parcelid"]);
+        let two = table(NameRule::Exact, &["ParcelID", "parcelId"], &[]);
+        let wanted = [Wanted { own: "parcelid", header: Some("PARCELID") }];
+        assert_eq!(two.place(&wanted).expect_err("which?").columns, ["ParcelID", "parcelId"]);
+        let upper = table(NameRule::IgnoreCase, &["ID", "AMOUNT", "É"], &[]);
+        assert_eq!(places(&upper, &["id", "amount", "É"]), ["ID", "AMOUNT", "É"]);
+    }
+}
