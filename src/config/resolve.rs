@@ -418,6 +418,17 @@ fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
     setting.as_ref().map(|sourced| sourced.value.clone())
 }
 
+/// An address of a server in the place of a file would be repeated, with its password, by everything that
+/// names inputs.
+fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
+    let is_address = |input: &String| super::may_hold_secret(input) && !Path::new(input).exists();
+    match inputs.iter().position(is_address) {
+        None => Ok(()),
+        Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
+            .with_hint("a server is named by --to; a file to be read by its path")),
+    }
+}
+
 fn skip_list(path: &Path) -> Result<SkipList, ConfigError> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
@@ -428,17 +439,6 @@ fn skip_list(path: &Path) -> Result<SkipList, ConfigError> {
         ConfigError::new(format!("{name}: the skip list has a mistake: {error}"))
             .with_hint("`src/source/resolve/skip.toml` in the source shows the form")
     })
-}
-
-/// An address of a server in the place of a file would be repeated, with its password, by everything that
-/// names inputs.
-fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
-    let is_address = |input: &String| super::may_hold_secret(input) && !Path::new(input).exists();
-    match inputs.iter().position(is_address) {
-        None => Ok(()),
-        Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
-            .with_hint("a server is named by --to; a file to be read by its path")),
-    }
 }
 
 /// Follows `env:NAME` and `file:PATH`.
