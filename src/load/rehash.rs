@@ -82,7 +82,9 @@ impl Hashed {
         Some(match (self.form, value) {
             (_, Value::Null) => 0,
             (Form::Text, Value::Text(text)) => xxh3_128_with_seed(text.as_bytes(), self.seed),
-            (Form::Number | Form::Day | Form::Moment, value) => number_hash(value.as_int()? as u64, self.seed),
+            (Form::Number | Form::Day | Form::Moment, value) => {
+                number_hash(value.as_int()? as u64, self.seed)
+            }
             (Form::Double, Value::Double(value)) => number_hash(canonical_bits(*value), self.seed),
             (Form::Bool, Value::Bool(value)) => number_hash(u64::from(*value), self.seed),
             (Form::Decimal(wanted), Value::Decimal { value, scale }) => {

@@ -11,6 +11,7 @@ use super::request::Mode;
 use super::resume::contiguous_end;
 use super::retry::Counting;
 use super::summary::InputSummary;
+use super::value_rules;
 use super::whole::{catch_up, refuse};
 use crate::chunk::{Mark, Notes, Tally};
 use crate::flow::{Event, Meters};
@@ -192,6 +193,7 @@ impl<'a> LoadOne<'a> {
                 kind: &kind,
                 mode: self.input.mode,
                 scope: &scope,
+                rules: value_rules::VERSION,
             })?;
             self.record_headers(&ledger, &row.run, is_new)?;
             if row.strategy != Strategy::Insert {

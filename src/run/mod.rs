@@ -41,6 +41,7 @@ mod rolls;
 mod scratch;
 mod summary;
 mod user_rules;
+pub mod value_rules;
 mod verify;
 mod whole;
 
@@ -58,4 +59,4 @@ pub use profile::{profile, proposed_rules};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
 pub use request::{ErrorBudget, Failed, Limits, Mode, OnAbort, Request, Told, Values};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};
-pub use verify::{Verified, VerifiedInput, verify};
+pub use verify::{CellDifference, RuleDifference, Verified, VerifiedInput, verify, verify_under};

@@ -50,6 +50,7 @@ mod support;
 mod upgrade;
 mod upgrade_place;
 mod user_rules;
+mod value_rules;
 mod verify;
 
 /// A file that is not a module of this binary would never run.

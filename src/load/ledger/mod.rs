@@ -19,6 +19,7 @@ mod meet;
 mod past;
 mod ranges;
 pub mod replays;
+mod rules;
 pub mod schema;
 mod status;
 
@@ -32,6 +33,7 @@ pub use known::{
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
 pub use ranges::{Statement, insert_range, range_statements, replace_findings};
+pub use rules::BegunUnder;
 pub use status::{InputState, RunState};
 
 /// What identifies an input for resuming.
@@ -86,6 +88,8 @@ pub struct NewInput<'a> {
     pub mode: Mode,
     /// Its scope, as JSON.
     pub scope: &'a str,
+    /// Version of the rules of values.
+    pub rules: u32,
 }
 
 /// What the ledger says of an input.
@@ -331,11 +335,12 @@ impl<'c> Ledger<'c> {
 
     /// Begins an input.
     pub fn begin_input(&self, new: &NewInput<'_>) -> Result<(), LoadError> {
-        let NewInput { row, key, path, kind, mode, scope } = new;
+        let NewInput { row, key, path, kind, mode, scope, rules } = new;
         self.con.execute(
             "INSERT INTO etl.inputs (run, input, path, sheet, fingerprint, config, \"table\", kind, \
-               release, strategy, status, rows_before, failed_file, started, scope, mode, \"schema\") \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?)",
+               release, strategy, status, rows_before, failed_file, started, scope, mode, \"schema\", \
+               rules) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?, ?)",
             &[
                 Value::from(row.run.as_str()),
                 Value::from(row.input),
@@ -353,6 +358,7 @@ impl<'c> Ledger<'c> {
                 Value::from(*scope),
                 Value::from(mode.name()),
                 Value::from(self.con.schema()),
+                Value::from(*rules),
             ],
         )?;
         Ok(())
