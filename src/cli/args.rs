@@ -140,9 +140,12 @@ pub struct LoadArgs {
     /// How often to go on after a lost connection
     #[arg(long, value_name = "N")]
     retry_attempts: Option<u64>,
-    /// Forget unfinished work on these inputs and load them as new
+    /// Load as new: rows that these very inputs have left unfinished or appended are deleted
     #[arg(long)]
     fresh: bool,
+    /// Delete what was appended from the same path with other content, once the new rows are in
+    #[arg(long)]
+    replaces_previous: bool,
     /// Read only the first N records of each input
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -333,6 +336,7 @@ impl LoadArgs {
             provenance: self.provenance,
             retry_attempts: self.retry_attempts,
             mode: self.mode,
+            replaces_previous: self.replaces_previous.then_some(true),
             kind: input.kind.clone(),
             county: input.county.clone(),
             year: input.year,

@@ -9,6 +9,7 @@ use super::{exit, output};
 use crate::load::ledger::{CountRow, RunRow};
 use crate::run::{TargetUrl, history};
 use clap::{Args, Subcommand};
+use std::collections::BTreeSet;
 
 /// List or show the runs of a target
 #[derive(Debug, Args)]
@@ -134,13 +135,18 @@ fn counted(counts: &[CountRow], paint: Paint) -> String {
     }
     let head = ["table", "of", "rows", "counted", "run"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let schemas: BTreeSet<_> = counts.iter().filter_map(|row| row.schema.as_ref()).collect();
+    let table_of = |row: &CountRow| match &row.schema {
+        Some(schema) if schemas.len() > 1 => format!("{schema}.{}", row.table),
+        _ => row.table.clone(),
+    };
     rows.extend(counts.iter().map(|row| {
         let scope: Vec<_> =
             row.scope.iter().map(|(name, value)| format!("{name} {value}")).collect();
         let scope = if scope.is_empty() { "all".to_owned() } else { scope.join(", ") };
         let texts = [&row.counted, &row.run].map(|text| safe(text));
         let [counted, run] = texts;
-        vec![safe(&row.table), safe(&scope), count(row.rows), counted, run]
+        vec![safe(&table_of(row)), safe(&scope), count(row.rows), counted, run]
     }));
     let (left, right) = (Align::Left, Align::Right);
     let mut lines = table(&rows, &[left, left, right, left, left], "");
@@ -160,6 +166,7 @@ mod tests {
             run: "01JD7Q4Z8W3M5N6P7R8S9T0V1X".into(),
             started: "2025-07-01 10:00:00".into(),
             finished: None,
+            schema: None,
             status: RunState::Running,
             error: None,
             command: "etl ingest sdf.csv".into(),

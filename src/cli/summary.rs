@@ -109,6 +109,10 @@ fn about(input: &InputSummary, several: bool, style: Style) -> Vec<String> {
     if let Some(run) = &input.already_loaded_by {
         later.push(format!("already loaded by run {}", safe(run)));
     }
+    if input.replaced > 0 {
+        let rows = plural(input.replaced, "row");
+        later.push(format!("{rows} of earlier loads were deleted for these"));
+    }
     if let Some(row) = input.resumed_from {
         later.push(format!("resumed at row {}; what is before it was loaded earlier", count(row)));
     }

@@ -280,6 +280,7 @@ impl Settings {
                 in_table: value(&self.failed_rows).unwrap_or(false),
             },
             fresh: call.fresh,
+            replaces_previous: value(&self.replaces_previous).unwrap_or(false),
             limit: call.limit,
             version: call.version,
         })

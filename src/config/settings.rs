@@ -177,6 +177,7 @@ settings! {
     "too_long" too_long: TooLong = "Texts that are longer than their column on a server: reject the row, or cut the text; both are counted.",
     "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",
     "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
+    "replaces_previous" replaces_previous: bool = "Rows appended earlier from the same path with other content give way to the new ones.",
     "pack" pack: String = "Knowledge about kinds of files: florida, or the folder of a pack.",
     "type" kind: String = "Kind of the input: nal, sdf, nap, navn, navd or generic; else recognised.",
     "county" county: String = "County by DOR number, FIPS or name; else from the file.",

@@ -30,11 +30,11 @@ pub struct Approach<'u> {
 }
 
 impl Approach<'_> {
-    /// Opens the target for loading, with its ledger.
+    /// Opens the target for loading. Its ledger stays as it is until [`Target::prepare_ledger`].
     pub fn open(self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self.server {
             Some(server) => Ok(Box::new(server.open()?)),
-            None => self.url.open(opening),
+            None => self.url.reach(opening),
         }
     }
 }
@@ -51,12 +51,18 @@ impl TargetUrl {
 
     /// Opens the target for loading, with its ledger.
     pub fn open(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
+        let target = self.reach(opening)?;
+        target.prepare_ledger()?;
+        Ok(target)
+    }
+
+    fn reach(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self {
             Self::Duckdb(path) => match DuckTarget::open(path, opening) {
                 Ok(target) => Ok(Box::new(target)),
                 Err(error) => Err(at(error, path)),
             },
-            Self::Postgres(address) => Ok(Box::new(PgTarget::open(address)?)),
+            Self::Postgres(address) => Ok(Box::new(PgTarget::look(address)?)),
         }
     }
 
@@ -117,6 +123,16 @@ impl TargetUrl {
         };
         let findings = target.examine()?;
         Ok(TargetState { exists: true, bytes, ledger, unfinished, counts, findings })
+    }
+
+    /// The same database, with tables in another schema.
+    #[must_use]
+    pub fn in_schema(&self, schema: Option<&str>) -> Self {
+        let mut url = self.clone();
+        if let (Self::Postgres(address), Some(schema)) = (&mut url, schema) {
+            address.schema = Some(schema.to_owned());
+        }
+        url
     }
 
     /// Folder of what is kept beside the target.

@@ -2,11 +2,11 @@
 //! the same form. What is wrong with it is found when it is read.
 
 use chrono::{NaiveDate, NaiveTime};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
 /// How some columns are cleaned. The steps stand in the order in which they are done.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clean {
     /// The columns, by the names of the table or of the header; `*`: all text.
@@ -45,7 +45,7 @@ pub struct Clean {
 }
 
 /// One text for another.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Replace {
     /// What is looked for.
@@ -58,7 +58,7 @@ pub struct Replace {
 }
 
 /// Letters of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Case {
     /// Capitals.
@@ -70,7 +70,7 @@ pub enum Case {
 }
 
 /// Filling up.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pad {
     /// To so many characters.
@@ -88,7 +88,7 @@ fn zero() -> char {
 }
 
 /// What a text is, and so how it should be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Form {
     /// A ZIP code with four digits more where they are known.

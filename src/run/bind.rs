@@ -52,6 +52,7 @@ pub(super) fn bind_roll(
     let mut prepared = Prepared {
         table,
         origin,
+        absolute_path: None,
         format,
         kind: Some(at),
         evidence,

@@ -48,6 +48,12 @@ impl Cleaned {
         Arc::new(reads)
     }
 
+    /// What the user's file says, without its comments; `None` where there is no such file.
+    pub fn own(&self) -> Option<Vec<Clean>> {
+        let parsed = || CleanFile::parse(&self.text).map(|file| file.clean).unwrap_or_default();
+        (!self.text.is_empty()).then(parsed)
+    }
+
     /// Columns that cleaning adds.
     pub fn added(&self) -> impl Iterator<Item = &str> {
         self.recipes.iter().filter_map(|recipe| recipe.into.as_deref())

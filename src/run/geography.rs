@@ -47,9 +47,14 @@ impl PartialEq for Loaded {
 }
 
 impl Loaded {
-    /// Identity of what the files hold.
+    /// Identity of where the files lie and what they hold, as older builds made it.
     pub fn id(&self) -> &str {
         self.0.as_ref().map_or("", |geography| &geography.id)
+    }
+
+    /// Identity of what the files hold.
+    pub fn content(&self) -> &str {
+        self.0.as_ref().map_or("", |geography| &geography.content)
     }
 }
 
@@ -67,7 +72,11 @@ pub(super) fn opened<'r>(request: &'r Request, pack: &Pack) -> Result<Cow<'r, Re
         return Ok(Cow::Borrowed(request));
     }
     let allowed = request.limits.memory.saturating_sub(LEAST).max(16 << 20);
-    let mut reader = Reader { room: Room::new(allowed), hasher: blake3::Hasher::new() };
+    let mut reader = Reader {
+        room: Room::new(allowed),
+        hasher: blake3::Hasher::new(),
+        content: blake3::Hasher::new(),
+    };
     let county = |text: &str| super::identify::county_number(text, pack);
     let places = match asked.locations.as_deref() {
         None | Some(ZIP) => None,
@@ -92,6 +101,7 @@ pub(super) fn opened<'r>(request: &'r Request, pack: &Pack) -> Result<Cow<'r, Re
     let mut geography = Geography::new(places, zips, layers);
     geography.bytes = reader.room.taken();
     geography.id = reader.hasher.finalize().to_hex().to_string();
+    geography.content = reader.content.finalize().to_hex().to_string();
     let mut request = request.clone();
     request.limits.reserved = geography.bytes;
     request.geography.loaded = Loaded(Some(Arc::new(geography)));
@@ -118,6 +128,8 @@ fn named<'t>(text: &'t str, flag: &str) -> Result<(&'t str, &'t str), RunError> 
 struct Reader {
     room: Room,
     hasher: blake3::Hasher,
+    /// Of what stands in the files alone.
+    content: blake3::Hasher,
 }
 
 impl Reader {
@@ -139,7 +151,9 @@ impl Reader {
         };
         let file = File::open(Path::new(path)).map_err(|error| told(error.into()))?;
         self.hasher.update(path.as_bytes());
-        let mut hashed = Hashed { file: BufReader::new(file), hasher: &mut self.hasher };
+        self.content.update(flag.as_bytes());
+        let hashers = [&mut self.hasher, &mut self.content];
+        let mut hashed = Hashed { file: BufReader::new(file), hashers };
         read(&mut hashed, &mut self.room).map_err(told)
     }
 
@@ -157,13 +171,15 @@ impl Reader {
 /// Hashes what passes. The buffer is inside: readers of JSON ask for single bytes.
 struct Hashed<'h> {
     file: BufReader<File>,
-    hasher: &'h mut blake3::Hasher,
+    hashers: [&'h mut blake3::Hasher; 2],
 }
 
 impl Read for Hashed<'_> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let read = self.file.read(into)?;
-        self.hasher.update(&into[..read]);
+        for hasher in &mut self.hashers {
+            hasher.update(&into[..read]);
+        }
         Ok(read)
     }
 }

@@ -33,13 +33,22 @@ pub fn counts(target: &TargetUrl) -> Result<Vec<CountRow>, RunError> {
     Ok(Ledger::new(&*con).counts()?)
 }
 
-/// A run by its id; `latest` is the newest.
+/// A run by its id; `latest` is the newest that has loaded into the schema of the target, or where none
+/// has, the newest of all.
 pub fn find(target: &TargetUrl, run: &str) -> Result<RunRow, RunError> {
-    let mut runs = list(target)?.into_iter();
-    let found = match run {
-        "latest" => runs.next(),
-        run => runs.find(|row| row.run.eq_ignore_ascii_case(run)),
+    let con = target.look_there(MEMORY)?.link()?;
+    let mut runs = match has_ledger(&*con)? {
+        true => Ledger::new(&*con).runs()?,
+        false => Vec::new(),
     };
+    let at = match run {
+        "latest" => {
+            let here = |row: &RunRow| row.schema.as_deref() == Some(con.schema());
+            runs.iter().position(here).or((!runs.is_empty()).then_some(0))
+        }
+        run => runs.iter().position(|row| row.run.eq_ignore_ascii_case(run)),
+    };
+    let found = at.map(|at| runs.swap_remove(at));
     found.ok_or_else(|| {
         RunError::new(RunErrorKind::Usage, format!("{target} has no run {run}"))
             .with_hint("`etl runs list` shows the runs")
@@ -88,9 +97,11 @@ fn input_summary(con: &dyn Link, run: &str, past: &PastInput) -> Result<InputSum
         county: None,
         year: None,
         release: past.release.clone(),
+        schema: past.schema.clone(),
         table: past.table.clone(),
         mode: past.mode.unwrap_or(Mode::Merge),
         tally: past.tally,
+        replaced: 0,
         problems: read_problems(con, run, past.input)?,
         warnings: Vec::new(),
         failed_file: past.failed_file.clone().filter(|_| past.tally.rejected > 0),

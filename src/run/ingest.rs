@@ -9,20 +9,23 @@ use super::memory;
 use super::prepare::{Prepared, prepare};
 use super::request::Request;
 use super::retry::{Commits, with_retries};
+use super::standing::{Replaced, Standing, Wanted, outdated};
 use super::summary::{InputSummary, RunStatus, Summary};
+use super::types;
 use super::whole::Whole;
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
 use crate::load::dead_letter;
-use crate::load::ledger::{Finish, InputKey, Ledger, RunState, State, replays};
+use crate::load::ledger::{
+    Finish, InputRow, InputState, KnownInput, Ledger, PastInput, RunState, replays, schema,
+};
 use crate::load::table::{Strategy, TableSpec};
 use crate::load::target::Opening;
 use crate::load::{Approach, Link, Target};
 use crate::pack::Pack;
-use crate::source::excel::range::SheetRange;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -40,9 +43,13 @@ pub fn ingest(
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
-    let mut session = Session::open(approach, request, &pack, "ingest", observer, stop)?;
-    fit(&mut inputs, session.con(), request.changes)?;
-    session.adopt(&inputs)?;
+    let target = open(approach, request)?;
+    let con = target.link()?;
+    fit(&mut inputs, &*con, request.changes)?;
+    refuse_other_rules(&*con, request, &pack, &inputs)?;
+    drop(con);
+    let mut session = Session::open(target, request, &pack, "ingest", observer, stop)?;
+    session.adopt(&mut inputs)?;
     let outcome = session.load_all(&inputs);
     let (summaries, status) = match outcome {
         Ok(summaries) => {
@@ -60,6 +67,36 @@ pub fn ingest(
 /// for each writer.
 pub fn approach(request: &Request) -> Approach<'_> {
     request.target.approach(2 + memory::shares(request).writers)
+}
+
+/// The target, with its ledger as it is.
+pub fn open(approach: Approach<'_>, request: &Request) -> Result<Box<dyn Target>, RunError> {
+    let memory = memory::shares(request).target;
+    let temp_dir = request.limits.temp_dir.clone();
+    Ok(approach.open(&Opening { memory, temp_dir })?)
+}
+
+/// E502 for an input that was begun under other rules of values, before the ledger is brought up to date: the
+/// program that has begun it can still go on with it.
+fn refuse_other_rules(
+    con: &dyn Link,
+    request: &Request,
+    pack: &Pack,
+    inputs: &[Prepared],
+) -> Result<(), RunError> {
+    let version = schema::version(con)?;
+    if request.fresh || version == 0 || version >= schema::VERSION {
+        return Ok(());
+    }
+    for input in inputs {
+        let wanted = Wanted::new(request, pack, input, con.schema());
+        let standing = wanted.standing(Ledger::new(con).of_content(&wanted.key)?);
+        let is_other = matches!(standing, Standing::OtherRules(_));
+        if let Some(refused) = wanted.refusal(&standing, 0).filter(|_| is_other) {
+            return Err(refused);
+        }
+    }
+    Ok(())
 }
 
 /// The pack by name or folder.
@@ -103,12 +140,16 @@ pub struct Session<'a> {
     pub tables: RefCell<BTreeSet<String>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
+    /// Inputs that this process has begun: their entries in the ledger.
+    begun: RefCell<BTreeMap<usize, (String, u32)>>,
+    /// Inputs of a replace that are loaded and are to be loaded anew.
+    anew: BTreeSet<usize>,
 }
 
 impl<'a> Session<'a> {
-    /// Opens the target.
+    /// Begins to load into a target, with its ledger up to date.
     pub fn open(
-        target: Approach<'_>,
+        target: Box<dyn Target>,
         request: &'a Request,
         pack: &'a Pack,
         command: &'static str,
@@ -116,9 +157,7 @@ impl<'a> Session<'a> {
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
         let shares = memory::shares(request);
-        let temp_dir = request.limits.temp_dir.clone();
-        let opening = Opening { memory: shares.target, temp_dir };
-        let target = target.open(&opening)?;
+        target.prepare_ledger()?;
         let link = target.link()?;
         let session = Self {
             request,
@@ -136,6 +175,8 @@ impl<'a> Session<'a> {
             whole: Whole::default(),
             touched: RefCell::default(),
             tables: RefCell::default(),
+            begun: RefCell::default(),
+            anew: BTreeSet::new(),
         };
         session.close_stopped_replays()?;
         Ok(session)
@@ -182,34 +223,110 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Goes on as the run that has left one of the inputs unfinished, or that ended early between
-    /// two of them.
-    pub fn adopt(&mut self, inputs: &[Prepared]) -> Result<(), RunError> {
+    /// Looks up all inputs before the first is loaded: refuses those that may not be loaded, and goes on
+    /// as the run that has left one of them unfinished, or that ended early between two of them.
+    pub fn adopt(&mut self, inputs: &mut [Prepared]) -> Result<(), RunError> {
         if self.request.fresh {
             return Ok(());
         }
-        let con = self.con();
-        for input in inputs {
-            let ledger = Ledger::new(con);
-            let open = match ledger.state(&self.key_of(input))? {
-                State::Unfinished(row) => row.run,
-                State::Finished(row) if !ledger.is_done(&row.run)? => row.run,
-                State::Finished(_) | State::New => continue,
-            };
+        let mut standings = Vec::new();
+        for input in inputs.iter() {
+            let wanted = self.wanted(input);
+            let standing = self.standing(&wanted)?;
+            if let Some(refused) = self.refusal(&wanted, &standing)? {
+                return Err(refused);
+            }
+            standings.push(standing);
+        }
+        if let Some(open) = self.open_run(inputs, &standings)? {
             self.run = open;
-            break;
+        }
+        let replaces = inputs.iter().zip(&standings).enumerate();
+        let replaces = replaces.filter_map(|(at, (input, known))| Replaced::of(at, input, known));
+        let replaces: Vec<_> = replaces.collect();
+        let ledger = Ledger::new(&*self.link);
+        self.anew = outdated(&replaces, &self.run, |table, scope| ledger.within(table, scope))?;
+        for (input, standing) in inputs.iter_mut().zip(&standings) {
+            if let Standing::Unfinished(KnownInput { types: Some(types), .. }) = standing {
+                types::restore(input, types);
+            }
         }
         Ok(())
+    }
+
+    /// A run that has left one of the inputs unfinished, or that has ended early between two of them.
+    fn open_run(
+        &self,
+        inputs: &[Prepared],
+        standings: &[Standing],
+    ) -> Result<Option<String>, RunError> {
+        let ledger = Ledger::new(self.con());
+        let mut done = BTreeSet::new();
+        for standing in standings {
+            let run = match standing {
+                Standing::Unfinished(known) => &known.row.run,
+                Standing::Loaded(known, _) if !done.contains(&known.row.run) => &known.row.run,
+                _ => continue,
+            };
+            let is_open = matches!(standing, Standing::Unfinished(_)) || !ledger.is_done(run)?;
+            if !is_open {
+                done.insert(run.clone());
+                continue;
+            }
+            // Rows are found by run and source: a run cannot load two contents of one path.
+            let past = ledger.inputs(run)?;
+            let is_other = |input: &Prepared| {
+                let (label, print) = (input.origin.label(), input.origin.fingerprint.to_string());
+                let stands = |past: &PastInput| past.status != InputState::RolledBack;
+                let mut past = past.iter().filter(|past| stands(past));
+                past.any(|past| past.label() == label && past.fingerprint != print)
+            };
+            return Ok((!inputs.iter().any(is_other)).then(|| run.clone()));
+        }
+        Ok(None)
+    }
+
+    /// An input with what it is known by.
+    pub fn wanted<'i>(&'i self, input: &'i Prepared) -> Wanted<'i> {
+        Wanted::new(self.request, self.pack, input, self.con().schema())
+    }
+
+    /// What the ledger knows of an input.
+    pub fn standing(&self, wanted: &Wanted<'_>) -> Result<Standing, RunError> {
+        Ok(wanted.standing(Ledger::new(self.con()).of_content(&wanted.key)?))
+    }
+
+    /// Why an input may not be loaded, where that is so.
+    pub fn refusal(
+        &self,
+        wanted: &Wanted<'_>,
+        standing: &Standing,
+    ) -> Result<Option<RunError>, RunError> {
+        let rows = match standing {
+            Standing::Appended(known, _) => Ledger::new(self.con()).rows_of(&known.row)?,
+            _ => 0,
+        };
+        Ok(wanted.refusal(standing, rows))
+    }
+
+    /// Whether an input of a replace that was loaded is to be loaded anew.
+    pub fn is_outdated(&self, index: usize) -> bool {
+        self.anew.contains(&index)
+    }
+
+    /// Remembers that this process has begun an input.
+    pub fn begin(&self, index: usize, row: &InputRow) {
+        self.begun.borrow_mut().insert(index, (row.run.clone(), row.input));
+    }
+
+    /// The entry of an input that this process has begun: its run and position.
+    pub fn begun(&self, index: usize) -> Option<(String, u32)> {
+        self.begun.borrow().get(&index).cloned()
     }
 
     /// Remembers that an input of a run was met.
     pub fn touch(&self, run: &str) {
         self.touched.borrow_mut().insert(run.to_owned());
-    }
-
-    /// What identifies an input.
-    pub fn key_of(&self, input: &Prepared) -> InputKey {
-        key_of(self.request, self.pack, input)
     }
 
     /// Number for a new input of this run.
@@ -308,67 +425,6 @@ impl<'a> Session<'a> {
             self.con().settle(None, 0)?;
         }
         Ok(())
-    }
-}
-
-/// What identifies an input: table, content, and everything that can change a row.
-pub fn key_of(request: &Request, pack: &Pack, input: &Prepared) -> InputKey {
-    key_as(request, pack, input, &input.release().unwrap_or_default())
-}
-
-/// What would identify an input of another release.
-pub fn key_as(request: &Request, pack: &Pack, input: &Prepared, release: &str) -> InputKey {
-    let mut hasher = blake3::Hasher::new();
-    let mut add = |part: &str| {
-        hasher.update(part.as_bytes());
-        hasher.update(&[0]);
-    };
-    add(&pack.hash);
-    add(&input.kind_id(pack));
-    add(release);
-    add(&format!("{:?} {:?}", input.settled.county, input.mode));
-    add(&serde_json::to_string(&*input.schema).unwrap_or_default());
-    add(&request.agents.join(","));
-    add(&serde_json::to_string(&request.rule_levels).unwrap_or_default());
-    if !request.rules.is_empty() {
-        add(&serde_json::to_string(&request.rules).unwrap_or_default());
-    }
-    add(&format!("{:?}", request.limit));
-    // Parts of one sheet may have the same columns. Without them nothing is added, so that what was
-    // loaded before there were ranges is still known.
-    if let Some(SheetRange::Cells { area, .. }) = &request.source.range {
-        add(&area.to_string());
-    } else if let Some(range) = &request.source.range {
-        add(&range.to_string());
-    }
-    if let Some(mapping) = &input.mapping {
-        add(&mapping.text);
-    }
-    if request.values.no_fix || request.values.keep_raw || !input.cleaning.text.is_empty() {
-        add(&format!(
-            "{} {} {}",
-            request.values.no_fix, request.values.keep_raw, input.cleaning.text
-        ));
-    }
-    if input.locate.is_some() {
-        let asked = &request.geography;
-        add(&format!("{} {:?} {:?}", asked.loaded.id(), asked.layers, asked.distances));
-    }
-    if request.cut {
-        add("cut");
-    }
-    if !request.values.masks.is_empty() {
-        let key = request.values.mask_key.as_ref().map(|key| key.id());
-        add(&format!("{:?} {key:?}", request.values.masks));
-    }
-    if let Some(table) = &request.source.excel_table {
-        add(&table.to_lowercase());
-    }
-    InputKey {
-        table: input.spec.name.clone(),
-        fingerprint: input.origin.fingerprint,
-        sheet: input.origin.sheet().map(str::to_owned),
-        config: hasher.finalize().to_hex()[..32].to_owned(),
     }
 }
 

@@ -10,7 +10,9 @@ use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
 use super::retry::Counting;
+use super::standing::Wanted;
 use super::summary::InputSummary;
+use super::types;
 use super::value_rules;
 use super::whole::{catch_up, refuse};
 use crate::chunk::{Mark, Notes, Tally};
@@ -18,13 +20,14 @@ use crate::flow::{Event, Meters};
 use crate::load::dead_letter;
 use crate::load::gate::Gate;
 use crate::load::ledger::{
-    Finish, InputKey, InputRow, Ledger, NewInput, State, agrees_with_ledger, replace_findings,
-    scope_text, table_rows,
+    Closed, Finish, InputRow, Ledger, NewInput, agrees_with_ledger, replace_findings, scope_text,
+    table_rows,
 };
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::{Changes, transaction};
 use crate::load::{Link, LoadError, Telling, Threaded, Writer};
 use crate::stage::StageSpec;
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,9 +45,11 @@ pub struct LoadOne<'a> {
     inputs: &'a [Prepared],
     /// Its table, with all columns that are to be written.
     pub(super) spec: TableSpec,
-    index: usize,
+    pub(super) index: usize,
     halvings: u32,
     started: Instant,
+    /// What the ledger knows of it that the user should know, too.
+    pub(super) told: RefCell<Vec<String>>,
 }
 
 /// What came of it.
@@ -84,7 +89,8 @@ impl<'a> LoadOne<'a> {
     ) -> Result<Self, RunError> {
         let (input, started) = (&inputs[index], Instant::now());
         let spec = with_unmade(input, session.con())?;
-        Ok(Self { session, input, inputs, spec, index, halvings: 0, started })
+        let told = RefCell::default();
+        Ok(Self { session, input, inputs, spec, index, halvings: 0, started, told })
     }
 
     /// Sends less at a time: half as much, half of that, …
@@ -99,33 +105,8 @@ impl<'a> LoadOne<'a> {
         }
     }
 
-    /// Loads it, or finds that it is loaded.
-    pub fn run(&self) -> Result<LoadedInput, RunError> {
-        let con = self.session.con();
-        self.session.target.hold(&self.spec.name)?;
-        self.session.tables.borrow_mut().insert(self.spec.name.clone());
-        let ledger = Ledger::new(con);
-        let key = self.session.key_of(self.input);
-        let fresh = self.session.request.fresh;
-        match ledger.state(&key)? {
-            State::Finished(row) if !fresh => self.already(row),
-            State::Unfinished(row) if !fresh && self.can_go_on(con, &row)? => self.load(&row, true),
-            State::Unfinished(row) => {
-                self.forget(&row)?;
-                self.begin(&key)
-            }
-            State::New | State::Finished(_) => {
-                if let (false, Some(row)) = (fresh, self.known_by_content(&ledger, &key)?) {
-                    return self.already(row);
-                }
-                self.refuse_changed(&ledger, &key)?;
-                self.begin(&key)
-            }
-        }
-    }
-
     /// Whether an unfinished load can go on; says why not.
-    fn can_go_on(&self, con: &dyn Link, row: &InputRow) -> Result<bool, RunError> {
+    pub(super) fn can_go_on(&self, con: &dyn Link, row: &InputRow) -> Result<bool, RunError> {
         let why = if !agrees_with_ledger(con, &self.spec.name, row)? {
             "the table does not hold what the ledger says of the unfinished load"
         } else if con.is_overtaken(row)? {
@@ -139,7 +120,7 @@ impl<'a> LoadOne<'a> {
         Ok(false)
     }
 
-    fn already(&self, row: InputRow) -> Result<LoadedInput, RunError> {
+    pub(super) fn already(&self, row: InputRow) -> Result<LoadedInput, RunError> {
         self.session.touch(&row.run);
         // What this run had found before it was interrupted belongs into its summary.
         let problems = match row.run == self.session.run {
@@ -154,7 +135,12 @@ impl<'a> LoadOne<'a> {
         Ok(LoadedInput::Already(Box::new(summary)))
     }
 
-    fn begin(&self, key: &InputKey) -> Result<LoadedInput, RunError> {
+    /// Begins it; the rows of the inputs that it `replaces` go when it ends.
+    pub(super) fn begin(
+        &self,
+        wanted: &Wanted<'_>,
+        replaces: Vec<(String, u32)>,
+    ) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         let spec = &self.spec;
         let mapped = self.input.mapping.is_some();
@@ -171,25 +157,37 @@ impl<'a> LoadOne<'a> {
         let row = InputRow {
             run,
             input,
-            strategy: self.strategy(con)?,
+            strategy: self.strategy(con, &replaces)?,
             source: self.input.origin.label(),
-            config: key.config.clone(),
+            config: wanted.identity.config(),
             release: self.input.release(),
             rows_before: if con.is_alone() { table_rows(con, &spec.name)? } else { 0 },
             failed_file: Some(dead.path().display().to_string()),
             ranges: Vec::new(),
             tally: Tally::default(),
+            replaces,
         };
+        self.enter(wanted, &row, is_new)?;
+        self.session.begin(self.index, &row);
+        self.load(&row, false)
+    }
+
+    /// Puts a new input down in the ledger; `is_new`: its table was made for it.
+    fn enter(&self, wanted: &Wanted<'_>, row: &InputRow, is_new: bool) -> Result<(), RunError> {
+        let (con, spec) = (self.session.con(), &self.spec);
         let kind = self.input.kind_id(self.session.pack);
         let scope = scope_text(spec);
-        let path = &self.input.origin.path;
+        let (identity, types) = (wanted.identity.json(), types::stored(self.input));
         transaction(con, |con| -> Result<(), LoadError> {
             let ledger = Ledger::new(con);
             ledger.begin_run(&row.run, &self.session.request.version, self.session.command)?;
             ledger.begin_input(&NewInput {
-                row: &row,
-                key,
-                path,
+                row,
+                key: &wanted.key,
+                identity: &identity,
+                types: &types,
+                path: &wanted.path.named,
+                absolute_path: wanted.path.absolute.as_deref(),
                 kind: &kind,
                 mode: self.input.mode,
                 scope: &scope,
@@ -201,7 +199,7 @@ impl<'a> LoadOne<'a> {
             }
             Ok(())
         })?;
-        self.load(&row, false)
+        Ok(())
     }
 
     /// Records which headers the columns of a plain table hold.
@@ -230,7 +228,7 @@ impl<'a> LoadOne<'a> {
         path.rsplit(['/', '\\']).next().unwrap_or(path)
     }
 
-    fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
+    pub(super) fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         self.session.touch(&row.run);
         let row = &if resumed { self.resume(con, row)? } else { row.clone() };
@@ -243,9 +241,10 @@ impl<'a> LoadOne<'a> {
         if resumed || row.strategy != Strategy::Insert {
             self.session.observer.on(&Event::Step("checking the account"));
         }
-        let tally = self.finish(con, row).close()?;
+        let Closed { tally, replaced } = self.finish(con, row).close()?;
         let problems = read_problems(con, &row.run, row.input)?;
         let mut summary = self.summary(tally, problems);
+        summary.replaced = replaced;
         summary.agents = meters.readings();
         summary.facts = facts;
         let failed = self.failed_file(row).display().to_string();
@@ -357,6 +356,8 @@ impl<'a> LoadOne<'a> {
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {
         let mut summary = describe(self.input, self.session.pack);
+        summary.schema = Some(self.session.con().schema().to_owned());
+        summary.warnings.extend(self.told.borrow().iter().cloned());
         summary.tally = tally;
         summary.problems = problems;
         summary.seconds = self.started.elapsed().as_secs_f64();

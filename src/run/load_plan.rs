@@ -16,10 +16,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl LoadOne<'_> {
-    pub(super) fn strategy(&self, con: &dyn Link) -> Result<Strategy, RunError> {
+    /// How rows meet the table; `replaces` are inputs whose rows give way to them.
+    pub(super) fn strategy(
+        &self,
+        con: &dyn Link,
+        replaces: &[(String, u32)],
+    ) -> Result<Strategy, RunError> {
         let spec = &self.spec;
         Ok(match self.input.mode {
-            Mode::Append => Strategy::Insert,
+            Mode::Append if replaces.is_empty() => Strategy::Insert,
+            // Beside the table, so that nobody sees both or neither.
+            Mode::Append => Strategy::Replace,
             Mode::Merge if !holds_scope(con, spec)? => Strategy::Insert,
             Mode::Merge => Strategy::Merge,
             // A second file of the same scope adds to the first one of this run.
@@ -130,7 +137,7 @@ impl LoadOne<'_> {
             table: self.spec.name.clone(),
             facts: self.facts(),
             headers: self.input.schema.headers.clone(),
-            config: self.session.key_of(self.input).config,
+            config: row.config.clone(),
         }
     }
 

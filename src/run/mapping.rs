@@ -11,7 +11,7 @@ use crate::load::table::{PROVENANCE, TargetColumn};
 use crate::pack::{Pack, Settled};
 use crate::stage::{Engine, Expression, substitute};
 use crate::transform::Remap;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -197,6 +197,12 @@ impl Mapping {
     pub fn repeated(&self) -> BTreeMap<String, String> {
         let all = self.all().into_iter();
         all.filter_map(|(name, column)| Some((name, column.repeated()?.0.to_owned()))).collect()
+    }
+
+    /// What of it decides the values of rows, without its comments.
+    pub fn decides(&self) -> impl Serialize + '_ {
+        let Self { table: _, kind, key, scope, columns, text: _, name: _ } = self;
+        (kind, key, scope, columns)
     }
 
     /// Columns in which equal rows may differ.

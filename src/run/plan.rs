@@ -5,15 +5,15 @@ use super::check::Checker;
 use super::error::RunError;
 use super::fit::fit;
 use super::geography;
-use super::ingest::{key_of, load_pack};
+use super::ingest::load_pack;
 use super::memory;
+use super::plan_state::{PlannedState, states};
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
 use super::summary::ProblemSummary;
 use super::whole::Whole;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
-use crate::load::ledger::{Ledger, State, has_ledger};
 use crate::pack::{Check, Origin, Pack};
 use serde::Serialize;
 
@@ -122,7 +122,9 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let whole = Whole::default();
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };
     let shares = memory::shares(request);
-    let plans = inputs.iter().map(|input| plan_input(request, &pack, input, &checker));
+    let states = states(request, &pack, &inputs)?;
+    let plans = inputs.iter().zip(states);
+    let plans = plans.map(|(input, state)| plan_input(request, &pack, input, state, &checker));
     Ok(Plan {
         inputs: plans.collect::<Result<_, _>>()?,
         target: request.target.to_string(),
@@ -141,6 +143,7 @@ fn plan_input(
     request: &Request,
     pack: &Pack,
     input: &Prepared,
+    state: PlannedState,
     checker: &Checker<'_>,
 ) -> Result<InputPlan, RunError> {
     let kind = input.kind(pack);
@@ -162,7 +165,7 @@ fn plan_input(
         format: format_facts(input),
         table: input.spec.name.clone(),
         mode: input.mode.to_string(),
-        state: state(request, pack, input)?,
+        state: state.state,
         columns: columns(input),
         missing: binding.map_or_else(Vec::new, |binding| binding.missing.clone()),
         unknown: input.schema.extra.iter().map(|(_, name)| name.clone()).collect(),
@@ -172,7 +175,7 @@ fn plan_input(
         strategy: strategy(request, input),
         sample,
         unchecked: unchecked(request, pack, input)?,
-        warnings: input.warnings.clone(),
+        warnings: input.warnings.iter().cloned().chain(state.warnings).collect(),
     })
 }
 
@@ -300,26 +303,5 @@ fn sample(input: &Prepared, checker: &Checker<'_>) -> Result<SampleResult, RunEr
         rejected: checked.tally.rejected,
         warnings: warnings.sum(),
         problems: checked.problems,
-    })
-}
-
-/// What the target's ledger says. A target that cannot be asked is no reason not to plan.
-fn state(request: &Request, pack: &Pack, input: &Prepared) -> Result<String, RunError> {
-    let target = match request.target.look(64 << 20) {
-        Ok(Some(target)) => target,
-        Ok(None) => return Ok("new (the target file will be made)".into()),
-        Err(error) => return Ok(format!("unknown: {error}")),
-    };
-    let con = target.link()?;
-    if !has_ledger(&*con)? {
-        return Ok("new".into());
-    }
-    Ok(match Ledger::new(&*con).state(&key_of(request, pack, input))? {
-        State::New => "new".into(),
-        State::Finished(row) => format!("already loaded by run {}", row.run),
-        State::Unfinished(row) => match row.ranges.last() {
-            Some((_, to)) => format!("unfinished: run {} goes on from row {}", row.run, to.row),
-            None => format!("unfinished: run {} has committed nothing", row.run),
-        },
     })
 }

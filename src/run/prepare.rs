@@ -32,6 +32,8 @@ pub struct Prepared {
     pub table: Arc<dyn Table>,
     /// Name, part, fingerprint.
     pub origin: Arc<Origin>,
+    /// Where it lies, whatever folder it was named from; `None` for standard input.
+    pub absolute_path: Option<String>,
     /// Name of the format.
     pub format: &'static str,
     /// Position of the kind in the pack; `None`: a generic table.
@@ -116,7 +118,9 @@ pub fn prepare(
     for file in &files {
         observer.on(&Event::Surveying { file: file.content.label() });
         for table in survey(file, request, pack)? {
-            prepared.push(prepare_table(file, table, request, pack)?);
+            let mut input = prepare_table(file, table, request, pack)?;
+            input.absolute_path = file.content.absolute_path();
+            prepared.push(input);
         }
     }
     masking::refuse_unknown(request, pack, &prepared)?;
@@ -343,6 +347,7 @@ pub(super) fn generic(
     Prepared {
         table,
         origin,
+        absolute_path: None,
         format,
         kind: None,
         evidence: String::new(),

@@ -11,7 +11,8 @@
 use super::error::{RunError, RunErrorKind};
 use super::failures;
 use super::geography;
-use super::ingest::{Session, approach, key_of, load_pack, summarize};
+use super::identity::legacy_configs;
+use super::ingest::{Session, approach, load_pack, open, summarize};
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
@@ -19,6 +20,7 @@ use super::summary::{RunStatus, Summary};
 use crate::flow::{Observer, Stop};
 use crate::load::Link;
 use crate::load::dead_letter::{self, FailedFile, Replay, ReplayRow, ReplayTable, SUFFIX};
+use crate::load::ledger::Ledger;
 use crate::load::ledger::replays::{self, Used};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -55,12 +57,13 @@ pub fn reprocess(
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
     let request = geography::opened(&request, &pack)?;
-    let target = approach(&request);
+    let target = open(approach(&request), &request)?;
     let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;
-    let inputs = prepare(&session, con, found.import(con)?)?;
+    let everything = asked.what == ReprocessSource::All;
+    let inputs = prepare(&session, con, at_home(con, found.import(con)?, everything)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
         let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
@@ -93,6 +96,57 @@ fn for_replay(request: &Request) -> Result<Request, RunError> {
     Ok(request)
 }
 
+/// The records that still belong into tables of the target's schema. Where all are asked for, others stay
+/// where they are; else they are refused: rows would land in a table that they do not belong to, or beside
+/// those that have taken their place.
+fn at_home(
+    con: &dyn Link,
+    mut replays: Vec<ReplayTable>,
+    everything: bool,
+) -> Result<Vec<ReplayTable>, RunError> {
+    let ledger = Ledger::new(con);
+    let (homes, replaced) = (ledger.schemas()?, ledger.replaced_sources()?);
+    for replay in &mut replays {
+        let label = replay.origin().label();
+        // Rows of a roll have keys and releases, which decide.
+        let is_plain = replay.kind() == "generic";
+        let elsewhere = |row: &ReplayRow| homes.get(&row.run).filter(|home| *home != con.schema());
+        let is_replaced =
+            |row: &ReplayRow| is_plain && replaced.contains(&(row.run.clone(), label.clone()));
+        if everything {
+            replay.retain(|row| elsewhere(row).is_none() && !is_replaced(row));
+            continue;
+        }
+        for row in replay.rows() {
+            if let Some(home) = elsewhere(row) {
+                return Err(of_other_schema(&label, &row.run, home, con.schema()));
+            }
+            if is_replaced(row) {
+                return Err(of_replaced(&label, &row.run));
+            }
+        }
+    }
+    replays.retain(|replay| !replay.rows().is_empty());
+    Ok(replays)
+}
+
+fn of_other_schema(label: &str, run: &str, home: &str, schema: &str) -> RunError {
+    let told = format!(
+        "{label}: its failed records are of run {run}, which has loaded into schema {home}; the target is \
+         schema {schema}"
+    );
+    RunError::new(RunErrorKind::Usage, told)
+        .with_hint(format!("name that schema with the target: ?schema={home}"))
+}
+
+fn of_replaced(label: &str, run: &str) -> RunError {
+    let told = format!(
+        "{label}: its failed records are of run {run}, whose rows were replaced by a later load since"
+    );
+    RunError::new(RunErrorKind::Usage, told)
+        .with_hint("replay the failed records of that later load; `etl failures list` shows them")
+}
+
 /// The records as inputs, without those that can only fail as they did before.
 fn prepare(
     session: &Session<'_>,
@@ -103,8 +157,9 @@ fn prepare(
     let mut inputs = Vec::new();
     for mut replay in replays {
         let input = preparer.prepare(&replay)?;
-        let config = key_of(session.request, session.pack, &input).config;
-        let refused = replays::refused(con, &config)?;
+        let mut configs = legacy_configs(session.request, session.pack, &input);
+        configs.push(session.wanted(&input).identity.config());
+        let refused = replays::refused(con, &configs)?;
         if !refused.is_empty() {
             replay.retain(|row| !refused.contains(&(row.id, row.run.clone(), row.content())));
         }

@@ -141,8 +141,12 @@ pub struct Request {
     pub retry_attempts: u64,
     /// Where refused rows go.
     pub failed: Failed,
-    /// Forget unfinished work on these inputs and load them as new.
+    /// Load the inputs as new: what an unfinished load of them has left is deleted, and what a finished
+    /// one has appended gives way to the new rows.
     pub fresh: bool,
+    /// Rows that were appended from the same path with other content give way to the new ones.
+    #[serde(default)]
+    pub replaces_previous: bool,
     /// Read only the first so many records of each input (for trying out).
     pub limit: Option<u64>,
     /// Version of the program, for the ledger.

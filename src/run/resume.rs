@@ -1,12 +1,15 @@
 //! Inputs that are known already: loaded, unfinished, or changed since.
 
 use super::error::{RunError, RunErrorKind};
-use super::ingest::key_as;
-use super::load_one::LoadOne;
+use super::load_one::{LoadOne, LoadedInput};
+use super::presence::{Presence, presence};
+use super::previous::previous;
 use super::request::{Mode, OnAbort};
+use super::standing::{self, Relation, Standing, Wanted};
 use crate::chunk::Mark;
 use crate::load::ledger::{
-    InputKey, InputRow, Ledger, has_release, others_since, rebase, scope_rows, table_rows,
+    InputRow, InputState, KnownInput, Ledger, has_release, others_since, rebase, scope_rows,
+    table_rows,
 };
 use crate::load::table::{Strategy, side_table};
 use crate::load::target::transaction;
@@ -14,36 +17,139 @@ use crate::load::{Link, LoadError, dead_letter};
 use std::path::PathBuf;
 
 impl LoadOne<'_> {
-    /// E502: an unfinished input of this path had other content, or was begun with other settings.
-    /// Its rows would stay in the table, half a file that nobody asked for.
-    pub(super) fn refuse_changed(
-        &self,
-        ledger: &Ledger<'_>,
-        key: &InputKey,
-    ) -> Result<(), RunError> {
-        let origin = &self.input.origin;
-        let Some(other) = ledger.unfinished_at(&origin.path, origin.sheet(), key)? else {
-            return Ok(());
-        };
-        // What has committed nothing has nothing to lose: a rule that stopped the file at its first
-        // rows must not stand in the way of the same command with another level.
-        if self.session.request.fresh || other.ranges.is_empty() {
-            return self.forget(&other);
+    /// Loads it, or finds that it is loaded.
+    pub fn run(&self) -> Result<LoadedInput, RunError> {
+        let session = self.session;
+        session.target.hold(&self.spec.name)?;
+        session.tables.borrow_mut().insert(self.spec.name.clone());
+        let wanted = session.wanted(self.input);
+        if let Some((run, input)) = session.begun(self.index) {
+            return self.again(&wanted, &run, input);
         }
-        let same = other.config == key.config;
-        let (what, back) = match same {
-            true => ("its content has changed since", "put the old file back"),
-            false => ("content or settings are others now", "put file and settings back"),
-        };
-        let message = format!(
-            "{}: run {} has loaded a part of this file, and {what}",
-            origin.label(),
-            other.run
-        );
-        Err(RunError::new(RunErrorKind::Input, message)
-            .with_code("E502")
-            .with_hint(format!("{back} and run the same command to finish it"))
-            .with_hint("or give --fresh: the rows of the unfinished run are deleted first"))
+        if self.input.replay {
+            return self.begin(&wanted, Vec::new());
+        }
+        if session.request.fresh {
+            return self.afresh(&wanted);
+        }
+        let standing = session.standing(&wanted)?;
+        if let Some(refused) = session.refusal(&wanted, &standing)? {
+            return Err(refused);
+        }
+        match standing {
+            Standing::Unfinished(known) => {
+                if wanted.is_vague(&known) {
+                    self.told.borrow_mut().push(standing::uncertain(&known.row));
+                }
+                self.go_on(&wanted, &known.row)
+            }
+            Standing::Loaded(known, is_certain) => self.loaded(&wanted, known, is_certain),
+            Standing::New(leftovers) => {
+                leftovers.iter().try_for_each(|row| self.forget(row))?;
+                self.refuse_changed(&wanted)?;
+                let previous = self.previous(&wanted)?;
+                self.begin(&wanted, previous)
+            }
+            // They were refused above.
+            Standing::Appended(..) | Standing::Begun(..) | Standing::OtherRules(_) => {
+                self.afresh(&wanted)
+            }
+        }
+    }
+
+    /// A load that this very run has begun and lost the connection in. The answer to its last COMMIT may
+    /// never have come.
+    fn again(&self, wanted: &Wanted<'_>, run: &str, input: u32) -> Result<LoadedInput, RunError> {
+        match Ledger::new(self.session.con()).at(run, input)? {
+            Some(known) if known.state == InputState::Done => self.already(known.row),
+            Some(known) if self.input.replay => {
+                self.forget(&known.row)?;
+                self.begin(wanted, Vec::new())
+            }
+            Some(known) => self.go_on(wanted, &known.row),
+            None => self.begin(wanted, Vec::new()),
+        }
+    }
+
+    fn go_on(&self, wanted: &Wanted<'_>, row: &InputRow) -> Result<LoadedInput, RunError> {
+        if self.can_go_on(self.session.con(), row)? {
+            return self.load(row, true);
+        }
+        self.forget(row)?;
+        self.begin(wanted, row.replaces.clone())
+    }
+
+    /// `--fresh`: what the input has left unfinished is deleted at once, and what it has appended when
+    /// its new rows are in. A merge or a replace tells by itself what becomes of the rows that are there.
+    fn afresh(&self, wanted: &Wanted<'_>) -> Result<LoadedInput, RunError> {
+        let ledger = Ledger::new(self.session.con());
+        let appends = self.input.mode == Mode::Append;
+        let mut replaces = Vec::new();
+        for known in ledger.of_content(&wanted.key)? {
+            match (wanted.relation_of(&known), known.state) {
+                (Relation::Elsewhere, _) => {}
+                (_, InputState::Running) => self.forget(&known.row)?,
+                _ if appends => replaces.push((known.row.run, known.row.input)),
+                _ => {}
+            }
+        }
+        self.refuse_changed(wanted)?;
+        replaces.extend(self.previous(wanted)?);
+        self.begin(wanted, replaces)
+    }
+
+    /// Its content is loaded: nothing is left to do, unless the rows are gone, or others are to go.
+    fn loaded(
+        &self,
+        wanted: &Wanted<'_>,
+        known: KnownInput,
+        is_certain: bool,
+    ) -> Result<LoadedInput, RunError> {
+        let (con, row) = (self.session.con(), known.row);
+        if self.session.is_outdated(self.index) {
+            self.refuse_changed(wanted)?;
+            return self.begin(wanted, Vec::new());
+        }
+        let mut others = self.previous(wanted)?;
+        if !others.is_empty() {
+            others.push((row.run, row.input));
+            return self.begin(wanted, others);
+        }
+        let found = presence(con, &self.spec, &row)?;
+        if self.input.mode == Mode::Replace && found != Presence::Whole {
+            return self.begin(wanted, Vec::new());
+        }
+        let label = self.input.origin.label();
+        self.told.borrow_mut().extend(found.told(&label, &self.spec.name, &row)?);
+        if !is_certain {
+            self.told.borrow_mut().push(standing::uncertain(&row));
+        }
+        self.already(row)
+    }
+
+    /// Tells of other content that was loaded from the same path; gives those loads whose rows are to go.
+    fn previous(&self, wanted: &Wanted<'_>) -> Result<Vec<(String, u32)>, RunError> {
+        let replaces = self.session.request.replaces_previous && self.input.mode == Mode::Append;
+        let found = previous(self.session.con(), wanted, replaces)?;
+        self.told.borrow_mut().extend(found.told(wanted, replaces));
+        let entries = found.inputs.into_iter().map(|row| (row.run, row.input));
+        Ok(entries.filter(|_| replaces).collect())
+    }
+
+    /// E502: an unfinished input of this path had other content. What has committed nothing has nothing
+    /// to lose, and `--fresh` deletes what was committed.
+    fn refuse_changed(&self, wanted: &Wanted<'_>) -> Result<(), RunError> {
+        for known in Ledger::new(self.session.con()).of_path(&wanted.path, &wanted.key)? {
+            let elsewhere = wanted.relation_of(&known) == Relation::Elsewhere;
+            if known.state != InputState::Running || elsewhere {
+                continue;
+            }
+            if !self.session.request.fresh && !known.row.ranges.is_empty() {
+                return Err(wanted.changed(&known.row.run));
+            }
+            self.forget(&known.row)?;
+        }
+        Ok(())
     }
 
     /// An input without a release must not meet rows that have one: it would rank below them all
@@ -65,23 +171,6 @@ impl LoadOne<'_> {
             ),
         )
         .with_hint("say which it is: --release P, --release S or --release F"))
-    }
-
-    /// A finished input of the same content, where this one's name no longer tells the release.
-    pub(super) fn known_by_content(
-        &self,
-        ledger: &Ledger<'_>,
-        key: &InputKey,
-    ) -> Result<Option<InputRow>, RunError> {
-        let session = self.session;
-        if self.input.kind.is_none() || self.input.settled.release.is_some() {
-            return Ok(None);
-        }
-        let found = ledger.finished_content(key)?.into_iter().find(|row| {
-            let release = row.release.clone().unwrap_or_default();
-            key_as(session.request, session.pack, self.input, &release).config == row.config
-        });
-        Ok(found)
     }
 
     /// Deletes what an input has left in the target and in the failed-record file.

@@ -4,6 +4,7 @@
 use super::error::RunError;
 use crate::duck::Value;
 use crate::load::Link;
+use crate::load::ledger::schema::Columns;
 use crate::load::ledger::{InputState, has_ledger};
 use crate::pack::{Kind, Pack};
 use std::collections::BTreeMap;
@@ -66,10 +67,13 @@ fn loaded(con: &dyn Link) -> Result<Loaded, RunError> {
     if !has_ledger(con)? {
         return Ok(Vec::new());
     }
-    let rows = con.query(
-        "SELECT DISTINCT \"table\", kind FROM etl.inputs WHERE status IN (?, ?) ORDER BY 1, 2",
-        &[InputState::Done, InputState::Running].map(|state| Value::from(state.name())),
-    )?;
+    let schema = Columns::of(con)?.since_2("\"schema\"");
+    let sql = format!(
+        "SELECT DISTINCT \"table\", kind FROM etl.inputs WHERE status IN (?, ?) \
+         AND coalesce({schema}, ?) = ? ORDER BY 1, 2"
+    );
+    let (done, running) = (InputState::Done.name(), InputState::Running.name());
+    let rows = con.query(&sql, &[done, running, con.schema(), con.schema()].map(Value::from))?;
     Ok(rows.rows.iter().map(|row| (row[0].to_string(), row[1].to_string())).collect())
 }
 

@@ -58,12 +58,18 @@ pub struct InputSummary {
     pub year: Option<u16>,
     /// `2025P01` and the like.
     pub release: Option<String>,
+    /// Schema of the table; `None` where nothing was loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
     /// Table loaded into.
     pub table: String,
     /// Mode used.
     pub mode: Mode,
     /// The account.
     pub tally: Tally,
+    /// Rows of earlier loads in whose place its own were put.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replaced: u64,
     /// Trouble by kind, most frequent first, critical before the rest.
     pub problems: Vec<ProblemSummary>,
     /// Findings about the file as a whole.
@@ -83,6 +89,10 @@ pub struct InputSummary {
     pub bytes: u64,
     /// Wall time.
     pub seconds: f64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl InputSummary {

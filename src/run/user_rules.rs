@@ -1,7 +1,7 @@
 //! The user's own rules against the columns of one file: every mistake is found here, before a row is
 //! read, with its place in the rule file.
 
-use super::agents::{parameters, severity_as};
+use super::agents::{self, parameters, severity_as};
 use super::error::{RunError, RunErrorKind};
 use super::file_facts;
 use super::prepare::Prepared;
@@ -49,6 +49,28 @@ pub(super) fn bind(
         }
     }
     Ok(facts)
+}
+
+/// The rules of the user that refuse rows of an input: their columns and what they demand.
+pub(super) fn refusing<'r>(
+    request: &'r Request,
+    pack: &Pack,
+    input: &Prepared,
+) -> Vec<(&'r [String], &'r Check)> {
+    if !agents::has(request, NAME) {
+        return Vec::new();
+    }
+    let of_input = input.kind_id(pack);
+    let demand = |rule: &'r UserRule| {
+        let UserRule { id, level, kinds, columns, check, message: _, hint: _, place: _ } = rule;
+        let own = if *level == Level::Critical { Severity::Critical } else { Severity::Info };
+        let severity = severity_as(id, own, request).ok().flatten();
+        let about = kinds.is_empty() || kinds.contains(&of_input);
+        let has_columns = columns.iter().all(|name| input.schema.position(name).is_some());
+        let refuses = severity == Some(Severity::Critical) && !check.is_of_file();
+        (refuses && about && has_columns).then_some((columns.as_slice(), check))
+    };
+    request.rules.iter().filter_map(demand).collect()
 }
 
 struct Bound<'a> {

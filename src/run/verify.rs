@@ -8,34 +8,40 @@
 //! compared cell by cell (`cells`), as is one whose table keeps no hashes.
 
 mod cells;
+mod hashes;
+mod one;
 
 use cells::{ByCells, Sides};
 pub use cells::{CellDifference, RuleDifference};
+use hashes::Compare;
+use one::{Held, One};
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
 use super::fit::fit;
 use super::geography;
 use super::history;
-use super::ingest::{key_of, load_pack};
+use super::ingest::load_pack;
 use super::memory::{self, Shares};
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
-use super::request::{Mode, Request};
+use super::request::Request;
+use super::standing::{Relation, Wanted};
+use super::types;
 use super::value_rules::ValueRules;
 use super::whole::Whole;
-use crate::chunk::{Chunk, ColumnKind, Existing, Mark};
+use crate::chunk::{Mark, ReadColumn};
 use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
-use crate::load::ledger::{InputState, Ledger, PastInput, replays};
+use crate::load::ledger::{InputState, Ledger, PastInput, has_provenance, replays};
 use crate::load::stored::{self, Compared};
 use crate::load::target::{Changes, KeyQuestion};
-use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Target, cut_off, rehash};
+use crate::load::{KeySet, Link, LoadError, Target, rehash};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
@@ -117,7 +123,8 @@ pub fn verify_under(
     let pack = load_pack(&request.pack)?;
     let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
-    let target = request.target.look_there(shares.target)?;
+    // A run is compared with the tables that it has loaded into, whatever schema is the first here.
+    let target = request.target.in_schema(run.schema.as_deref()).look_there(shares.target)?;
     let con = target.link()?;
     if run.command == replays::COMMAND {
         let told =
@@ -135,6 +142,12 @@ pub fn verify_under(
     let (mut inputs, _) = prepare(&request, &pack, observer)?;
     // Nothing is added to the table; what would be is missing there.
     fit(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
+    for input in &mut inputs {
+        let past = past.iter().find(|past| is_source(input, past));
+        if let Some(mode) = past.and_then(|past| past.mode) {
+            input.mode = mode;
+        }
+    }
     let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
     let verifier = Verifier { request, pack, engine, shares, target, con, rules, observer, stop };
@@ -180,9 +193,8 @@ impl Verifier<'_> {
         input: Option<&mut Prepared>,
         place: (usize, usize),
     ) -> Result<VerifiedInput, RunError> {
-        let rules = Ledger::new(self.con).value_rules(run, past.input)?;
-        let (label, table) = (past.label(), past.table.clone());
-        let mut found = VerifiedInput { input: label, table, rules, ..Default::default() };
+        let mut found =
+            VerifiedInput { input: past.label(), table: past.table.clone(), ..Default::default() };
         if past.status != InputState::Done {
             match past.status {
                 InputState::Running => {
@@ -200,27 +212,52 @@ impl Verifier<'_> {
             );
             return Ok(found);
         };
-        if key_of(self.request, self.pack, input).config != past.config {
-            let told = format!("{} was loaded with other settings", past.label());
-            return Err(RunError::new(RunErrorKind::Usage, told)
-                .with_hint("give the flags, rules and pack of that load"));
+        self.refuse_other_settings(past, input)?;
+        if !has_provenance(self.con, &past.table)? {
+            found.wrong.push(format!("table {} with its rows is gone", past.table));
+            return Ok(found);
         }
-        self.refuse_newer(&found)?;
-        if rules < self.rules.version {
-            with_types_of_table(input, self.con)?;
+        if let Some(known) = Ledger::new(self.con).at(run, past.input)? {
+            found.rules = known.rules;
+            self.refuse_newer(&found)?;
+            if known.rules < self.rules.version {
+                // By other rules the file alone might give other types than those that its rows have.
+                let types = known.types.map_or_else(|| types_there(input, self.con), Ok)?;
+                types::restore(input, &types);
+            }
         }
         let one = One { run, past, input, place };
         let held = self.held(&one)?;
         let compared = Compared::of(self.con, &input.spec, &not_compared(input))?;
         // Without a key nobody knows which rows the target has refused.
         let is_unsure = held.by_target > 0 && !one.has_key();
-        if rules < self.rules.version || !compared.has_hash || is_unsure {
+        if found.rules < self.rules.version || !compared.has_hash || is_unsure {
             self.by_cells(&one, &compared, &held, &mut found)?;
         } else {
             self.by_hashes(&one, &held, &mut found)?;
         }
         judge(past, &held, &mut found);
         Ok(found)
+    }
+
+    /// Other settings would make other rows. What an older program has loaded is compared even where its
+    /// hash cannot be made any more: whatever differs is then told.
+    fn refuse_other_settings(&self, past: &PastInput, input: &Prepared) -> Result<(), RunError> {
+        let wanted = Wanted::new(self.request, self.pack, input, self.con.schema());
+        let (identity, release) = (past.identity.as_deref(), past.release.as_deref());
+        let told = match wanted.relation(identity, &past.config, release, true) {
+            Relation::Same => return Ok(()),
+            Relation::Unknown if input.kind.is_none() => return Ok(()),
+            Relation::Other(differences) => {
+                let named: Vec<_> = differences.iter().map(ToString::to_string).collect();
+                format!("{} was loaded with other settings: {}", past.label(), named.join("; "))
+            }
+            Relation::Unknown | Relation::Elsewhere => {
+                format!("{} was loaded with other settings", past.label())
+            }
+        };
+        Err(RunError::new(RunErrorKind::Usage, told)
+            .with_hint("give the flags, rules and pack of that load"))
     }
 
     /// Rules that this program does not know cannot be held against its own.
@@ -424,151 +461,14 @@ fn not_compared(input: &Prepared) -> Vec<String> {
     input.mapping.as_ref().map(|mapping| mapping.not_compared()).unwrap_or_default()
 }
 
-/// Gives the columns of a plain table the types that they have there: under other rules the file alone might give
-/// others. Those of a roll are the pack's, and those that cleaning makes are its own.
-fn with_types_of_table(input: &mut Prepared, con: &dyn Link) -> Result<(), RunError> {
-    if input.kind.is_some() {
-        return Ok(());
-    }
+/// Types of the columns of an input as its table has them, in the form in which the ledger keeps types.
+fn types_there(input: &Prepared, con: &dyn Link) -> Result<String, RunError> {
     let there = con.columns(&input.spec.name)?;
-    let cleaned: BTreeSet<_> =
-        input.cleaning.recipes.iter().map(|recipe| recipe.column.clone()).collect();
-    for column in &mut Arc::make_mut(&mut input.schema).columns {
+    let column = |column: &ReadColumn| {
         let name = input.fitted.name(&column.name);
-        let ty = there.iter().find(|(known, _)| known == name).map(|(_, ty)| ty);
-        let kind = ty.and_then(|ty| ColumnKind::from_duckdb(ty));
-        let Some(kind) = kind.filter(|_| !cleaned.contains(&column.name)) else { continue };
-        column.kind = kind;
-        if let Some(target) = input.spec.columns.iter_mut().find(|target| target.name == name) {
-            target.ty = kind.duckdb();
-        }
-    }
-    Ok(())
-}
-
-/// One input that is compared.
-struct One<'a> {
-    run: &'a str,
-    past: &'a PastInput,
-    input: &'a Prepared,
-    /// Position among the inputs of the run, and how many there are.
-    place: (usize, usize),
-}
-
-impl One<'_> {
-    /// Run and source, as its rows bear them.
-    fn own(&self) -> [Value; 2] {
-        [Value::from(self.run), Value::from(self.past.label())]
-    }
-
-    /// Whether its rows are told apart by a key.
-    fn has_key(&self) -> bool {
-        self.input.mode != Mode::Append && !self.input.spec.key.is_empty()
-    }
-}
-
-/// Rows of an input.
-struct Held {
-    /// That the table holds.
-    rows: u64,
-    /// In whose place later loads have put others.
-    rewritten: u64,
-    /// That the target itself has refused.
-    by_target: u64,
-}
-
-/// Takes the rows of the source in order, each with what the target holds under its key.
-struct Compare {
-    seen: KeySet,
-    rank: i64,
-    /// As many records of the source were loaded at most.
-    limit: Option<u64>,
-    read: u64,
-    kept: u64,
-    refused: u64,
-    repeated: u64,
-    same: u64,
-    later: u64,
-    missing: u64,
-    different: u64,
-    /// Keys whose row in the table is of this input.
-    ours: u64,
-    /// Of the hashes of all kept rows.
-    sum: u128,
-    rows: Vec<u64>,
-}
-
-impl Compare {
-    fn new(seen: KeySet, rank: i64, limit: Option<u64>) -> Self {
-        let (read, kept, refused, repeated) = (0, 0, 0, 0);
-        let (same, later, missing, different, ours) = (0, 0, 0, 0, 0);
-        let (sum, rows) = (0, Vec::new());
-        Self {
-            seen,
-            rank,
-            limit,
-            read,
-            kept,
-            refused,
-            repeated,
-            same,
-            later,
-            missing,
-            different,
-            ours,
-            sum,
-            rows,
-        }
-    }
-
-    fn row(&mut self, place: u64, hash: u128, found: Option<&Existing>) {
-        self.ours += u64::from(found.is_some_and(|found| found.this_run && found.row.is_some()));
-        match found {
-            Some(found) if found.hash == hash => self.same += 1,
-            Some(found) if found.rank > self.rank || !found.this_run => self.later += 1,
-            Some(_) => self.different += 1,
-            None => self.missing += 1,
-        }
-        let wrong = self.missing + self.different;
-        if wrong > self.rows.len() as u64 && self.rows.len() < EXAMPLES {
-            self.rows.push(place);
-        }
-    }
-
-    fn tell(&self, found: &mut VerifiedInput) {
-        (found.read, found.same, found.later) = (self.read, self.same, self.later);
-        (found.refused, found.repeated) = (self.refused, self.repeated);
-        (found.missing, found.different) = (self.missing, self.different);
-        found.rows = self.rows.clone();
-    }
-}
-
-impl Consumer for Compare {
-    type Error = LoadError;
-
-    fn take(&mut self, mut chunk: Chunk) -> Result<(), LoadError> {
-        if let Some(limit) = self.limit {
-            cut_off(&mut chunk, limit.saturating_sub(self.read));
-        }
-        self.read += u64::from(chunk.records);
-        self.refused += chunk.rejects.len() as u64;
-        self.kept += chunk.hashes.len() as u64;
-        let mut existing = chunk.existing.iter().peekable();
-        for (row, hash) in chunk.hashes.iter().enumerate() {
-            self.sum = self.sum.wrapping_add(*hash);
-            let Some(key) = chunk.keys.get(row) else { continue };
-            let found = existing.next_if(|(at, _)| *at as usize == row).map(|(_, found)| found);
-            let place = chunk.raw.place(chunk.index[row]).row;
-            match self.seen.insert(*key, place)? {
-                Some(_) => self.repeated += 1,
-                None => self.row(place, *hash, found),
-            }
-        }
-        match self.limit {
-            Some(limit) if self.read >= limit => {
-                Err(LoadError::new(LoadErrorKind::Enough, "enough rows"))
-            }
-            _ => Ok(()),
-        }
-    }
+        let (_, ty) = there.iter().find(|(known, _)| known == name)?;
+        Some((column.name.clone(), ty.clone()))
+    };
+    let types: BTreeMap<_, _> = input.schema.columns.iter().filter_map(column).collect();
+    Ok(serde_json::to_string(&types).unwrap_or_default())
 }

@@ -121,6 +121,16 @@ impl Content {
         &self.path
     }
 
+    /// Where it lies, from the root, with the member behind it; `None` for what is no file of the user
+    /// (standard input). Links of folders are followed, that of the file itself is not: a link that
+    /// points to another file now is the same path.
+    pub fn absolute_path(&self) -> Option<String> {
+        let inside = self.label.strip_prefix(&self.path.display().to_string())?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(format!("{}{inside}", folder.join(self.path.file_name()?).display()))
+    }
+
     /// How messages name it.
     pub fn label(&self) -> &str {
         &self.label

@@ -129,6 +129,11 @@ pub trait Table: Send + Sync {
     fn extent(&self) -> Extent;
     /// What was found out about the format, as (name, value) lines: delimiter, encoding, sheet.
     fn facts(&self) -> Vec<(String, String)>;
+    /// How the table is read, by the names of the flags that could have said it: `delimiter`, `quote`,
+    /// `escape`, `encoding`, `header-row`. Only for comparing one reading with another.
+    fn reading(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
     /// Findings about the file as a whole (bytes that are not UTF-8, hidden sheets left out).
     fn notes(&self) -> Vec<String>;
     /// Types that the file itself declares (Parquet), by field; `None` where it has none.

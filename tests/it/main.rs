@@ -21,6 +21,7 @@ mod gold;
 mod hostile;
 mod hostile_files;
 mod hostile_make;
+mod identity;
 mod layering;
 mod legacy;
 mod loaded;

@@ -27,8 +27,10 @@ pub struct Geography {
     pub zips: Option<Zips>,
     /// What points are held against.
     pub layers: Vec<Layer>,
-    /// Content of the files.
+    /// Paths and content of the files.
     pub id: String,
+    /// Content of the files.
+    pub content: String,
     /// Memory that it takes.
     pub bytes: u64,
     said: Mutex<Lru<[u64; 2], Said>>,
@@ -47,7 +49,7 @@ impl Geography {
     /// Of these parts.
     pub fn new(places: Option<Places>, zips: Option<Zips>, layers: Vec<Layer>) -> Self {
         let said = Mutex::new(Lru::new(POINTS));
-        Self { places, zips, layers, id: String::new(), bytes: 0, said }
+        Self { places, zips, layers, id: String::new(), content: String::new(), bytes: 0, said }
     }
 
     /// What the layers say of a point, from memory where it was asked of late; and whether it was.

@@ -5,7 +5,8 @@
 
 use super::InputRow;
 use super::past::moment;
-use super::{Ledger, text, unsigned};
+use super::schema::Columns;
+use super::{Ledger, optional, text, unsigned};
 use crate::duck::{Value, quote};
 use crate::load::{Link, LoadError};
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 /// Rows of a scope.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CountRow {
+    /// Schema of the table; `None` where an older program has not stored it.
+    pub schema: Option<String>,
     /// The table.
     pub table: String,
     /// Columns with the values that all of these rows have; none: the whole table.
@@ -50,27 +53,50 @@ pub fn keep(con: &dyn Link, change: &Change<'_>) -> Result<(), LoadError> {
         forget_within(con, change.table, &scope)?;
     }
     let known = change.known.as_ref().filter(|(of, _)| *of == scope).map(|(_, rows)| *rows);
-    let place = [Value::from(change.table), Value::from(scope.as_str())];
-    let before =
-        con.query("SELECT rows FROM etl.counts WHERE \"table\" = ? AND scope = ?", &place)?;
+    let sql = format!("SELECT rows FROM etl.counts WHERE {PLACE}");
+    let before = con.query(&sql, &place(con, change.table, &scope))?;
     let rows = match (known, before.scalar().map(unsigned)) {
         (Some(rows), _) => rows,
         (None, Some(before)) => before + change.inserted,
         (None, None) => count(con, change.table, &scope)?,
     };
-    con.execute("DELETE FROM etl.counts WHERE \"table\" = ? AND scope = ?", &place)?;
+    store(con, change.table, &scope, rows, &change.input.run)
+}
+
+/// Counts a scope anew whose rows have become fewer.
+pub fn recount(con: &dyn Link, table: &str, scope: &str, run: &str) -> Result<(), LoadError> {
+    let rows = count(con, table, scope)?;
+    store(con, table, scope, rows, run)
+}
+
+fn store(con: &dyn Link, table: &str, scope: &str, rows: u64, run: &str) -> Result<(), LoadError> {
+    forget(con, table, scope)?;
     con.execute(
         "INSERT INTO etl.counts (\"table\", scope, rows, run, counted, \"schema\") \
          VALUES (?, ?, ?, ?, now(), ?)",
         &[
-            place[0].clone(),
-            place[1].clone(),
+            Value::from(table),
+            Value::from(scope),
             Value::from(rows),
-            own[0].clone(),
+            Value::from(run),
             Value::from(con.schema()),
         ],
     )
     .map(drop)
+}
+
+/// The number of a scope is not known any more.
+pub fn forget(con: &dyn Link, table: &str, scope: &str) -> Result<(), LoadError> {
+    let sql = format!("DELETE FROM etl.counts WHERE {PLACE}");
+    con.execute(&sql, &place(con, table, scope)).map(drop)
+}
+
+/// A scope of a table in the schema of the connection. Where an older program has not stored the schema
+/// and the table was found in none, it is taken for this one.
+const PLACE: &str = "\"table\" = ? AND scope = ? AND coalesce(\"schema\", ?) = ?";
+
+fn place(con: &dyn Link, table: &str, scope: &str) -> [Value; 4] {
+    [table, scope, con.schema(), con.schema()].map(Value::from)
 }
 
 fn count(con: &dyn Link, table: &str, scope: &str) -> Result<u64, LoadError> {
@@ -85,24 +111,37 @@ fn read(scope: &str) -> BTreeMap<String, String> {
     serde_json::from_str(scope).unwrap_or_default()
 }
 
+/// Whether all rows of a scope belong to another one, too.
+pub fn lies_within(scope: &str, other: &str) -> bool {
+    let scope = read(scope);
+    read(other).iter().all(|(column, value)| scope.get(column) == Some(value))
+}
+
 /// A replace has emptied a scope, and with it all that lie within.
 fn forget_within(con: &dyn Link, table: &str, scope: &str) -> Result<(), LoadError> {
-    let gone = read(scope);
-    let rows =
-        con.query("SELECT scope FROM etl.counts WHERE \"table\" = ?", &[Value::from(table)])?;
+    let sql = "SELECT scope FROM etl.counts WHERE \"table\" = ? AND coalesce(\"schema\", ?) = ?";
+    let rows = con.query(sql, &[table, con.schema(), con.schema()].map(Value::from))?;
     for row in &rows.rows {
-        let within = read(row[0].as_text().unwrap_or("{}"));
-        if gone.iter().all(|(column, value)| within.get(column) == Some(value)) {
-            con.execute(
-                "DELETE FROM etl.counts WHERE \"table\" = ? AND scope = ?",
-                &[Value::from(table), row[0].clone()],
-            )?;
+        let within = row[0].as_text().unwrap_or("{}");
+        if lies_within(within, scope) {
+            forget(con, table, within)?;
         }
     }
     Ok(())
 }
 
 impl Ledger<'_> {
+    /// Rows of a table as the loads have left them; `None` where they were not counted.
+    pub fn kept_rows(&self, table: &str) -> Result<Option<u64>, LoadError> {
+        let home = self.con.schema();
+        let of = |row: &&CountRow| {
+            row.table == table && row.schema.as_deref().is_none_or(|schema| schema == home)
+        };
+        let counts = self.counts()?;
+        let rows: Vec<_> = counts.iter().filter(of).map(|row| row.rows).collect();
+        Ok((!rows.is_empty()).then(|| rows.iter().sum()))
+    }
+
     /// Rows of each table and scope.
     pub fn counts(&self) -> Result<Vec<CountRow>, LoadError> {
         let there = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'etl' AND \
@@ -111,12 +150,14 @@ impl Ledger<'_> {
             // A ledger from before there were any.
             return Ok(Vec::new());
         }
-        let rows = self.con.query(
-            "SELECT \"table\", scope, rows, run, CAST(extract(epoch FROM counted) * 1000 AS BIGINT) \
-             FROM etl.counts ORDER BY 1, 2",
-            &[],
-        )?;
+        let schema = Columns::of(self.con)?.since_2("\"schema\"");
+        let sql = format!(
+            "SELECT \"table\", scope, rows, run, CAST(extract(epoch FROM counted) * 1000 AS BIGINT), \
+               {schema} AS home FROM etl.counts ORDER BY home, 1, 2"
+        );
+        let rows = self.con.query(&sql, &[])?;
         let row = |row: &Vec<Value>| CountRow {
+            schema: optional(&row[5]),
             table: text(&row[0]),
             scope: read(&text(&row[1])),
             rows: unsigned(&row[2]),

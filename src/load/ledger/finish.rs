@@ -1,11 +1,13 @@
 //! The end of an input: changes applied, account checked, ledger closed, in one transaction.
 
-use super::{InputRow, InputState, Ledger, counts, failed, meet, unsigned};
+use super::replace::Leaving;
+use super::{InputRow, InputState, Ledger, counts, failed, known, meet, unsigned};
 use crate::chunk::Tally;
 use crate::duck::{Value, quote};
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::{SCHEMA, transaction};
 use crate::load::{Link, LoadError, LoadErrorKind};
+use std::collections::BTreeSet;
 
 /// Finishes or gives up one input.
 pub struct Finish<'a> {
@@ -19,11 +21,21 @@ pub struct Finish<'a> {
     pub release: Option<String>,
 }
 
+/// An input that is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    /// Its account.
+    pub tally: Tally,
+    /// Rows of earlier loads in whose place it has put its own.
+    pub replaced: u64,
+}
+
 impl Finish<'_> {
-    /// Applies what is to be applied and closes the input. Returns its account.
-    pub fn close(&self) -> Result<Tally, LoadError> {
-        let tally = transaction(self.con, |con| -> Result<Tally, LoadError> {
+    /// Applies what is to be applied and closes the input.
+    pub fn close(&self) -> Result<Closed, LoadError> {
+        let closed = transaction(self.con, |con| -> Result<Closed, LoadError> {
             let tally = Ledger::new(con).tally(&self.input.run, self.input.input)?;
+            let leaving = self.leaving()?;
             let replaced = match self.input.strategy {
                 Strategy::Insert => 0,
                 Strategy::Merge => {
@@ -31,9 +43,11 @@ impl Finish<'_> {
                     self.raise_releases()?;
                     0
                 }
-                Strategy::Replace => self.swap_scope()?,
+                Strategy::Replace if self.input.replaces.is_empty() => self.swap_scope()?,
+                Strategy::Replace => self.take_place(&leaving)?,
             };
             let known = self.check_account(&tally, replaced)?;
+            self.recount_left(&leaving)?;
             counts::keep(
                 con,
                 &counts::Change {
@@ -52,17 +66,20 @@ impl Finish<'_> {
                 InputState::Done,
                 &tally,
             )?;
-            Ok(tally)
+            Ok(Closed { tally, replaced })
         })?;
+        let tally = &closed.tally;
         self.con.settle(Some(self.spec), tally.inserted + tally.updated)?;
-        Ok(tally)
+        Ok(closed)
     }
 
     /// Deletes what the input has loaded and marks it given up.
     pub fn rollback(&self) -> Result<(), LoadError> {
+        // Somebody may have dropped it, or made another one in its place.
+        let is_there = known::has_provenance(self.con, &self.spec.name)?;
         transaction(self.con, |con| -> Result<(), LoadError> {
             let (run, input) = (&self.input.run, self.input.input);
-            if self.input.strategy != Strategy::Replace {
+            if is_there && self.input.strategy != Strategy::Replace {
                 con.execute(
                     &format!(
                         "DELETE FROM {} WHERE _etl_run = ? AND _etl_source = ?",
@@ -103,7 +120,7 @@ impl Finish<'_> {
             let (side, join) = (self.side(), self.spec.key_join("t", "s"));
             let rows =
                 format!("{} AS t JOIN {SCHEMA}.{} AS s ON {join}", self.table(), quote(&side));
-            meet::note_rewritten(self.con, &self.spec.name, &rows)?;
+            meet::note_rewritten(self.con, &self.spec.name, &rows, &[])?;
             let (deleted, added) = self.con.apply_changes(self.spec, &side)?;
             if deleted != tally.updated || added != tally.updated {
                 return Err(gap(format!(
@@ -130,13 +147,43 @@ impl Finish<'_> {
     /// foreign keys with the old table. What it would spare is a VACUUM.
     fn swap_scope(&self) -> Result<u64, LoadError> {
         let (table, scope) = (self.table(), self.spec.scope_sql());
-        meet::note_rewritten(self.con, &self.spec.name, &format!("{table} AS t WHERE {scope}"))?;
+        let all = format!("{table} AS t WHERE {scope}");
+        meet::note_rewritten(self.con, &self.spec.name, &all, &[])?;
         let (run, input) = (self.input.run.as_str(), self.input.input);
         meet::mark_replaced(self.con, self.spec, run, input)?;
         let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"), &[])?;
         self.con.take_over(self.spec, &self.side())?;
         self.drop_side()?;
         Ok(gone)
+    }
+
+    /// Inputs whose rows give way to these.
+    fn leaving(&self) -> Result<Vec<Leaving>, LoadError> {
+        let replaces = self.input.replaces.iter();
+        let found = replaces.map(|(run, input)| Leaving::find(self.con, run, *input));
+        Ok(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+
+    /// Puts the side table in the place of the rows of some inputs. Returns the rows that went.
+    fn take_place(&self, leaving: &[Leaving]) -> Result<u64, LoadError> {
+        let mut gone = 0;
+        for one in leaving {
+            gone += one.leave(self.con, &self.spec.name)?;
+        }
+        self.con.take_over(self.spec, &self.side())?;
+        self.drop_side()?;
+        Ok(gone)
+    }
+
+    /// Counts scopes anew that have lost rows and are not that of the input.
+    fn recount_left(&self, leaving: &[Leaving]) -> Result<(), LoadError> {
+        let own = meet::scope_text(self.spec);
+        let scopes: BTreeSet<_> = leaving.iter().flat_map(Leaving::scopes).collect();
+        let others = scopes.into_iter().filter(|scope| *scope != own);
+        let table = &self.spec.name;
+        others
+            .into_iter()
+            .try_for_each(|scope| counts::recount(self.con, table, scope, &self.input.run))
     }
 
     fn forget_settled(&self) -> Result<(), LoadError> {
@@ -161,8 +208,10 @@ impl Finish<'_> {
             )));
         }
         let table = self.table();
+        let mut rows = None;
         if self.con.is_alone() {
-            self.check_rows(&table, tally, replaced)?;
+            let all = self.check_rows(&table, tally, replaced)?;
+            rows = self.spec.scope.is_empty().then(|| (meet::scope_text(self.spec), all));
         } else {
             let claimed = tally.inserted + tally.updated;
             if claimed == 0 {
@@ -192,7 +241,7 @@ impl Finish<'_> {
                  and {later} of these rewritten later"
             )));
         }
-        Ok(None)
+        Ok(rows)
     }
 
     /// Rows of the scope, and those of them that this input has written, with what was rewritten since.
@@ -226,12 +275,12 @@ impl Finish<'_> {
         Ok((rows, ours + rewritten))
     }
 
-    /// Where nobody else writes, the whole table can be counted.
-    fn check_rows(&self, table: &str, tally: &Tally, replaced: u64) -> Result<(), LoadError> {
+    /// Where nobody else writes, the whole table can be counted. Returns its rows.
+    fn check_rows(&self, table: &str, tally: &Tally, replaced: u64) -> Result<u64, LoadError> {
         let now = self.con.number(&format!("SELECT count(*) FROM {table}"), &[])?;
         let expected = self.input.rows_before + tally.inserted - replaced;
         if now == expected {
-            return Ok(());
+            return Ok(now);
         }
         Err(gap(format!(
             "table {table} holds {now} rows; {} before + {} inserted - {replaced} replaced = \

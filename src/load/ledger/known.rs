@@ -18,11 +18,21 @@ pub fn table_rows(con: &dyn Link, table: &str) -> Result<u64, LoadError> {
     con.number(&format!("SELECT count(*) FROM {}", con.table(table)), &[])
 }
 
+/// Whether there is a table whose rows say where they came from.
+pub fn has_provenance(con: &dyn Link, table: &str) -> Result<bool, LoadError> {
+    let there = con.columns(table)?;
+    let has = |name: &str| there.iter().any(|(have, _)| have == name);
+    Ok(has("_etl_run") && has("_etl_source"))
+}
+
 /// Whether the table holds as many rows of an unfinished input as its ledger claims, less those
 /// that later inputs have rewritten; of a replace, none before it is finished. Rows and ledger are
 /// one transaction, so a difference means that somebody else has changed the table, or has opened
 /// the file after a kill with a DuckDB that keeps half a commit (see `duck::log`).
 pub fn agrees_with_ledger(con: &dyn Link, table: &str, row: &InputRow) -> Result<bool, LoadError> {
+    if !has_provenance(con, table)? {
+        return Ok(false);
+    }
     let own = [Value::from(row.run.as_str()), Value::from(row.source.as_str())];
     let held = con.number(
         &format!(

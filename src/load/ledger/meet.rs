@@ -16,9 +16,16 @@ use std::collections::BTreeMap;
 pub fn others_since(con: &dyn Link, table: &str, row: &InputRow) -> Result<bool, LoadError> {
     let found = con.number(
         "SELECT count(*) FROM etl.inputs o JOIN etl.inputs i ON i.run = ? AND i.input = ? \
-         WHERE o.\"table\" = ? AND (o.run <> i.run OR o.input <> i.input) \
+         WHERE o.\"table\" = ? AND coalesce(o.\"schema\", ?) = ? \
+           AND (o.run <> i.run OR o.input <> i.input) \
            AND (o.started >= i.started OR o.finished >= i.started)",
-        &[Value::from(row.run.as_str()), Value::from(row.input), Value::from(table)],
+        &[
+            Value::from(row.run.as_str()),
+            Value::from(row.input),
+            Value::from(table),
+            Value::from(con.schema()),
+            Value::from(con.schema()),
+        ],
     )?;
     Ok(found > 0)
 }
@@ -38,13 +45,20 @@ pub fn rebase(con: &dyn Link, row: &InputRow) -> Result<(), LoadError> {
 }
 
 /// Notes whose rows are about to be deleted; `rows` is a FROM clause with the table as `t`.
-pub fn note_rewritten(con: &dyn Link, table: &str, rows: &str) -> Result<(), LoadError> {
+pub fn note_rewritten(
+    con: &dyn Link,
+    table: &str,
+    rows: &str,
+    values: &[Value],
+) -> Result<(), LoadError> {
+    let mut all = vec![Value::from(table), Value::from(con.schema())];
+    all.extend_from_slice(values);
     con.execute(
         &format!(
             "INSERT INTO etl.rewritten (run, source, \"table\", rows, \"schema\") \
              SELECT t._etl_run, t._etl_source, ?, count(*), ? FROM {rows} GROUP BY 1, 2"
         ),
-        &[Value::from(table), Value::from(con.schema())],
+        &all,
     )?;
     Ok(())
 }
@@ -82,7 +96,8 @@ pub fn mark_replaced(
     let (done, running) = (InputState::Done.sql(), InputState::Running.sql());
     let sql = format!(
         "SELECT run, input, scope FROM etl.inputs WHERE \"table\" = ? AND (run <> ? OR input <> ?) \
-           AND (status = {done} OR (status = {running} AND strategy <> ?))"
+           AND (status = {done} OR (status = {running} AND strategy <> ?)) \
+           AND coalesce(\"schema\", ?) = ?"
     );
     let rows = con.query(
         &sql,
@@ -91,6 +106,8 @@ pub fn mark_replaced(
             Value::from(run),
             Value::from(input),
             Value::from(Strategy::Replace.name()),
+            Value::from(con.schema()),
+            Value::from(con.schema()),
         ],
     )?;
     for row in &rows.rows {

@@ -1,7 +1,7 @@
 //! The ledger: what was loaded, as rows of the target itself, in SQL that all targets understand.
 //!
-//! `runs` 1-n `inputs` 1-n `ranges`. An input is known by (table, fingerprint, configuration hash);
-//! a range names the records of the input that one transaction has loaded, with their account.
+//! `runs` 1-n `inputs` 1-n `ranges`. An input is known by schema, table, content, sheet, and by what else
+//! can change a row of it (`identity`); a range names the records of the input that one transaction has loaded, with their account.
 
 use crate::chunk::{Fingerprint, Mark, Tally};
 use crate::duck::{Rows, Value};
@@ -14,10 +14,12 @@ mod counts;
 mod failed;
 mod finish;
 mod headers;
+mod inputs;
 mod known;
 mod meet;
 mod past;
 mod ranges;
+mod replace;
 pub mod replays;
 mod rules;
 pub mod schema;
@@ -25,28 +27,27 @@ mod status;
 
 pub use counts::CountRow;
 pub use failed::failed_statements;
-pub use finish::Finish;
+pub use finish::{Closed, Finish};
 pub use headers::HeaderOf;
+pub use inputs::{InputPath, KnownInput};
 pub use known::{
-    agrees_with_ledger, has_ledger, has_release, holds_scope, known_keys, scope_rows, table_rows,
+    agrees_with_ledger, has_ledger, has_provenance, has_release, holds_scope, known_keys,
+    scope_rows, table_rows,
 };
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
 pub use ranges::{Statement, insert_range, range_statements, replace_findings};
-pub use rules::BegunUnder;
 pub use status::{InputState, RunState};
 
-/// What identifies an input for resuming.
+/// By what an input is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputKey {
-    /// Target table.
+    /// Target table; its schema is that of the connection.
     pub table: String,
     /// Content.
     pub fingerprint: Fingerprint,
     /// Sheet, where there is one.
     pub sheet: Option<String>,
-    /// Hash of everything that can change a row.
-    pub config: String,
 }
 
 /// An input as the ledger has it.
@@ -72,6 +73,8 @@ pub struct InputRow {
     pub ranges: Vec<(Mark, Mark)>,
     /// Account of the committed ranges.
     pub tally: Tally,
+    /// Inputs whose rows give way to its own when it ends: (run, position).
+    pub replaces: Vec<(String, u32)>,
 }
 
 /// An input that begins.
@@ -80,8 +83,14 @@ pub struct NewInput<'a> {
     pub row: &'a InputRow,
     /// What identifies it.
     pub key: &'a InputKey,
+    /// What identifies it, as canonical JSON.
+    pub identity: &'a str,
+    /// Types of its columns, as JSON.
+    pub types: &'a str,
     /// Its path, as the user has named it.
     pub path: &'a str,
+    /// Where it lies; `None` for standard input.
+    pub absolute_path: Option<&'a str>,
     /// Kind of the pack, or `generic`.
     pub kind: &'a str,
     /// Mode in which it is loaded.
@@ -92,26 +101,11 @@ pub struct NewInput<'a> {
     pub rules: u32,
 }
 
-/// What the ledger says of an input.
-#[derive(Debug, Clone, PartialEq)]
-pub enum State {
-    /// Never seen.
-    New,
-    /// Begun and not finished.
-    Unfinished(InputRow),
-    /// Loaded.
-    Finished(InputRow),
-}
-
 const TALLY: &str = "read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected";
 pub(super) const TALLY_SUMS: &str = "coalesce(sum(read),0)::BIGINT, coalesce(sum(inserted),0)::BIGINT, \
     coalesce(sum(updated),0)::BIGINT, coalesce(sum(unchanged),0)::BIGINT, \
     coalesce(sum(superseded),0)::BIGINT, coalesce(sum(duplicate),0)::BIGINT, \
     coalesce(sum(filtered),0)::BIGINT, coalesce(sum(rejected),0)::BIGINT";
-
-/// Columns that [`Ledger::input`] reads.
-const INPUT: &str =
-    "run, input, strategy, status, rows_before, failed_file, path, sheet, config, release";
 
 fn tally_values(tally: &Tally) -> [u64; 8] {
     [
@@ -163,30 +157,7 @@ impl<'c> Ledger<'c> {
         Self { con }
     }
 
-    /// What is known of an input. The newest entry counts.
-    pub fn state(&self, key: &InputKey) -> Result<State, LoadError> {
-        let rows = self.con.query(
-            &format!(
-                "SELECT {INPUT} FROM etl.inputs WHERE \"table\" = ? AND fingerprint = ? \
-                   AND config = ? AND sheet IS NOT DISTINCT FROM ? \
-                   AND status IN ({running}, {done}) ORDER BY started DESC LIMIT 1",
-                running = InputState::Running.sql(),
-                done = InputState::Done.sql()
-            ),
-            &[
-                Value::from(key.table.as_str()),
-                Value::from(key.fingerprint.to_string()),
-                Value::from(key.config.as_str()),
-                Value::from(key.sheet.clone()),
-            ],
-        )?;
-        let Some(row) = rows.rows.first() else { return Ok(State::New) };
-        let finished = row[3].as_text() == Some(InputState::Done.name());
-        let input = self.input(row)?;
-        Ok(if finished { State::Finished(input) } else { State::Unfinished(input) })
-    }
-
-    /// An input with its ranges, from (run, input, strategy, status, rows_before, failed_file, …).
+    /// An input with its ranges, from the columns of [`inputs::INPUT`].
     pub(super) fn input(&self, row: &[Value]) -> Result<InputRow, LoadError> {
         let (run, input) = (text(&row[0]), unsigned(&row[1]) as u32);
         let ranges = self.con.query(
@@ -217,49 +188,8 @@ impl<'c> Ledger<'c> {
             release: optional(&row[9]),
             ranges: ranges.rows.iter().map(|row| (mark(row, 0), mark(row, 3))).collect(),
             tally,
+            replaces: inputs::replaces(&row[10])?,
         })
-    }
-
-    /// Finished inputs of the same content, whatever the configuration.
-    pub fn finished_content(&self, key: &InputKey) -> Result<Vec<InputRow>, LoadError> {
-        let rows = self.con.query(
-            &format!(
-                "SELECT {INPUT} FROM etl.inputs WHERE \"table\" = ? AND fingerprint = ? \
-                   AND sheet IS NOT DISTINCT FROM ? AND status = {} ORDER BY started DESC",
-                InputState::Done.sql()
-            ),
-            &[
-                Value::from(key.table.as_str()),
-                Value::from(key.fingerprint.to_string()),
-                Value::from(key.sheet.clone()),
-            ],
-        )?;
-        rows.rows.iter().map(|row| self.input(row)).collect()
-    }
-
-    /// An unfinished input of the same path and table but with other content or configuration.
-    pub fn unfinished_at(
-        &self,
-        path: &str,
-        sheet: Option<&str>,
-        key: &InputKey,
-    ) -> Result<Option<InputRow>, LoadError> {
-        let rows = self.con.query(
-            &format!(
-                "SELECT {INPUT} FROM etl.inputs WHERE path = ? AND \"table\" = ? \
-                   AND status = {} AND sheet IS NOT DISTINCT FROM ? \
-                   AND (fingerprint <> ? OR config <> ?) ORDER BY started DESC LIMIT 1",
-                InputState::Running.sql()
-            ),
-            &[
-                Value::from(path),
-                Value::from(key.table.as_str()),
-                Value::from(sheet.map(str::to_owned)),
-                Value::from(key.fingerprint.to_string()),
-                Value::from(key.config.as_str()),
-            ],
-        )?;
-        rows.rows.first().map(|row| self.input(row)).transpose()
     }
 
     /// Number for the next input of a run.
@@ -335,19 +265,22 @@ impl<'c> Ledger<'c> {
 
     /// Begins an input.
     pub fn begin_input(&self, new: &NewInput<'_>) -> Result<(), LoadError> {
-        let NewInput { row, key, path, kind, mode, scope, rules } = new;
+        let NewInput { row, key, identity, types, path, absolute_path, kind, mode, scope, rules } =
+            new;
+        let replaces = (!row.replaces.is_empty())
+            .then(|| serde_json::to_string(&row.replaces).unwrap_or_default());
         self.con.execute(
             "INSERT INTO etl.inputs (run, input, path, sheet, fingerprint, config, \"table\", kind, \
                release, strategy, status, rows_before, failed_file, started, scope, mode, \"schema\", \
-               rules) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?, ?)",
+               identity, types, absolute_path, replaces, rules) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?)",
             &[
                 Value::from(row.run.as_str()),
                 Value::from(row.input),
                 Value::from(*path),
                 Value::from(key.sheet.clone()),
                 Value::from(key.fingerprint.to_string()),
-                Value::from(key.config.as_str()),
+                Value::from(row.config.as_str()),
                 Value::from(key.table.as_str()),
                 Value::from(*kind),
                 Value::from(row.release.clone()),
@@ -358,6 +291,10 @@ impl<'c> Ledger<'c> {
                 Value::from(*scope),
                 Value::from(mode.name()),
                 Value::from(self.con.schema()),
+                Value::from(*identity),
+                Value::from(*types),
+                Value::from(absolute_path.map(str::to_owned)),
+                Value::from(replaces),
                 Value::from(*rules),
             ],
         )?;

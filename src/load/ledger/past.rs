@@ -9,6 +9,7 @@ use crate::duck::Value;
 use crate::load::LoadError;
 use crate::load::table::{Mode, Strategy};
 use chrono::DateTime;
+use std::collections::{HashMap, HashSet};
 
 /// A run as the ledger has it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -26,7 +27,10 @@ pub struct RunRow {
     pub started: String,
     /// End.
     pub finished: Option<String>,
-    /// Tables loaded into.
+    /// Schema of its tables, where it has begun an input and an older program has not left it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+    /// Tables loaded into; of another schema than that of the connection with its name before them.
     pub tables: Vec<String>,
     /// Inputs.
     pub inputs: u64,
@@ -47,6 +51,8 @@ pub struct PastInput {
     pub sheet: Option<String>,
     /// Content.
     pub fingerprint: String,
+    /// Schema of the table; `None` where an older program has not stored it.
+    pub schema: Option<String>,
     /// Table.
     pub table: String,
     /// Kind.
@@ -65,6 +71,8 @@ pub struct PastInput {
     pub seconds: f64,
     /// Hash of the configuration.
     pub config: String,
+    /// What identifies it, as canonical JSON; older programs have stored only the hash.
+    pub identity: Option<String>,
     /// State.
     pub status: InputState,
 }
@@ -72,10 +80,15 @@ pub struct PastInput {
 impl PastInput {
     /// As its rows bear it.
     pub fn label(&self) -> String {
-        match &self.sheet {
-            Some(sheet) => format!("{}, sheet \"{sheet}\"", self.path),
-            None => self.path.clone(),
-        }
+        label(&self.path, self.sheet.as_deref())
+    }
+}
+
+/// What rows of an input bear as `_etl_source`.
+fn label(path: &str, sheet: Option<&str>) -> String {
+    match sheet {
+        Some(sheet) => format!("{path}, sheet \"{sheet}\""),
+        None => path.to_owned(),
     }
 }
 
@@ -101,21 +114,23 @@ impl Ledger<'_> {
     pub fn runs(&self) -> Result<Vec<RunRow>, LoadError> {
         let columns = Columns::of(self.con)?;
         let error = columns.since_2("r.error");
+        let schema = columns.since_2("i.\"schema\"");
         let last = "coalesce(r.finished, (SELECT max(g.committed) FROM etl.ranges g \
                     WHERE g.run = r.run), r.started)";
         let rows = self.con.query(
             &format!(
                 "SELECT r.run, r.status, r.command, {}, {}, \
-                   (SELECT string_agg(DISTINCT i.\"table\", ',') FROM etl.inputs i \
-                     WHERE i.run = r.run), \
-                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, {}, r.summary, {error} \
+                   (SELECT string_agg(DISTINCT CASE WHEN {schema} <> ? THEN {schema} || '.' ELSE '' END \
+                     || i.\"table\", ',') FROM etl.inputs i WHERE i.run = r.run), \
+                   (SELECT count(*) FROM etl.inputs i WHERE i.run = r.run), t.*, {}, r.summary, {error}, \
+                   (SELECT max({schema}) FROM etl.inputs i WHERE i.run = r.run) \
                  FROM etl.runs r LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
                    WHERE g.run = r.run) t ON true ORDER BY r.started DESC, r.run DESC",
                 millis("r.started"),
                 millis("r.finished"),
                 millis(last)
             ),
-            &[],
+            &[Value::from(self.con.schema())],
         )?;
         let run = |row: &Vec<Value>| {
             let outcome = [&row[16], &row[17], &row[1]].map(Value::clone);
@@ -126,6 +141,7 @@ impl Ledger<'_> {
                 command: text(&row[2]),
                 started: moment(&row[3]).unwrap_or_default(),
                 finished: moment(&row[4]),
+                schema: optional(&row[18]),
                 tables: text(&row[5])
                     .split(',')
                     .filter(|t| !t.is_empty())
@@ -157,12 +173,15 @@ impl Ledger<'_> {
 
     /// Scopes of the finished loads into a table, each with the rows read and refused.
     pub fn scopes(&self, table: &str) -> Result<Vec<(String, u64, u64)>, LoadError> {
-        let rows = self.con.query(
+        let schema = Columns::of(self.con)?.since_2("\"schema\"");
+        let sql = format!(
             "SELECT coalesce(scope, ''), coalesce(sum(read), 0)::BIGINT, \
                coalesce(sum(rejected), 0)::BIGINT \
-             FROM etl.inputs WHERE \"table\" = ? AND status = ? GROUP BY 1 ORDER BY 1",
-            &[Value::from(table), Value::from(InputState::Done.name())],
-        )?;
+             FROM etl.inputs WHERE \"table\" = ? AND status = ? AND coalesce({schema}, ?) = ? \
+             GROUP BY 1 ORDER BY 1"
+        );
+        let values = [table, InputState::Done.name(), self.con.schema(), self.con.schema()];
+        let rows = self.con.query(&sql, &values.map(Value::from))?;
         let scope = |row: &Vec<Value>| (text(&row[0]), unsigned(&row[1]), unsigned(&row[2]));
         Ok(rows.rows.iter().map(scope).collect())
     }
@@ -174,13 +193,39 @@ impl Ledger<'_> {
         Ok(rows.rows.iter().map(|row| text(&row[0])).collect())
     }
 
+    /// Schemas of the tables of all runs, where they are stored: a run has one.
+    pub fn schemas(&self) -> Result<HashMap<String, String>, LoadError> {
+        let schema = Columns::of(self.con)?.since_2("\"schema\"");
+        let sql = format!(
+            "SELECT run, max({schema}) FROM etl.inputs WHERE {schema} IS NOT NULL GROUP BY run"
+        );
+        let rows = self.con.query(&sql, &[])?;
+        Ok(rows.rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+    }
+
+    /// Runs and sources whose rows were replaced by later loads: (run, what the rows bore as
+    /// `_etl_source`).
+    pub fn replaced_sources(&self) -> Result<HashSet<(String, String)>, LoadError> {
+        let sql = "SELECT i.run, i.path, i.sheet FROM etl.inputs i WHERE i.status = ? AND NOT EXISTS \
+                   (SELECT 1 FROM etl.inputs o WHERE o.run = i.run AND o.path = i.path \
+                      AND o.sheet IS NOT DISTINCT FROM i.sheet AND o.status = ?)";
+        let states = [InputState::Replaced, InputState::Done];
+        let rows = self.con.query(sql, &states.map(|state| Value::from(state.name())))?;
+        let source =
+            |row: &Vec<Value>| (text(&row[0]), label(&text(&row[1]), optional(&row[2]).as_deref()));
+        Ok(rows.rows.iter().map(source).collect())
+    }
+
     /// Inputs of a run, in order.
     pub fn inputs(&self, run: &str) -> Result<Vec<PastInput>, LoadError> {
-        let mode = Columns::of(self.con)?.mode();
+        let columns = Columns::of(self.con)?;
+        let mode = columns.mode();
+        let [schema, identity] = ["i.\"schema\"", "i.identity"].map(|name| columns.since_2(name));
         let rows = self.con.query(
             &format!(
                 "SELECT i.input, i.path, i.sheet, i.fingerprint, i.\"table\", i.kind, i.release, \
-                   i.strategy, i.failed_file, t.*, {}, {}, i.config, i.status, {mode} \
+                   i.strategy, i.failed_file, t.*, {}, {}, i.config, i.status, {mode}, \
+                   {schema}, {identity} \
                  FROM etl.inputs i LEFT JOIN LATERAL (SELECT {TALLY_SUMS} FROM etl.ranges g \
                    WHERE g.run = i.run AND g.input = i.input) t ON true \
                  WHERE i.run = ? ORDER BY i.input",
@@ -195,6 +240,7 @@ impl Ledger<'_> {
                 path: text(&row[1]),
                 sheet: optional(&row[2]),
                 fingerprint: text(&row[3]),
+                schema: optional(&row[22]),
                 table: text(&row[4]),
                 kind: text(&row[5]),
                 release: optional(&row[6]),
@@ -204,6 +250,7 @@ impl Ledger<'_> {
                 tally: tally_from(row, 9),
                 seconds: seconds(&row[17], &row[18]),
                 config: text(&row[19]),
+                identity: optional(&row[23]),
                 status: stored(&row[20], InputState::parse)?,
             })
         };

@@ -4,6 +4,7 @@
 //! used it up. It is written in the transaction that commits the record's range, so it alone
 //! decides what is still to be replayed; failed-record files follow it.
 
+use super::inputs::INPUT;
 use super::{InputRow, InputState, Ledger};
 use crate::duck::Value;
 use crate::load::dead_letter::RecordId;
@@ -57,16 +58,20 @@ pub fn ids(con: &dyn Link) -> Result<HashSet<RecordId>, LoadError> {
     Ok(rows.rows.iter().filter_map(|row| id(&row[0])).collect())
 }
 
-/// What replays under a configuration have refused again: (record, the replay, content).
+/// What replays under one of some configurations have refused again: (record, the replay, content).
 pub fn refused(
     con: &dyn Link,
-    config: &str,
+    configs: &[String],
 ) -> Result<HashSet<(RecordId, String, u128)>, LoadError> {
+    let marks = vec!["?"; configs.len()].join(", ");
+    let configs: Vec<_> = configs.iter().map(|config| Value::from(config.as_str())).collect();
     let rows = con.query(
-        "SELECT p.record, p.run, p.content FROM etl.reprocessed p \
-         JOIN etl.inputs i ON i.run = p.run AND i.input = p.input \
-         WHERE p.content IS NOT NULL AND i.config = ?",
-        &[Value::from(config)],
+        &format!(
+            "SELECT p.record, p.run, p.content FROM etl.reprocessed p \
+             JOIN etl.inputs i ON i.run = p.run AND i.input = p.input \
+             WHERE p.content IS NOT NULL AND i.config IN ({marks})"
+        ),
+        &configs,
     )?;
     let record = |row: &Vec<Value>| match row[2] {
         Value::Uuid(content) => Some((id(&row[0])?, row[1].to_string(), content)),
@@ -83,9 +88,29 @@ pub fn runs(con: &dyn Link) -> Result<HashSet<String>, LoadError> {
 
 /// A run that has begun to load into a table and not finished.
 pub fn busy(con: &dyn Link, table: &str) -> Result<Option<String>, LoadError> {
-    let sql = "SELECT run FROM etl.inputs WHERE status = ? AND \"table\" = ? LIMIT 1";
-    let rows = con.query(sql, &[InputState::Running.name(), table].map(Value::from))?;
+    let sql = "SELECT run FROM etl.inputs WHERE status = ? AND \"table\" = ? \
+               AND coalesce(\"schema\", ?) = ? LIMIT 1";
+    let values = [InputState::Running.name(), table, con.schema(), con.schema()];
+    let rows = con.query(sql, &values.map(Value::from))?;
     Ok(rows.scalar().map(Value::to_string))
+}
+
+/// Replays that have taken failed records of an input: (run, position).
+pub(super) fn of_input(
+    con: &dyn Link,
+    run: &str,
+    input: u32,
+) -> Result<Vec<(String, u32)>, LoadError> {
+    let rows = con.query(
+        "SELECT DISTINCT n.run, n.input FROM etl.reprocessed p \
+         JOIN etl.inputs n ON n.run = p.run AND n.input = p.input \
+         JOIN etl.inputs o ON o.run = ? AND o.input = ? \
+         WHERE p.refused_by = o.run AND n.\"table\" = o.\"table\" AND n.path = o.path \
+           AND n.sheet IS NOT DISTINCT FROM o.sheet AND n.status = ?",
+        &[Value::from(run), Value::from(input), Value::from(InputState::Done.name())],
+    )?;
+    let place = |row: &Vec<Value>| (row[0].to_string(), row[1].as_int().unwrap_or(0) as u32);
+    Ok(rows.rows.iter().map(place).collect())
 }
 
 /// A replay that was stopped.
@@ -103,18 +128,20 @@ pub struct Stopped {
 /// Replays that were stopped. The caller holds the target, so none of them is still at work.
 pub fn stopped(con: &dyn Link) -> Result<Vec<Stopped>, LoadError> {
     let rows = con.query(
-        "SELECT i.run, i.input, i.strategy, i.status, i.rows_before, i.failed_file, i.path, \
-           i.sheet, i.config, i.release, i.\"table\", i.kind \
-         FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
-         WHERE i.status = ? AND r.command = ? ORDER BY i.run, i.input",
-        &[InputState::Running.name(), COMMAND].map(Value::from),
+        &format!(
+            "SELECT {INPUT}, i.replaces, i.\"table\", i.kind \
+             FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
+             WHERE i.status = ? AND r.command = ? AND coalesce(i.\"schema\", ?) = ? \
+             ORDER BY i.run, i.input"
+        ),
+        &[InputState::Running.name(), COMMAND, con.schema(), con.schema()].map(Value::from),
     )?;
     let ledger = Ledger::new(con);
     let stopped = |row: &Vec<Value>| {
         Ok(Stopped {
             row: ledger.input(row)?,
-            table: row[10].to_string(),
-            kind: row[11].to_string(),
+            table: row[11].to_string(),
+            kind: row[12].to_string(),
             release: (!row[9].is_null()).then(|| row[9].to_string()),
         })
     };

@@ -12,10 +12,10 @@ use crate::load::target::SCHEMA;
 use crate::load::{Link, LoadError, LoadErrorKind};
 
 /// The version that this program reads and writes.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One step: the version that it leads to, and its statements.
-const STEPS: [(u32, &str); 2] = [(1, TABLES), (2, VERSION_2)];
+const STEPS: [(u32, &str); 3] = [(1, TABLES), (2, VERSION_2), (3, VERSION_3)];
 
 /// The tables of version 1.
 const TABLES: &str = "
@@ -89,6 +89,12 @@ ALTER TABLE etl.problems ADD COLUMN IF NOT EXISTS hint VARCHAR;
 CREATE TABLE IF NOT EXISTS etl.columns (
   \"schema\" VARCHAR NOT NULL, \"table\" VARCHAR NOT NULL, \"column\" VARCHAR NOT NULL,
   header VARCHAR NOT NULL, run VARCHAR NOT NULL);
+";
+
+/// Where an input lies, whatever folder it was named from, and whose rows give way to its own at its end.
+const VERSION_3: &str = "
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS absolute_path VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS replaces VARCHAR;
 ";
 
 /// Version of the ledger behind a connection; 0 where there is none.
@@ -170,6 +176,11 @@ impl Columns {
     /// A column that version 2 has brought, as SQL; NULL in an older ledger.
     pub fn since_2<'n>(&self, column: &'n str) -> &'n str {
         if self.is_current() { column } else { "CAST(NULL AS VARCHAR)" }
+    }
+
+    /// A column that version 3 has brought, as SQL; NULL in an older ledger.
+    pub fn since_3<'n>(&self, column: &'n str) -> &'n str {
+        if self.version >= 3 { column } else { "CAST(NULL AS VARCHAR)" }
     }
 
     /// The message of a finding in `etl.problems`.

@@ -105,11 +105,14 @@ impl Ranks {
             Value::from(spec.name.as_str()),
             Value::from(scope_text(spec)),
             Value::from(InputState::Done.name()),
+            Value::from(con.schema()),
+            Value::from(con.schema()),
         ];
         con.query_each(
             "SELECT c.run, c.input, c.of_run, c.of_source, c.first, c.last, c.release \
              FROM etl.confirmed c JOIN etl.inputs i ON i.run = c.run AND i.input = c.input \
-             WHERE c.\"table\" = ? AND i.scope = ? AND i.status = ? AND c.release IS NOT NULL \
+             WHERE c.\"table\" = ? AND i.scope = ? AND i.status = ? \
+               AND coalesce(i.\"schema\", ?) = ? AND c.release IS NOT NULL \
              ORDER BY c.first",
             &values,
             &mut |_, rows| {
@@ -163,7 +166,8 @@ pub fn is_overtaken(con: &PgLink, row: &InputRow) -> Result<bool, LoadError> {
     let con: &dyn Link = con;
     let found = con.number(
         "SELECT count(*) FROM etl.inputs o JOIN etl.inputs i ON i.run = ? AND i.input = ? \
-         WHERE o.\"table\" = i.\"table\" AND o.scope IS NOT DISTINCT FROM i.scope \
+         WHERE o.\"table\" = i.\"table\" \
+           AND o.\"schema\" IS NOT DISTINCT FROM i.\"schema\" AND o.scope IS NOT DISTINCT FROM i.scope \
            AND (o.run <> i.run OR o.input <> i.input) \
            AND (o.started >= i.started OR o.finished >= i.started) \
            AND EXISTS (SELECT 1 FROM etl.confirmed c WHERE c.run = i.run AND c.input = i.input)",

@@ -31,6 +31,7 @@ mod encode;
 mod error;
 mod fields;
 mod hazards;
+mod homes;
 mod indexes;
 mod lean;
 mod link;

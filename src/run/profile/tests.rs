@@ -51,6 +51,7 @@ fn request(path: &std::path::Path, threads: usize) -> Request {
         retry_attempts: 0,
         failed: Default::default(),
         fresh: false,
+        replaces_previous: false,
         limit: None,
         version: "test".into(),
     }

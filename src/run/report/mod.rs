@@ -34,8 +34,9 @@ const EXAMPLES: usize = 5;
 
 /// The report of a run, by its id or `latest`. `memory` is that of the whole program.
 pub fn of_run(target: &TargetUrl, run: &str, pack: &str, memory: u64) -> Result<Report, RunError> {
-    let summary = history::show(target, run)?;
-    gather(target, &summary, &load_pack(pack)?, memory)
+    let row = history::find(target, run)?;
+    let summary = history::show(target, &row.run)?;
+    gather(&target.in_schema(row.schema.as_deref()), &summary, &load_pack(pack)?, memory)
 }
 
 /// The report of files that are read, checked and measured, and leave nothing behind. Their rows stand

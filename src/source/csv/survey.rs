@@ -273,6 +273,29 @@ impl Table for CsvTable {
         facts
     }
 
+    fn reading(&self) -> Vec<(&'static str, String)> {
+        let grammar = &self.dialect.grammar;
+        let mut delimiter = char::from(grammar.delimiter).to_string();
+        if grammar.padded {
+            delimiter.push_str(" and blanks");
+        }
+        let quote = grammar.quote.map_or("none".into(), |quote| char::from(quote).to_string());
+        let escape = match grammar.escape {
+            _ if grammar.quote.is_none() => "none".into(),
+            Escape::Doubled => "doubled".into(),
+            Escape::Byte(escape) => char::from(escape).to_string(),
+            Escape::None => "none".into(),
+        };
+        let encoding = self.transport.utf16.unwrap_or(self.dialect.encoding);
+        vec![
+            ("delimiter", delimiter),
+            ("quote", quote),
+            ("escape", escape),
+            ("encoding", encoding.name().to_lowercase()),
+            ("header-row", self.head.header_row.unwrap_or(0).to_string()),
+        ]
+    }
+
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }

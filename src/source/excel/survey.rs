@@ -312,6 +312,10 @@ impl Table for SheetTable {
         facts
     }
 
+    fn reading(&self) -> Vec<(&'static str, String)> {
+        vec![("header-row", self.layout.header_row.unwrap_or(0).to_string())]
+    }
+
     fn notes(&self) -> Vec<String> {
         self.notes.clone()
     }
