@@ -22,7 +22,7 @@ const STEP: Duration = Duration::from_millis(50);
 pub fn after(summary: &Summary, settings: &Settings, env: &Env) {
     let limit = settings.warn_error_rate.as_ref().map_or(1.0, |rate| rate.value.0);
     let rate = summary.tally.rejected as f64 / summary.tally.read.max(1) as f64;
-    if summary.status != RunStatus::Done || rate <= limit {
+    if !matches!(summary.status, RunStatus::Done | RunStatus::Partial) || rate <= limit {
         return;
     }
     let told = format!(

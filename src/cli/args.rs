@@ -2,14 +2,14 @@
 
 use super::context::Context;
 use super::error::CliError;
-use super::stdin;
+use super::stdin::Streams;
 use crate::config::env::RULES;
 use crate::config::file::user_rules;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
-use crate::run::{Mode, OnAbort, Request};
+use crate::run::{Mode, OnAbort, Request, TableName};
 use crate::source::excel::range::SheetRange;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -112,9 +112,9 @@ impl ReadArgs {
 pub struct LoadArgs {
     #[command(flatten)]
     target: TargetArgs,
-    /// Table instead of the one that the pack names
+    /// Table instead of the one that the pack names; SCHEMA.NAME, and "a.b" for a name with a dot
     #[arg(long, value_name = "NAME")]
-    table: Option<String>,
+    table: Option<TableName>,
     /// Existing table of other names: florida_parcels, property_sales_history, or a file
     #[arg(long, value_name = "NAME|FILE")]
     mapping: Option<String>,
@@ -165,6 +165,18 @@ pub struct LoadArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What the input is")]
 struct InputArgs {
+    /// Read the folders within folders, too
+    #[arg(long)]
+    recursive: bool,
+    /// An input without rows is an error, also among others
+    #[arg(long)]
+    require_rows: bool,
+    /// Load the other inputs where one cannot be read or loaded
+    #[arg(long)]
+    keep_going: bool,
+    /// Which files of folders, patterns and archives are no tables: a TOML file
+    #[arg(long, value_name = "FILE")]
+    skip_list: Option<PathBuf>,
     /// Kind: nal, sdf, nap, navn, navd, generic or one of the pack
     #[arg(long = "type", value_name = "KIND")]
     kind: Option<String>,
@@ -337,6 +349,10 @@ impl LoadArgs {
             retry_attempts: self.retry_attempts,
             mode: self.mode,
             replaces_previous: self.replaces_previous.then_some(true),
+            recursive: input.recursive.then_some(true),
+            require_rows: input.require_rows.then_some(true),
+            keep_going: input.keep_going.then_some(true),
+            skip_list: input.skip_list.clone(),
             kind: input.kind.clone(),
             county: input.county.clone(),
             year: input.year,
@@ -401,7 +417,7 @@ impl LoadArgs {
         }
     }
 
-    /// The request for these inputs, with standard input taken in where it is one of them.
+    /// The request for these inputs, with copies of those that can be read only once.
     pub fn ask(
         &self,
         inputs: &[String],
@@ -412,9 +428,9 @@ impl LoadArgs {
         let rules = self.rules_file().or(named).map(|path| user_rules(&path)).transpose()?;
         let call = Call { rules: rules.unwrap_or_default(), ..self.call(inputs) };
         let mut request = settings.request(call, &context.env)?;
-        let stdin = stdin::take(inputs, settings)?;
-        request.source.stdin = stdin.as_ref().map(|path| path.to_path_buf());
-        Ok(Asked { request, _stdin: stdin })
+        let streams = Streams::take(inputs, settings)?;
+        request.listing.streams = streams.list();
+        Ok(Asked { request, _streams: streams })
     }
 
     /// Whether the result is for scripts.
@@ -427,7 +443,7 @@ impl LoadArgs {
 pub struct Asked {
     /// The request.
     pub request: Request,
-    _stdin: Option<tempfile::TempPath>,
+    _streams: Streams,
 }
 
 /// Wrong usage that clap cannot see.

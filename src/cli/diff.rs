@@ -4,11 +4,13 @@ use super::args::{LoadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
 use super::insight::InsightArgs;
+use super::stdin::Streams;
 use super::text::{Align, Paint, count, duration, hang, plural, safe, shell, table};
 use super::watched::watched;
 use super::{exit, output};
 use crate::flow::{Observer, Stop};
 use crate::run::diff::{self, Change, ChangeLog, DiffRequest, DiffSummary, Side, SideSummary};
+use crate::run::{TableName, TargetUrl, check_length, in_their_schema};
 use clap::Args;
 use std::fs::{File, OpenOptions};
 use std::io::BufWriter;
@@ -65,6 +67,8 @@ impl Diff {
     pub fn run(&self, context: &Context) -> Result<u8, CliError> {
         let settings = context.settings(self.load.partial(), self.load.rules_file())?;
         let mut request = settings.request(self.load.call(&[]), &context.env)?;
+        let streams = Streams::take(&[self.before.clone(), self.after.clone()], &settings)?;
+        request.listing.streams = streams.list();
         let (before, after) = (Side::parse(&self.before), Side::parse(&self.after));
         if before == after {
             return Err(usage("both sides are the same", "name two rolls: etl diff 2024 2025"));
@@ -73,17 +77,21 @@ impl Diff {
         // For the files it is decided by themselves; here it is the table with the changes.
         let named = request.table.take();
         let both = before.is_in_target() && after.is_in_target();
-        let name = named.or_else(|| both.then(|| TABLE.to_owned()));
+        let name = named.or_else(|| both.then(|| TableName::plain(TABLE)));
+        let table =
+            name.map(|name| self.changes_table(&request.target, &name, schema)).transpose()?;
         // It says which county is compared, not what the files are.
         let county = request.told.county.take();
+        let (target, rolls) = in_their_schema(&request.target, &self.insight.rolls)?;
+        request.target = target;
         let asked = DiffRequest {
             before,
             after,
             request,
             county,
             params: self.insight.set.clone(),
-            rolls: self.insight.rolls.clone(),
-            table: name.map(|name| (schema.to_owned(), name)),
+            rolls,
+            table,
         };
         let work = |observer: &dyn Observer, stop: &Stop| self.compare(&asked, observer, stop);
         let summary = watched(context, &settings, work)?;
@@ -97,6 +105,24 @@ impl Diff {
             }
         }
         Ok(exit::DONE)
+    }
+
+    /// Schema and name of the table with the changes: a schema that stands with the name comes before the
+    /// one of `--schema`.
+    fn changes_table(
+        &self,
+        target: &TargetUrl,
+        name: &TableName,
+        schema: &str,
+    ) -> Result<(String, String), CliError> {
+        let schema = name.schema().unwrap_or(schema);
+        if schema.eq_ignore_ascii_case("etl") {
+            return Err(usage("the schema `etl` is the ledger's", "name another schema"));
+        }
+        for part in [schema, name.table()] {
+            check_length(target, part, "table or schema")?;
+        }
+        Ok((schema.to_owned(), name.table().to_owned()))
     }
 
     fn compare(

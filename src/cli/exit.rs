@@ -2,7 +2,7 @@
 
 use crate::chunk::Severity;
 use crate::flow::StopCause;
-use crate::run::{RunErrorKind, RunStatus, Summary};
+use crate::run::{FailedInput, RunErrorKind, RunStatus, Summary};
 
 /// Done, and nothing was rejected.
 pub const DONE: u8 = 0;
@@ -56,19 +56,29 @@ pub fn of_error(kind: RunErrorKind) -> u8 {
     }
 }
 
+/// The code of a run in which some inputs have failed: that of the first one in the order of the arguments.
+pub fn of_failed(failed: &[FailedInput]) -> u8 {
+    failed.first().map_or(DONE, |first| of_error(first.kind))
+}
+
 /// The code of a run that ended. Rows that an earlier run had refused do not count again.
 pub fn of_summary(summary: &Summary, rejects_ok: bool) -> u8 {
     if summary.tally.gap() != 0 {
         return FAILED;
+    }
+    if !summary.failed_inputs.is_empty() {
+        return of_failed(&summary.failed_inputs);
     }
     let fresh = summary.inputs.iter().filter(|input| input.already_loaded_by.is_none());
     let rejected: u64 = fresh.map(|input| input.tally.rejected).sum();
     match summary.status {
         RunStatus::Checked if rejected > 0 || breaks_a_rule(summary) => CHECK_FOUND,
         RunStatus::Done if rejected > 0 && !rejects_ok => REJECTS,
-        RunStatus::Done | RunStatus::AlreadyLoaded | RunStatus::Checked | RunStatus::Unfinished => {
-            DONE
-        }
+        RunStatus::Done
+        | RunStatus::Partial
+        | RunStatus::AlreadyLoaded
+        | RunStatus::Checked
+        | RunStatus::Unfinished => DONE,
     }
 }
 

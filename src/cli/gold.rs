@@ -89,12 +89,13 @@ impl Gold {
             let pack = crate::run::load_pack(&request.pack)?;
             return self.tell_list(&pack.insight.gold, paint, context.width());
         }
+        let (target, rolls) = crate::run::in_their_schema(&request.target, &self.insight.rolls)?;
         let summary = gold::gold(&GoldRequest {
-            target: request.target,
+            target,
             pack: request.pack,
             names: self.names.clone(),
             params: self.insight.set.clone(),
-            rolls: self.insight.rolls.clone(),
+            rolls,
             schema,
             memory: request.limits.memory,
             threads: request.limits.threads,

@@ -2,6 +2,7 @@
 
 use super::args::usage;
 use super::error::CliError;
+use crate::run::TableName;
 use clap::Args;
 
 /// What a question of the pack is asked with.
@@ -12,7 +13,7 @@ pub struct InsightArgs {
     pub set: Vec<(String, i64)>,
     /// Table that holds the rolls of a kind, where there are several (may be repeated)
     #[arg(long, value_name = "KIND=TABLE", value_parser = named)]
-    pub rolls: Vec<(String, String)>,
+    pub rolls: Vec<(String, TableName)>,
     /// Schema of what is made in the target
     #[arg(long, value_name = "NAME", default_value = "gold")]
     schema: String,
@@ -38,10 +39,10 @@ fn number(text: &str) -> Result<(String, i64), String> {
 }
 
 /// `nal=my_parcels`.
-fn named(text: &str) -> Result<(String, String), String> {
+fn named(text: &str) -> Result<(String, TableName), String> {
     match text.split_once('=') {
         Some((kind, table)) if !kind.is_empty() && !table.is_empty() => {
-            Ok((kind.to_owned(), table.to_owned()))
+            Ok((kind.to_owned(), table.parse()?))
         }
         _ => Err("write it like nal=my_parcels".into()),
     }
@@ -55,7 +56,7 @@ mod tests {
     fn numbers_and_tables_have_names() {
         assert_eq!(number("months=12"), Ok(("months".into(), 12)));
         assert!(number("months").is_err() && number("a=b").is_err());
-        assert_eq!(named("nal=p"), Ok(("nal".into(), "p".into())));
+        assert_eq!(named("nal=p"), Ok(("nal".into(), TableName::plain("p"))));
         assert!(named("nal=").is_err() && named("=p").is_err());
     }
 }

@@ -14,6 +14,7 @@ mod doctor;
 mod error;
 pub mod exit;
 mod failures;
+mod files;
 mod gold;
 mod ingest;
 mod insight;
@@ -39,6 +40,7 @@ mod verify;
 mod watched;
 mod webhook;
 
+use crate::config::may_hold_secret;
 use args::GlobalArgs;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{Parser, Subcommand};
@@ -183,7 +185,19 @@ fn usage(mut error: clap::Error) -> u8 {
         // How to give a file of that name: nobody who has mistyped a flag has one.
         error.remove(ContextKind::Suggested);
     }
-    match error.print() {
+    // An address in the wrong place would be repeated with its password.
+    let given = std::env::args_os().skip(1).filter_map(|argument| argument.into_string().ok());
+    let secrets: Vec<_> = given.filter(|text| may_hold_secret(text)).collect();
+    let printed = match secrets.as_slice() {
+        [] => error.print(),
+        secrets => {
+            let hide = |text: String, secret: &String| text.replace(secret.as_str(), "***");
+            let text = secrets.iter().fold(error.render().to_string(), hide);
+            output::stderr(text.trim_end());
+            Ok(())
+        }
+    };
+    match printed {
         Err(cause) if cause.kind() != std::io::ErrorKind::BrokenPipe => exit::FAILED,
         _ if error.use_stderr() => exit::USAGE,
         _ => exit::DONE,

@@ -5,7 +5,7 @@ use super::context::Context;
 use super::error::CliError;
 use super::progress::Progress;
 use super::text::{Align, Paint, binary, clip, count, hang, plural, safe, table, wrap};
-use super::{exit, output};
+use super::{exit, files, output};
 use crate::run::{self, InputPlan, SampleResult};
 use clap::Args;
 
@@ -73,7 +73,7 @@ pub fn show(
         };
         output::stdout(&render(&plan, style))?;
     }
-    Ok(exit::DONE)
+    Ok(exit::of_failed(&plan.failed_inputs))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,10 +90,9 @@ fn render(plan: &run::Plan, style: Style) -> String {
         lines.extend(one(input, style));
         lines.push(String::new());
     }
-    if !plan.skipped.is_empty() {
-        let names: Vec<_> = plan.skipped.iter().map(|name| safe(name)).collect();
-        lines.push(format!("not read: {}", names.join(", ")));
-    }
+    lines.extend(files::skipped(&plan.skipped, style.width, style.all));
+    lines.extend(files::warnings(&plan.warnings, style.paint, style.width));
+    lines.extend(files::failed(&plan.failed_inputs, style.paint));
     let threads = plural(plan.threads as u64, "thread");
     let parts: Vec<_> = plan
         .memory

@@ -3,6 +3,7 @@
 use super::super::sample::summary;
 use super::*;
 use crate::run::ColumnPlan;
+use crate::source::Skipped;
 
 fn pair(name: &str, text: &str) -> (String, String) {
     (name.to_owned(), text.to_owned())
@@ -50,7 +51,9 @@ fn plan() -> run::Plan {
         target: "duckdb:etl.duckdb".into(),
         memory: vec![("chunks".into(), 128 << 20), ("DuckDB".into(), 256 << 20)],
         threads: 2,
-        skipped: vec!["readme.pdf".into()],
+        skipped: vec![Skipped { path: "readme.pdf".into(), reason: "a PDF".into() }],
+        warnings: vec!["E205: empty.csv holds no rows".into()],
+        failed_inputs: Vec::new(),
     }
 }
 

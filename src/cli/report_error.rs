@@ -5,13 +5,16 @@ use super::error::CliError;
 use super::text::{Paint, lines, safe};
 use super::{exit, output};
 use crate::config::{ConfigError, ConfigPlace};
-use crate::run::{RunError, RunErrorKind};
+use crate::run::{FailedInput, RunError, RunErrorKind};
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
 use serde_json::json;
 use std::error::Error as StdError;
 use std::fmt;
+
+/// Bad inputs that are told one by one.
+const MOST_FAILED: usize = 20;
 
 /// Tells the error on stderr and returns the exit code.
 pub fn report(error: &CliError, as_json: bool, paint: Paint) -> u8 {
@@ -58,8 +61,60 @@ fn run_text(error: &RunError, paint: Paint) -> String {
     let mut told = vec![first];
     told.extend(causes(error).iter().map(|cause| format!("  caused by: {}", safe(cause))));
     told.extend(error.kept.iter().map(|kept| format!("kept: {}", safe(kept))));
-    told.extend(error.hints.iter().map(|hint| format!("{} {}", paint.green("hint:"), safe(hint))));
+    if error.also.is_empty() {
+        told.extend(hints(&error.hints, paint));
+        return told.join("\n");
+    }
+    // The hints of the whole run stand at its end.
+    let (whole, own): (Vec<_>, Vec<_>) =
+        error.hints.iter().cloned().partition(|hint| hint.contains("--keep-going"));
+    told.extend(hints(&own, paint));
+    told.extend(failed_lines(&error.also, paint));
+    told.push(format!("{} inputs are bad", error.also.len() + 1));
+    told.extend(hints(&whole, paint));
     told.join("\n")
+}
+
+fn hints(hints: &[String], paint: Paint) -> Vec<String> {
+    hints.iter().map(|hint| format!("{} {}", paint.green("hint:"), safe(hint))).collect()
+}
+
+/// Bad inputs, each as an error of its own; where they are many, the first ones.
+pub fn failed_lines(failed: &[FailedInput], paint: Paint) -> Vec<String> {
+    let mut told = Vec::new();
+    for input in failed.iter().take(MOST_FAILED) {
+        let heading = match &input.code {
+            Some(code) => paint.red(&format!("error[{code}]:")),
+            None => paint.red("error:"),
+        };
+        // Some messages name the input themselves.
+        let name = match input.message.contains(&input.input) {
+            true => String::new(),
+            false => format!("{}: ", safe(&input.input)),
+        };
+        told.push(format!("{heading} {name}{}", lines(&input.message)));
+        let mut said = input.message.clone();
+        for cause in &input.causes {
+            if !said.contains(cause) {
+                told.push(format!("  caused by: {}", safe(cause)));
+                said.clone_from(cause);
+            }
+        }
+        told.extend(input.kept.iter().map(|kept| format!("kept: {}", safe(kept))));
+        told.extend(hints(&input.hints, paint));
+    }
+    if failed.len() > MOST_FAILED {
+        let more = failed.len() - MOST_FAILED;
+        told.push(format!("… and {more} more (--format json lists all)"));
+    }
+    told
+}
+
+/// Tells bad inputs on stderr.
+pub fn tell_failed(failed: &[FailedInput], paint: Paint) {
+    if !failed.is_empty() {
+        output::stderr(&failed_lines(failed, paint).join("\n"));
+    }
 }
 
 fn run_json(error: &RunError) -> serde_json::Value {
@@ -70,7 +125,24 @@ fn run_json(error: &RunError) -> serde_json::Value {
         "causes": causes(error),
         "kept": error.kept,
         "hints": error.hints,
+        "also": also(&error.also),
     })
+}
+
+/// Errors of further inputs, each with the exit code that it has alone.
+fn also(also: &[FailedInput]) -> Vec<serde_json::Value> {
+    let told = |input: &FailedInput| {
+        json!({
+            "input": input.input,
+            "exit": exit::of_error(input.kind),
+            "code": input.code,
+            "message": input.message,
+            "causes": input.causes,
+            "kept": input.kept,
+            "hints": input.hints,
+        })
+    };
+    also.iter().map(told).collect()
 }
 
 /// The chain behind the error, without what the first line says already.

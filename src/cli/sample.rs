@@ -3,6 +3,7 @@
 use crate::chunk::{Example, Place, Severity, Tally};
 use crate::flow::MeterReading;
 use crate::run::{InputSummary, Mode, ProblemSummary, RunStatus, Summary};
+use crate::source::Skipped;
 
 /// A run with a few of everything.
 pub fn summary() -> Summary {
@@ -14,7 +15,9 @@ pub fn summary() -> Summary {
         target: "duckdb:etl.duckdb".into(),
         tally,
         inputs: vec![input(tally)],
-        skipped: vec!["rolls.zip/readme.pdf".into()],
+        skipped: vec![Skipped { path: "rolls.zip/readme.pdf".into(), reason: "a PDF".into() }],
+        warnings: Vec::new(),
+        failed_inputs: Vec::new(),
         error: None,
         retries: 0,
         peak_memory: Some(210 << 20),

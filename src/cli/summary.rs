@@ -1,8 +1,9 @@
 //! What a run did, on one screen.
 
+use super::files;
 use super::text::{
-    Align, Paint, binary, clip, count, decimal, duration, hang, plain_path, plural, safe, shell,
-    shorten, table,
+    Align, Paint, binary, count, decimal, duration, hang, plain_path, plural, safe, shell, shorten,
+    table,
 };
 use crate::chunk::{Example, Severity, Tally};
 use crate::run::{InputSummary, ProblemSummary, RunStatus, Summary};
@@ -39,6 +40,9 @@ pub fn render(summary: &Summary, style: Style) -> String {
     lines.extend(account(summary, style));
     lines.extend(problems(summary, style));
     lines.extend(next_steps(summary, style));
+    let failed = files::failed(&summary.failed_inputs, style.paint);
+    lines.extend((!failed.is_empty()).then(String::new));
+    lines.extend(failed);
     lines.push(String::new());
     lines.extend(effort(summary, style));
     lines.join("\n") + "\n"
@@ -53,6 +57,15 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
     let line = match summary.status {
         RunStatus::Done => {
             format!("{} {what} into {place}", style.paint.green("loaded"))
+        }
+        RunStatus::Partial => {
+            let all = summary.inputs.len() + summary.failed_inputs.len();
+            let loaded = style.paint.yellow("loaded in part:");
+            format!(
+                "{loaded} {} of {} into {place}",
+                summary.inputs.len(),
+                plural(all as u64, "input")
+            )
         }
         RunStatus::AlreadyLoaded if summary.inputs.is_empty() => {
             let why = "no refused row is left that could pass now";
@@ -82,14 +95,8 @@ fn headline(summary: &Summary, style: Style) -> Vec<String> {
         let more = summary.inputs.len() - INPUTS;
         lines.push(format!("  … and {}", plural(more as u64, "more input")));
     }
-    if !summary.skipped.is_empty() {
-        let names: Vec<String> = summary.skipped.iter().map(|name| safe(name)).collect();
-        let names = names.join(", ");
-        lines.extend(match style.verbose {
-            true => hang("  not read: ", &names, style.width),
-            false => vec![clip(&format!("  not read: {names}"), style.width)],
-        });
-    }
+    lines.extend(files::skipped(&summary.skipped, style.width, style.verbose));
+    lines.extend(files::warnings(&summary.warnings, style.paint, style.width));
     lines
 }
 

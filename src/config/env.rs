@@ -23,6 +23,15 @@ pub const OTHERS: &[(&str, &str)] = &[
     (LOG, "Filter of the log, such as etl=debug."),
 ];
 
+/// Names the keys, with commas between, that were flags of the command line: the program has put them
+/// into its environment, so that a list of processes does not show them.
+pub const CONCEALED: &str = "ETL_CONCEALED_FLAGS";
+
+/// Whether the variable of a key holds what was a flag.
+pub fn is_concealed(env: &Env, key: &str) -> bool {
+    env.get(CONCEALED).is_some_and(|keys| keys.split(',').any(|name| name == key))
+}
+
 /// The variable of a key.
 pub fn variable(key: &str) -> String {
     format!("ETL_{}", key.to_ascii_uppercase())
@@ -34,7 +43,8 @@ pub fn read(env: &Env) -> Result<(Partial, Vec<String>), ConfigError> {
     let mut partial = Partial::default();
     let mut warnings = Vec::new();
     for (name, text) in env.iter().filter(|(name, _)| name.starts_with("ETL_")) {
-        if OTHERS.iter().any(|(other, _)| other == name) || text.is_empty() {
+        let other = OTHERS.iter().any(|(other, _)| other == name) || name == CONCEALED;
+        if other || text.is_empty() {
             continue;
         }
         let key = name["ETL_".len()..].to_ascii_lowercase();
@@ -46,7 +56,13 @@ pub fn read(env: &Env) -> Result<(Partial, Vec<String>), ConfigError> {
                     warnings.push(format!("{name} is not read; did you mean {near}?"));
                 }
             }
-            Err(message) => return Err(ConfigError::new(format!("{name}: {message}"))),
+            Err(message) => {
+                let place = match is_concealed(env, &key) {
+                    true => format!("--{}", key.replace('_', "-")),
+                    false => name.clone(),
+                };
+                return Err(ConfigError::new(format!("{place}: {message}")));
+            }
         }
     }
     Ok((partial, warnings))
@@ -73,6 +89,14 @@ mod tests {
     fn a_wrong_value_names_its_variable() {
         let error = read(&env(&[("ETL_THREADS", "many")])).expect_err("no number");
         assert_eq!(error.message, "ETL_THREADS: `many` is no whole number");
+    }
+
+    #[test]
+    fn a_flag_that_was_concealed_is_called_a_flag() {
+        let pairs = [("ETL_TO", " "), (CONCEALED, "alert_webhook,to")];
+        let error = read(&env(&pairs)).expect_err("blank");
+        assert_eq!(error.message, "--to: the value is empty");
+        assert!(!is_concealed(&env(&[(CONCEALED, "alert_webhook")]), "to"));
     }
 
     #[test]

@@ -75,11 +75,38 @@ fn explain(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
         message,
         place: error.span().map(|span| ConfigPlace {
             file: file.to_owned(),
-            text: text.to_owned(),
+            text: concealed(text),
             span,
         }),
         hint,
     }
+}
+
+/// The text of a file as it may be drawn: of as many bytes, but without values that may hold a secret.
+fn concealed(text: &str) -> String {
+    let line = |line: &str| -> String {
+        let Some((key, value)) = line.split_once('=') else { return hidden(line, 0) };
+        let (key, bare) = (key.trim(), value.trim().trim_matches(['"', '\'']));
+        let is_reference = ["env:", "file:", "duckdb:"].iter().any(|begin| bare.starts_with(begin));
+        let is_secret = ["to", "alert_webhook", "mask_key"].contains(&key)
+            || ["://", "password"].iter().any(|sign| line.contains(sign))
+            || super::may_hold_secret(bare);
+        match is_secret && !is_reference {
+            true => hidden(line, line.len() - value.len()),
+            false => line.to_owned(),
+        }
+    };
+    text.split_inclusive('\n').map(line).collect()
+}
+
+/// A line of which what stands behind `from` is hidden; where nothing of it is a key, only what looks
+/// like an address.
+fn hidden(line: &str, from: usize) -> String {
+    if from == 0 && !line.contains("://") {
+        return line.to_owned();
+    }
+    let star = |byte: u8| if byte.is_ascii_whitespace() { char::from(byte) } else { '*' };
+    line[..from].chars().chain(line[from..].bytes().map(star)).collect()
 }
 
 /// Turns the words of the parser into words about settings.
@@ -138,6 +165,26 @@ mod tests {
         let (message, hint, _) = mistake("[agent.enrich]\nenabld = true");
         assert_eq!(message, "unknown key `enabld`");
         assert_eq!(hint.as_deref(), Some("did you mean `enabled`?"));
+    }
+
+    #[test]
+    fn a_drawn_line_shows_no_secret() {
+        for (line, drawn) in [
+            ("to = \"postgres://ann:S3CR3T@h/d\n", "to = ******************************\n"),
+            ("target = 'postgres://ann:S3@h/d'", "target = **************************"),
+            ("to = 'host=h password=S3CR3T'", "to = ******* ****************"),
+            ("threads = 2 # é\n", "threads = 2 # é\n"),
+            ("to = 'env:WHERE'\n", "to = 'env:WHERE'\n"),
+            ("to = 'duckdb:a.duckdb'", "to = 'duckdb:a.duckdb'"),
+            ("[profile.ci]", "[profile.ci]"),
+        ] {
+            let shown = concealed(line);
+            assert!(shown.len() == line.len() && !shown.contains("S3"), "{shown}");
+            assert_eq!(shown.replace('*', ""), drawn.replace('*', ""));
+        }
+        let error =
+            parse("etl.toml", "to = 'postgres://ann:S3CR3T@h\nthreads = 2").expect_err("open");
+        assert!(!format!("{error:?}").contains("S3CR3T"), "{error:?}");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 pub use error::{ConfigError, ConfigPlace, nearest};
 pub use resolve::{Call, LEAST_MEMORY, Loaded, Machine, Sources, Ui, load};
 pub use schema::schema;
-pub use secret::{Reference, Secret, Webhook, redact};
+pub use secret::{Reference, Secret, Webhook, may_hold_secret};
 pub use settings::{AgentPartial, Entry, KEYS, Key, Origin, Partial, Settings, Sourced};
 pub use value::{
     ByteSize, ColorWhen, Delimiter, ProgressKind, Provenance, Rate, RuleLevel, TooLong, Value,

@@ -11,9 +11,9 @@ use crate::run::{
     Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
     Told, Values,
 };
-use crate::source::SourceOptions;
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
+use crate::source::{Listing, SkipList, SourceOptions};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -109,7 +109,10 @@ pub fn load(sources: &Sources<'_>, machine: &Machine) -> Result<Loaded, ConfigEr
         overlay_profile(&mut settings, &files, name)?;
     }
     let (partial, warnings) = env::read(variables)?;
-    settings.overlay(&partial, &|key| Origin::Env(env::variable(key)));
+    settings.overlay(&partial, &|key| match env::is_concealed(variables, key) {
+        true => Origin::Flag(flag(key)),
+        false => Origin::Env(env::variable(key)),
+    });
     if let Some(path) = variables.get(env::RULES).filter(|path| !path.is_empty()) {
         settings.overlay(&file::read_rules(Path::new(path))?, &|_| Origin::Env(env::RULES.into()));
     }
@@ -201,9 +204,10 @@ impl Settings {
         };
         let place = to.origin.to_string();
         let text = reveal(&to.value, env, &place)?;
-        TargetUrl::parse(&text, env).map_err(|message| {
-            ConfigError::new(format!("{}: {message}", to.value))
-                .with_hint(format!("set by {place}"))
+        // What cannot be read may be a password: nothing of it is told.
+        TargetUrl::parse(&text, env).map_err(|error| {
+            ConfigError::new(format!("the target of {place} cannot be used: {}", error.message))
+                .with_hint(error.hint)
         })
     }
 
@@ -228,18 +232,16 @@ impl Settings {
         let disabled = |name: &String| self.agent.get(name).is_some_and(|enabled| !enabled.value);
         let mut agents = value(&self.agents).unwrap_or_default();
         agents.retain(|name| name != NO_AGENT && !disabled(name));
+        no_address_among(&call.inputs)?;
         Ok(Request {
             inputs: call.inputs,
             target: self.target(env)?,
             table: value(&self.table),
             mode: value(&self.mode),
-            told: Told {
-                kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
-                county: value(&self.county),
-                year: value(&self.year),
-                release: value(&self.release).map(|release| release.to_ascii_uppercase()),
-                submission: value(&self.submission),
-            },
+            told: self.told(),
+            listing: self.listing()?,
+            require_rows: value(&self.require_rows).unwrap_or(false),
+            keep_going: value(&self.keep_going).unwrap_or(false),
             source: self.source_options(call.program)?,
             pack: value(&self.pack).unwrap_or_default(),
             agents,
@@ -286,6 +288,27 @@ impl Settings {
         })
     }
 
+    /// What the files are, where somebody says so.
+    fn told(&self) -> Told {
+        Told {
+            kind: value(&self.kind).map(|kind| kind.to_ascii_lowercase()),
+            county: value(&self.county),
+            year: value(&self.year),
+            release: value(&self.release).map(|release| release.to_ascii_uppercase()),
+            submission: value(&self.submission),
+        }
+    }
+
+    /// How folders are read; what can be read only once is copied by the command line.
+    fn listing(&self) -> Result<Listing, ConfigError> {
+        let skip = match &self.skip_list {
+            None => SkipList::default(),
+            Some(path) => skip_list(&path.value)?,
+        };
+        let recursive = value(&self.recursive).unwrap_or(false);
+        Ok(Listing { recursive, skip, streams: Vec::new() })
+    }
+
     fn source_options(&self, program: Option<PathBuf>) -> Result<SourceOptions, ConfigError> {
         let memory = self.memory()?.saturating_sub(OWN_MEMORY).max(LEAST_READER);
         let reader = |program| ReaderProgram {
@@ -309,7 +332,6 @@ impl Settings {
             headers: value(&self.headers),
             temp_dir: value(&self.temp_dir),
             strings_in_memory: None,
-            stdin: None,
             reader: program.map(reader),
         })
     }
@@ -393,16 +415,43 @@ fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
     setting.as_ref().map(|sourced| sourced.value.clone())
 }
 
+fn skip_list(path: &Path) -> Result<SkipList, ConfigError> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        ConfigError::new(format!("{name}: the skip list cannot be read: {error}"))
+            .with_hint("name a file by --skip-list, or leave it out")
+    })?;
+    SkipList::parse(&text).map_err(|error| {
+        ConfigError::new(format!("{name}: the skip list has a mistake: {error}"))
+            .with_hint("`src/source/resolve/skip.toml` in the source shows the form")
+    })
+}
+
+/// An address of a server in the place of a file would be repeated, with its password, by everything that
+/// names inputs.
+fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
+    let is_address = |input: &String| super::may_hold_secret(input) && !Path::new(input).exists();
+    match inputs.iter().position(is_address) {
+        None => Ok(()),
+        Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
+            .with_hint("a server is named by --to; a file to be read by its path")),
+    }
+}
+
 /// Follows `env:NAME` and `file:PATH`.
 pub(super) fn reveal(secret: &Secret, env: &Env, place: &str) -> Result<String, ConfigError> {
     let text = secret.reveal();
     if let Some(name) = text.strip_prefix("env:") {
         return env.get(name).filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
+            // Whoever writes the secret itself behind `env:` does not find it in the message.
+            let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            let name = if plain { name } else { "of no possible name" };
             ConfigError::new(format!("{place} names the variable {name}, which is not set"))
         });
     }
     if let Some(path) = text.strip_prefix("file:") {
         let content = std::fs::read_to_string(path).map_err(|error| {
+            let path = TargetUrl::shown(path);
             ConfigError::new(format!(
                 "{place} names the file {path}, which cannot be read: {error}"
             ))

@@ -1,5 +1,6 @@
 //! Values that are never shown whole: targets with a password, addresses with a token.
 
+use crate::run::TargetUrl;
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,47 +26,32 @@ impl FromStr for Secret {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() { Err("the value is empty".into()) } else { Ok(Self(text.to_owned())) }
+        match text.trim() {
+            "" => Err("the value is empty".into()),
+            text => Ok(Self(text.to_owned())),
+        }
     }
 }
 
 impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact(&self.0))
+        match self.is_reference() {
+            true => f.write_str(&self.0),
+            false => f.write_str(&TargetUrl::shown(&self.0)),
+        }
     }
 }
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({})", redact(&self.0))
+        write!(f, "Secret({self})")
     }
 }
 
-/// A URL without what stands between `user:` and `@host`, and without a `password=` parameter.
-pub fn redact(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return redact_parameters(text);
-    };
-    // A password with a slash or an at sign is not written as it should be, but must stay hidden.
-    let at = rest[..rest.find('?').unwrap_or(rest.len())].rfind('@');
-    let shown = match at {
-        Some(at) => match rest[..at].split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:***{}", &rest[at..]),
-            None => text.to_owned(),
-        },
-        None => text.to_owned(),
-    };
-    redact_parameters(&shown)
-}
-
-fn redact_parameters(text: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let Some(at) = lower.find("password=") else {
-        return text.to_owned();
-    };
-    let start = at + "password=".len();
-    let end = text[start..].find(['&', ' ']).map_or(text.len(), |length| start + length);
-    format!("{}***{}", &text[..start], &text[end..])
+/// Whether a target as it is written may hold a password: an address that cannot be read is taken to.
+pub fn may_hold_secret(target: &str) -> bool {
+    let secret = Secret(target.trim().to_owned());
+    !secret.is_reference() && TargetUrl::may_hold_secret(target)
 }
 
 /// A web address, which often holds a token: never shown.
@@ -141,11 +127,22 @@ mod tests {
 
     #[test]
     fn passwords_are_never_shown() {
-        assert_eq!(redact("postgres://ann:s3cret@host/db"), "postgres://ann:***@host/db");
-        assert_eq!(redact("postgres://ann:p@ss/w@host/db"), "postgres://ann:***@host/db");
-        assert_eq!(redact("postgres://h/db?password=x&a=b"), "postgres://h/db?password=***&a=b");
-        assert_eq!(redact("host=h password=x user=u"), "host=h password=*** user=u");
-        assert_eq!(redact("duckdb:a.duckdb"), "duckdb:a.duckdb");
+        let shown = |text: &str| text.parse::<Secret>().map(|secret| secret.to_string());
+        for (text, without) in [
+            ("postgres://ann:s3cret@host/db", "postgres://ann:***@host/db"),
+            ("postgres://ann:p@ss@host/db", "postgres://ann:***@host/db"),
+            ("postgres://ann:p?s#s@a:1,b/db?x=1", "postgres://***"),
+            ("postgres://ann:p?s#s@a:1,b/db", "postgres://ann:***@a:1,b/db"),
+            ("postgres://h/db?password=x&port=1", "postgres://:***@h:1/db"),
+            ("host=h password=x user=u", "host=h password=*** user=u"),
+            ("host=h password='a b' user=u", "host=h password=*** user=u"),
+            ("host=h user=u", "host=h user=u"),
+            ("postgres://ann@host/db", "postgres://ann@host/db"),
+            (" duckdb:a.duckdb ", "duckdb:a.duckdb"),
+            ("env:DATABASE_URL", "env:DATABASE_URL"),
+        ] {
+            assert_eq!(shown(text).as_deref(), Ok(without));
+        }
         let secret: Secret = "postgres://ann:s3cret@host/db".parse().expect("valid");
         assert!(!format!("{secret:?} {secret} {}", secret.show()).contains("s3cret"));
         let hook: Webhook = "https://hooks.example/s3cret".parse().expect("valid");

@@ -5,7 +5,7 @@ use super::secret::{Reference, Secret, Webhook};
 use super::value::{
     ByteSize, ColorWhen, Delimiter, ProgressKind, Provenance, Rate, RuleLevel, TooLong, Value,
 };
-use crate::run::{Mode, OnAbort};
+use crate::run::{Mode, OnAbort, TableName};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
 use serde::Deserialize;
@@ -169,7 +169,7 @@ fn entry<T: Value>(key: &str, value: Option<&Sourced<T>>) -> Entry {
 
 settings! {
     "to" to: Secret = "Where rows go: duckdb:PATH or postgres://USER@HOST/DATABASE. env:NAME or file:PATH name a place that holds it.",
-    "table" table: String = "Table to load into, instead of the one the pack names.",
+    "table" table: TableName = "Table to load into, instead of the one the pack names.",
     "mapping" mapping: String = "Binds a roll to an existing table of other names: florida_parcels, property_sales_history, or a file of that form.",
     "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
     "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",
@@ -178,6 +178,10 @@ settings! {
     "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",
     "mode" mode: Mode = "How rows meet what the target holds: merge, append or replace.",
     "replaces_previous" replaces_previous: bool = "Rows appended earlier from the same path with other content give way to the new ones.",
+    "recursive" recursive: bool = "Read the folders within folders, too.",
+    "require_rows" require_rows: bool = "An input without rows is an error, also among others that have some.",
+    "keep_going" keep_going: bool = "Load the other inputs where one cannot be read or loaded; the exit code is that of the first bad one.",
+    "skip_list" skip_list: PathBuf = "File that says which files of folders, patterns and archives are no tables, instead of the list that is built in.",
     "pack" pack: String = "Knowledge about kinds of files: florida, or the folder of a pack.",
     "type" kind: String = "Kind of the input: nal, sdf, nap, navn, navd or generic; else recognised.",
     "county" county: String = "County by DOR number, FIPS or name; else from the file.",

@@ -3,7 +3,7 @@
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
 use super::secret::{Reference, Secret, Webhook};
-use crate::run::{Mode, OnAbort};
+use crate::run::{Mode, OnAbort, TableName};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -252,6 +252,7 @@ textual! {
     Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
     Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
     SheetRange => json!({ "type": "string", "examples": ["A3:F200", "A3:F", "Sheet!A3:F200"] }),
+    TableName => json!({ "type": "string" }),
     Reference => json!({ "type": "string", "examples": ["env:MASK_KEY", "file:mask.key"] }),
     Webhook => json!({ "type": "string", "examples": ["env:ALERT_WEBHOOK"] }),
     Secret => json!({ "type": "string", "examples": ["duckdb:rolls.duckdb", "env:DATABASE_URL"] }),

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
+use super::CATALOG;
 use super::appender::Appender;
 use super::columns::{Builder, values};
 use super::error::{DuckError, DuckErrorKind};
@@ -22,13 +23,31 @@ pub fn quote(name: &str) -> String {
 pub struct Connection {
     pub(super) raw: Arc<RawCon>,
     frames: Arc<Frames>,
+    /// Schema in which [`Connection::named`] names tables; else `main`.
+    pub(super) schema: Option<Arc<str>>,
     // DuckDB would serialise calls from several threads, but their transactions would mix.
     _one_thread: PhantomData<Cell<()>>,
 }
 
 impl Connection {
     pub(super) fn new(raw: Arc<RawCon>, frames: Arc<Frames>) -> Connection {
-        Connection { raw, frames, _one_thread: PhantomData }
+        Connection { raw, frames, schema: None, _one_thread: PhantomData }
+    }
+
+    /// Schema in which tables are named; `None`: `main`.
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
+    }
+
+    /// A table of the schema as SQL names it. Without the catalog, which has another name in other
+    /// programs, where views must hold; with it only where a schema is called like a catalog.
+    pub fn named(&self, table: &str) -> String {
+        let Some(schema) = self.schema.as_deref() else { return quote(table) };
+        let is_catalog = [CATALOG, "memory", "system", "temp"]
+            .iter()
+            .any(|name| name.eq_ignore_ascii_case(schema));
+        let catalog = if is_catalog { format!("{CATALOG}.") } else { String::new() };
+        format!("{catalog}{}.{}", quote(schema), quote(table))
     }
 
     /// Runs any number of statements; the number of rows they changed. Statements before one that

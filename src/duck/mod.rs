@@ -168,6 +168,8 @@ pub struct Database {
     frames: Arc<Frames>,
     /// What attaches the file again; nothing for a database in memory.
     attach: Option<Arc<str>>,
+    /// Schema in which connections name tables; else `main`.
+    schema: Option<Arc<str>>,
 }
 
 /// The catalog of an opened file. DuckDB would name it after the file, and a file `etl.duckdb` would
@@ -214,7 +216,7 @@ impl Database {
             let how = settings.attach_options(path);
             format!("ATTACH {} AS {CATALOG}{how}", literal(path)).into()
         };
-        let database = Database { raw, frames, attach: path.map(again) };
+        let database = Database { raw, frames, attach: path.map(again), schema: None };
         let con = database.connect()?;
         scan::register(&con.raw, &database.frames).map_err(|e| e.on(""))?;
         // Without ICU there is neither the setting nor a zone other than UTC.
@@ -230,10 +232,17 @@ impl Database {
         Ok(database)
     }
 
+    /// The same database, whose connections name tables of another schema than `main`.
+    #[must_use]
+    pub fn in_schema(&self, schema: Option<&str>) -> Database {
+        Database { schema: schema.map(Arc::from), ..self.clone() }
+    }
+
     /// A new connection, with a transaction state of its own.
     pub fn connect(&self) -> Result<Connection, DuckError> {
         let raw = RawCon::open(&self.raw).map_err(|e| e.on(""))?;
-        let con = Connection::new(raw, Arc::clone(&self.frames));
+        let mut con = Connection::new(raw, Arc::clone(&self.frames));
+        con.schema = self.schema.clone();
         if self.attach.is_some() {
             con.execute(&format!("USE {CATALOG}"))?;
         }

@@ -27,6 +27,7 @@ mod replayed;
 mod select;
 pub mod stored;
 pub mod table;
+mod table_name;
 pub mod target;
 mod telling;
 mod threaded;
@@ -34,12 +35,14 @@ mod url;
 
 pub use error::{LoadError, LoadErrorKind};
 pub use keys::KeySet;
+pub use postgres::Unreadable;
 pub use replayed::Replayed;
 pub use select::cut_off;
+pub use table_name::TableName;
 pub use target::{Link, Target};
 pub use telling::Telling;
 pub use threaded::Threaded;
-pub use url::{Approach, TargetUrl};
+pub use url::{Approach, DuckFile, TargetUrl};
 
 use crate::chunk::{Held, Mark, Notes, Permit, RawRows, Tally};
 use dead_letter::Record;

@@ -40,6 +40,11 @@ pub const LONGEST: usize = 63;
 /// The plain form of a header: lower case, one underscore for anything that is no letter, digit or
 /// underscore, at most 63 characters.
 pub fn plain(text: &str) -> String {
+    whole(text).chars().take(LONGEST).collect()
+}
+
+/// The plain form, however long it is.
+pub fn whole(text: &str) -> String {
     let mut name = String::new();
     for c in text.trim().chars() {
         if c.is_alphanumeric() {
@@ -48,7 +53,7 @@ pub fn plain(text: &str) -> String {
             name.push('_');
         }
     }
-    name.trim_end_matches('_').chars().take(LONGEST).collect()
+    name.trim_end_matches('_').to_owned()
 }
 
 /// A name with `_` and a number behind it that is not longer than [`LONGEST`] bytes.

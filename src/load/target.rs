@@ -15,7 +15,7 @@ use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
 use super::names::NameRule;
 use super::table::{Provenance, Strategy, TableSpec};
-use super::{LoadError, Writer, dead_letter};
+use super::{LoadError, LoadErrorKind, Writer, dead_letter};
 use crate::duck::{ResultColumn, Rows, Value};
 use crate::flow::Meters;
 use std::ops::ControlFlow;
@@ -300,6 +300,14 @@ pub fn transaction<T, E: From<LoadError>>(
         let _ = con.rollback();
     }
     done
+}
+
+/// A schema is named that the target does not have.
+pub fn no_schema(schema: &str) -> LoadError {
+    LoadError::new(LoadErrorKind::Target, format!("there is no schema {schema}")).with_hint(
+        "give --create, and it is made; a table with a dot in its name stands in quotes: \
+         --table '\"a.b\"'",
+    )
 }
 
 /// What `etl doctor` and `etl plan` want to know about a target.

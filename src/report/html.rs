@@ -139,6 +139,9 @@ fn verdict(report: &Report) -> (&'static str, &'static str, &'static str) {
     match () {
         () if report.gap != 0 => ("bad", "✕", "The account does not hold"),
         () if report.status == "unfinished" => ("bad", "…", "Unfinished"),
+        () if !report.failed_inputs.is_empty() => {
+            ("bad", "!", "Some inputs could not be read or loaded")
+        }
         () if report.tally.rejected > 0 && report.run.is_none() => {
             ("warn", "!", "Checked: some rows would be refused")
         }
@@ -175,12 +178,15 @@ fn account(report: &Report) -> String {
     let several = report.inputs.len() > 1;
     let told =
         report.inputs.iter().flat_map(|input| input.warnings.iter().map(move |w| (input, w)));
-    let told: Vec<String> = told
+    let mut told: Vec<String> = told
         .map(|(input, warning)| match several {
             true => format!("<li><b>{}</b>: {}</li>", escape(&input.name), escape(warning)),
             false => format!("<li>{}</li>", escape(warning)),
         })
         .collect();
+    let (first, last) = about_files(report);
+    told.splice(0..0, first);
+    told.extend(last);
     let mut warnings: String = told.iter().take(WARNINGS).map(String::as_str).collect();
     if told.len() > WARNINGS {
         warnings.push_str(&format!("<li>… and {} more</li>", told.len() - WARNINGS));
@@ -195,6 +201,19 @@ fn account(report: &Report) -> String {
         count(tally.read),
         flow(report)
     )
+}
+
+/// What there is to tell of files beside the inputs that were read: before what these have to tell, and
+/// after it.
+fn about_files(report: &Report) -> (Vec<String>, Vec<String>) {
+    let failed = report.failed_inputs.iter().map(|failed| {
+        let code = failed.code.as_deref().map_or_else(String::new, |code| format!("{code}: "));
+        let (input, message) = (escape(&failed.input), escape(&failed.message));
+        format!("<li><strong>Failed: {input}</strong>: {}{message}</li>", escape(&code))
+    });
+    let warnings = report.warnings.iter().map(|told| format!("<li>{}</li>", escape(told)));
+    let skipped = report.skipped.iter().map(|told| format!("<li>Not read: {}</li>", escape(told)));
+    (failed.chain(warnings).collect(), skipped.collect())
 }
 
 /// Hatchings, so that what is refused or unknown is seen without colours.

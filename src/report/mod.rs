@@ -26,6 +26,6 @@ mod trend;
 pub use edges::edges;
 pub use html::html;
 pub use model::{
-    AgentReport, Bin, Chart, ColumnReport, CountyMap, CountyReport, FindingReport, InputReport,
-    LookupReport, PastRun, PlaceCount, Report, Shape, TableReport, TopValue,
+    AgentReport, Bin, Chart, ColumnReport, CountyMap, CountyReport, FailedReport, FindingReport,
+    InputReport, LookupReport, PastRun, PlaceCount, Report, Shape, TableReport, TopValue,
 };

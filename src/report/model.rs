@@ -36,6 +36,12 @@ pub struct Report {
     pub gap: i64,
     /// Inputs in order.
     pub inputs: Vec<InputReport>,
+    /// Files that are not read, each with its reason.
+    pub skipped: Vec<String>,
+    /// What the user should know of the files that were found.
+    pub warnings: Vec<String>,
+    /// Inputs that could not be read or loaded, each with its error.
+    pub failed_inputs: Vec<FailedReport>,
     /// Findings of all inputs, the worst first.
     pub findings: Vec<FindingReport>,
     /// Cells that were changed on the way in, by kind of change.
@@ -46,6 +52,19 @@ pub struct Report {
     pub maps: Vec<CountyMap>,
     /// Runs into the same tables, oldest first; the last one is this run.
     pub trend: Vec<PastRun>,
+}
+
+/// An input that could not be read or loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedReport {
+    /// File, member or sheet.
+    pub input: String,
+    /// Stable code, where one applies.
+    pub code: Option<String>,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub hints: Vec<String>,
 }
 
 /// One input.

@@ -139,6 +139,9 @@ fn hostile() -> Report {
             unit: "USD".into(),
             counties: vec![county(11, 8, Some(10.0)), county(12, 4, None), county(13, 0, None)],
         }],
+        skipped: vec!["d/Layout.pdf: a PDF".into()],
+        warnings: vec!["E205: d/empty.csv holds no rows".into()],
+        failed_inputs: Vec::new(),
         trend: vec![run("01OLD"), run("01RUN")],
     }
 }

@@ -8,6 +8,7 @@ use super::mapping::Mapping;
 use super::prepare::{Prepared, changes_of_values};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
+use crate::load::TableName;
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Agent, Binding, Column, ColumnType, Derived, Kind, Pack, Settled};
 use crate::source::Table;
@@ -43,7 +44,7 @@ pub(super) fn bind_roll(
         .map(|(column, _)| (column.name.clone(), kind_of(column).duckdb()))
         .collect();
     let spec = TableSpec {
-        name: request.table.clone().unwrap_or_else(|| kind.table.clone()),
+        name: request.table.as_ref().map_or(&*kind.table, TableName::table).to_owned(),
         columns,
         key: kind.key.clone(),
         scope: scope_of(kind, &settled),
@@ -65,6 +66,7 @@ pub(super) fn bind_roll(
         mode: request.mode.unwrap_or(Mode::Merge),
         column_notes: Vec::new(),
         warnings,
+        place: 0,
         replay: false,
         fitted: Fitted::default(),
         mapping: None,
@@ -73,7 +75,7 @@ pub(super) fn bind_roll(
         locate: None,
     };
     if let Some(mapping) = &request.mapping {
-        Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_deref())?;
+        Mapping::open(mapping)?.bind(&mut prepared, pack, request.table.as_ref())?;
     }
     changes_of_values(&mut prepared, request, pack, Some(kind))?;
     Ok(prepared)

@@ -2,10 +2,12 @@
 //! the account.
 
 use super::agents;
-use super::error::RunError;
+use super::error::{Reach, RunError};
 use super::geography;
 use super::ingest::load_pack;
+use super::inputs::{Bad, Inputs};
 use super::memory;
+use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::problems::{from_notes, sort};
@@ -33,42 +35,33 @@ const CHUNK_ROWS: usize = 50_000;
 pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &named::without_target(request)?;
     let request = &*geography::opened(request, &pack)?;
-    let (inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: inputs, mut aside } = prepare(request, &pack, observer)?;
     let engine = agents::engine(&pack);
     let whole = Whole::default();
-    let mut summaries: Vec<InputSummary> = Vec::new();
-    for (index, input) in inputs.iter().enumerate() {
-        let begun = Instant::now();
-        let meters = Meters::new(agent_names(request, input));
-        observer.on(&Event::InputStarted {
-            input: index,
-            of: inputs.len(),
-            origin: &input.origin,
-            table: "nowhere: check",
-            bytes: input.table.extent().bytes,
-            resumed_from: None,
-            meters: Arc::clone(&meters),
+    let mut summaries: Vec<Option<InputSummary>> = Vec::new();
+    let checker = Checker { request, pack: &pack, engine: &engine, stop, whole: &whole };
+    for index in 0..inputs.len() {
+        summaries.push(match checker.one(&inputs, index, observer) {
+            Ok(summary) => Some(summary),
+            Err(error) if request.keep_going && error.reach == Reach::Input => {
+                let input = &inputs[index];
+                aside.bad.push(Bad { place: input.place, input: input.origin.label(), error });
+                None
+            }
+            Err(error) => return Err(error),
         });
-        whole.turn_to(index);
-        let checker = Checker { request, pack: &pack, engine: &engine, stop, whole: &whole };
-        let checked = checker.run(input, request.limit, &meters)?;
-        observer.on(&Event::InputFinished { input: index, tally: &checked.tally });
-        let mut summary = describe(input, &pack);
-        summary.tally = checked.tally;
-        summary.problems = checked.problems;
-        summary.agents = checked.agents;
-        summary.facts = checked.facts;
-        summary.seconds = begun.elapsed().as_secs_f64();
-        summaries.push(summary);
     }
     if request.limit.is_none() {
         for (place, notes) in whole.conclusion(&inputs) {
-            let problems = &mut summaries[place].problems;
-            problems.extend(from_notes(&notes));
-            sort(problems);
+            let Some(summary) = &mut summaries[place] else { continue };
+            summary.problems.extend(from_notes(&notes));
+            sort(&mut summary.problems);
         }
     }
+    let summaries: Vec<_> = summaries.into_iter().flatten().collect();
+    aside.bad.sort_by_key(|bad| bad.place);
     let mut tally = Tally::default();
     summaries.iter().for_each(|input| tally += input.tally);
     Ok(Summary {
@@ -77,7 +70,9 @@ pub fn check(request: &Request, observer: &dyn Observer, stop: &Stop) -> Result<
         target: String::new(),
         tally,
         inputs: summaries,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
         error: None,
         retries: 0,
         peak_memory: memory::peak(),
@@ -158,6 +153,36 @@ pub struct Checked {
 }
 
 impl Checker<'_> {
+    /// Checks the input at `index`, and tells of it.
+    fn one(
+        &self,
+        inputs: &[Prepared],
+        index: usize,
+        observer: &dyn Observer,
+    ) -> Result<InputSummary, RunError> {
+        let (input, begun) = (&inputs[index], Instant::now());
+        let meters = Meters::new(agent_names(self.request, input));
+        observer.on(&Event::InputStarted {
+            input: index,
+            of: inputs.len(),
+            origin: &input.origin,
+            table: "nowhere: check",
+            bytes: input.table.extent().bytes,
+            resumed_from: None,
+            meters: Arc::clone(&meters),
+        });
+        self.whole.turn_to(index);
+        let checked = self.run(input, self.request.limit, &meters)?;
+        observer.on(&Event::InputFinished { input: index, tally: &checked.tally });
+        let mut summary = describe(input, self.pack);
+        summary.tally = checked.tally;
+        summary.problems = checked.problems;
+        summary.agents = checked.agents;
+        summary.facts = checked.facts;
+        summary.seconds = begun.elapsed().as_secs_f64();
+        Ok(summary)
+    }
+
     /// The first `limit` records, or all.
     pub fn run(
         &self,

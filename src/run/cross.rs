@@ -26,11 +26,11 @@ const RANGE: &str = "tables";
 pub fn check(
     session: &Session<'_>,
     inputs: &[Prepared],
-    summaries: &mut [InputSummary],
+    summaries: &mut [Option<InputSummary>],
 ) -> Result<(), RunError> {
     let con = session.con();
     for (input, summary) in inputs.iter().zip(summaries) {
-        let Some(kind) = input.kind(session.pack) else { continue };
+        let (Some(kind), Some(summary)) = (input.kind(session.pack), summary) else { continue };
         // The rules speak of the roll's own columns.
         if !summary.is_of(&session.run) || input.mapping.is_some() {
             continue;

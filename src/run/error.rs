@@ -1,15 +1,19 @@
 //! Why a run failed, with the code that people and scripts see, and what to do.
 
+use super::inputs::FailedInput;
+use super::policy;
 use crate::flow::StopCause;
 use crate::rules::TextPlace;
 use crate::source::SourceError;
 use crate::stage::StageError;
+use serde::{Deserialize, Serialize};
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
 /// Kinds of failure; each has one exit code (see `cli::exit`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunErrorKind {
     /// Wrong usage or configuration.
     Usage,
@@ -40,6 +44,15 @@ pub enum Again {
     Smaller,
 }
 
+/// What a failure concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// One input: the others may load all the same.
+    Input,
+    /// The program, the machine or the target: every other input would meet it, too.
+    Run,
+}
+
 /// A failed run.
 #[derive(Debug)]
 pub struct RunError {
@@ -61,6 +74,10 @@ pub struct RunError {
     pub again: Again,
     /// The target was not even asked, and is not to be before so long.
     pub wait: Option<Duration>,
+    /// What it concerns.
+    pub reach: Reach,
+    /// Errors of further inputs, in their order.
+    pub also: Vec<FailedInput>,
     /// The cause.
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -95,6 +112,8 @@ impl RunError {
             rule: None,
             again: Again::Never,
             wait: None,
+            reach: policy::reach(kind),
+            also: Vec::new(),
             source: None,
         }
     }
@@ -132,6 +151,9 @@ impl From<SourceError> for RunError {
 impl From<StageError> for RunError {
     fn from(error: StageError) -> Self {
         let mut out = Self::new(RunErrorKind::Failed, error.to_string());
+        if error.rule.is_some() {
+            out.reach = Reach::Input;
+        }
         out.rule = error.rule;
         out.again = if error.transient { Again::Later } else { Again::Never };
         out.hints.extend(error.hint);

@@ -41,10 +41,20 @@ impl Fitted {
     }
 }
 
-/// Fits all inputs to their tables.
-pub fn fit(inputs: &mut [Prepared], con: &dyn Link, changes: Changes) -> Result<(), RunError> {
+/// Fits all inputs to their tables; the first that does not fit is an error.
+pub fn fit_all(inputs: &mut [Prepared], con: &dyn Link, changes: Changes) -> Result<(), RunError> {
+    fit(inputs, con, changes)?.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Fits inputs to their tables. Returns those that do not fit, by their place in `inputs`.
+pub fn fit(
+    inputs: &mut [Prepared],
+    con: &dyn Link,
+    changes: Changes,
+) -> Result<Vec<(usize, RunError)>, RunError> {
     let mut tables: HashMap<String, Table> = HashMap::new();
-    for input in inputs {
+    let mut misfits = Vec::new();
+    for (at, input) in inputs.iter_mut().enumerate() {
         if let Some(real) = con.find_table(&input.spec.name)? {
             input.spec.name = real;
         }
@@ -60,9 +70,11 @@ pub fn fit(inputs: &mut [Prepared], con: &dyn Link, changes: Changes) -> Result<
             }
         };
         let may_add = con.is_alone() || changes.evolve;
-        fit_one(input, table, may_add)?;
+        if let Err(error) = fit_one(input, table, may_add) {
+            misfits.push((at, error));
+        }
     }
-    Ok(())
+    Ok(misfits)
 }
 
 /// The columns of a table that headers of a plain file go into.

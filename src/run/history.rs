@@ -80,6 +80,8 @@ fn summary_of(con: &dyn Link, row: &RunRow, target: &TargetUrl) -> Result<Summar
         tally,
         inputs,
         skipped: Vec::new(),
+        warnings: Vec::new(),
+        failed_inputs: Vec::new(),
         error: row.error.clone(),
         retries: 0,
         peak_memory: None,

@@ -1,13 +1,17 @@
 //! `etl ingest`: all inputs of a request, one after the other, into the target.
 
 use super::agents;
-use super::error::{RunError, RunErrorKind};
+use super::error::{Reach, RunError, RunErrorKind};
 use super::fit::fit;
 use super::geography;
+use super::grown;
+use super::inputs::{Aside, Bad, Inputs, all_bad};
 use super::load_one::{LoadOne, LoadedInput};
 use super::memory;
+use super::named;
 use super::prepare::{Prepared, prepare};
-use super::request::Request;
+use super::presence::Presences;
+use super::request::{Mode, Request};
 use super::retry::{Commits, with_retries};
 use super::standing::{Replaced, Standing, Wanted, outdated};
 use super::summary::{InputSummary, RunStatus, Summary};
@@ -16,11 +20,8 @@ use super::whole::Whole;
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
-use crate::load::dead_letter;
-use crate::load::ledger::{
-    Finish, InputRow, InputState, KnownInput, Ledger, PastInput, RunState, replays, schema,
-};
-use crate::load::table::{Strategy, TableSpec};
+use crate::load::ledger::{InputRow, InputState, KnownInput, Ledger, PastInput, RunState};
+use crate::load::table::TableSpec;
 use crate::load::target::Opening;
 use crate::load::{Approach, Link, Target};
 use crate::pack::Pack;
@@ -37,66 +38,47 @@ pub fn ingest(
 ) -> Result<Summary, RunError> {
     let started = Instant::now();
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
     let approach = approach(request);
-    let (mut inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;
     if let Some(first) = inputs.first() {
         first.table.read_ahead();
     }
-    let target = open(approach, request)?;
-    let con = target.link()?;
-    fit(&mut inputs, &*con, request.changes)?;
-    refuse_other_rules(&*con, request, &pack, &inputs)?;
-    drop(con);
-    let mut session = Session::open(target, request, &pack, "ingest", observer, stop)?;
-    session.adopt(&mut inputs)?;
-    let outcome = session.load_all(&inputs);
-    let (summaries, status) = match outcome {
-        Ok(summaries) => {
-            let already = summaries.iter().all(|input| input.already_loaded_by.is_some());
-            (summaries, if already { RunStatus::AlreadyLoaded } else { RunStatus::Done })
-        }
-        Err(error) => return Err(session.give_up(error)),
+    let opened = Session::open(approach, request, &pack, "ingest", observer, stop);
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(error) => return Err(with_bad(error, aside.bad)),
     };
-    let summary = summarize(&session, request, summaries, skipped, status, started);
+    session.fit(&mut inputs, &mut aside.bad)?;
+    session.set_up(&inputs)?;
+    session.adopt(&mut inputs)?;
+    let outcome = session.load_all(&inputs, &mut aside.bad);
+    let summaries = match outcome {
+        Ok(summaries) => summaries,
+        Err(error) => return Err(session.give_up(with_bad(error, aside.bad))),
+    };
+    let status = match summaries.iter().all(|input| input.already_loaded_by.is_some()) {
+        _ if !aside.bad.is_empty() => RunStatus::Partial,
+        true => RunStatus::AlreadyLoaded,
+        false => RunStatus::Done,
+    };
+    let summary = summarize(&session, request, summaries, aside, status, started);
     session.close(&summary)?;
     Ok(summary)
+}
+
+/// An error that ends a run in which inputs were bad before.
+fn with_bad(mut error: RunError, mut bad: Vec<Bad>) -> RunError {
+    bad.sort_by_key(|bad| bad.place);
+    error.also.extend(bad.iter().map(Bad::told));
+    error
 }
 
 /// Sets out for the target: a load has a connection for its ledger, one for the lock of its table, and one
 /// for each writer.
 pub fn approach(request: &Request) -> Approach<'_> {
     request.target.approach(2 + memory::shares(request).writers)
-}
-
-/// The target, with its ledger as it is.
-pub fn open(approach: Approach<'_>, request: &Request) -> Result<Box<dyn Target>, RunError> {
-    let memory = memory::shares(request).target;
-    let temp_dir = request.limits.temp_dir.clone();
-    Ok(approach.open(&Opening { memory, temp_dir })?)
-}
-
-/// E502 for an input that was begun under other rules of values, before the ledger is brought up to date: the
-/// program that has begun it can still go on with it.
-fn refuse_other_rules(
-    con: &dyn Link,
-    request: &Request,
-    pack: &Pack,
-    inputs: &[Prepared],
-) -> Result<(), RunError> {
-    let version = schema::version(con)?;
-    if request.fresh || version == 0 || version >= schema::VERSION {
-        return Ok(());
-    }
-    for input in inputs {
-        let wanted = Wanted::new(request, pack, input, con.schema());
-        let standing = wanted.standing(Ledger::new(con).of_content(&wanted.key)?);
-        let is_other = matches!(standing, Standing::OtherRules(_));
-        if let Some(refused) = wanted.refusal(&standing, 0).filter(|_| is_other) {
-            return Err(refused);
-        }
-    }
-    Ok(())
 }
 
 /// The pack by name or folder.
@@ -142,14 +124,16 @@ pub struct Session<'a> {
     pub command: &'static str,
     /// Inputs that this process has begun: their entries in the ledger.
     begun: RefCell<BTreeMap<usize, (String, u32)>>,
+    /// What was found out about rows that were loaded earlier.
+    pub presences: Presences,
     /// Inputs of a replace that are loaded and are to be loaded anew.
     anew: BTreeSet<usize>,
 }
 
 impl<'a> Session<'a> {
-    /// Begins to load into a target, with its ledger up to date.
+    /// Opens the target. Its ledger stays as it is until [`Session::set_up`].
     pub fn open(
-        target: Box<dyn Target>,
+        target: Approach<'_>,
         request: &'a Request,
         pack: &'a Pack,
         command: &'static str,
@@ -157,9 +141,11 @@ impl<'a> Session<'a> {
         stop: &'a Stop,
     ) -> Result<Self, RunError> {
         let shares = memory::shares(request);
-        target.prepare_ledger()?;
+        let temp_dir = request.limits.temp_dir.clone();
+        let opening = Opening { memory: shares.target, temp_dir };
+        let target = target.open(&opening)?;
         let link = target.link()?;
-        let session = Self {
+        Ok(Self {
             request,
             pack,
             observer,
@@ -176,10 +162,9 @@ impl<'a> Session<'a> {
             touched: RefCell::default(),
             tables: RefCell::default(),
             begun: RefCell::default(),
+            presences: Presences::default(),
             anew: BTreeSet::new(),
-        };
-        session.close_stopped_replays()?;
-        Ok(session)
+        })
     }
 
     /// The connection for the ledger.
@@ -187,38 +172,15 @@ impl<'a> Session<'a> {
         &*self.link
     }
 
-    /// Ends replays that were stopped with what they have committed. Each of their records stands
-    /// for itself, so nothing depends on the rest, which the next replay takes up; and whatever is
-    /// loaded now must not come between a count of rows and its check.
-    fn close_stopped_replays(&self) -> Result<(), RunError> {
-        let con = self.con();
-        for stopped in replays::stopped(con)? {
-            let row = &stopped.row;
-            self.target.hold(&stopped.table)?;
-            if let Some(file) = &row.failed_file {
-                let committed = Ledger::new(con).range_ids(&row.run)?;
-                dead_letter::recover(Path::new(file), |range| committed.contains(range))?;
+    /// Fits the inputs to their tables. With --keep-going those that do not fit are left out.
+    fn fit(&self, inputs: &mut Vec<Prepared>, bad: &mut Vec<Bad>) -> Result<(), RunError> {
+        let misfits = fit(inputs, self.con(), self.request.changes)?;
+        for (at, error) in misfits.into_iter().rev() {
+            if !self.request.keep_going {
+                return Err(error);
             }
-            let kind = self.pack.kind(&stopped.kind);
-            if kind.is_none() && row.strategy == Strategy::Merge {
-                let message = format!("the pack no longer knows the type `{}`", stopped.kind);
-                return Err(RunError::new(RunErrorKind::Usage, message)
-                    .with_hint(format!("give the pack that run {} was started with", row.run)));
-            }
-            let spec = TableSpec {
-                name: stopped.table.clone(),
-                columns: Vec::new(),
-                key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
-                scope: Vec::new(),
-                minimal: false,
-            };
-            let release = stopped.release.clone();
-            Finish { con, spec: &spec, input: row, release }.close()?;
-            Ledger::new(con).stop_run(
-                &row.run,
-                RunState::Interrupted,
-                "what was committed stays",
-            )?;
+            let input = inputs.remove(at);
+            bad.push(Bad { place: input.place, input: input.origin.label(), error });
         }
         Ok(())
     }
@@ -229,11 +191,14 @@ impl<'a> Session<'a> {
         if self.request.fresh {
             return Ok(());
         }
+        grown::take_over(self, inputs)?;
         let mut standings = Vec::new();
         for input in inputs.iter() {
             let wanted = self.wanted(input);
             let standing = self.standing(&wanted)?;
-            if let Some(refused) = self.refusal(&wanted, &standing)? {
+            // With --keep-going it is refused when its turn comes.
+            let refused = self.refusal(&wanted, &standing)?.filter(|_| !self.request.keep_going);
+            if let Some(refused) = refused {
                 return Err(refused);
             }
             standings.push(standing);
@@ -350,34 +315,72 @@ impl<'a> Session<'a> {
         self.request.failed.folder.clone().unwrap_or_else(beside)
     }
 
-    /// Loads inputs one after the other.
-    pub fn load_all(&self, inputs: &[Prepared]) -> Result<Vec<InputSummary>, RunError> {
+    /// Loads inputs one after the other. One that fails ends the run, or joins the `bad` ones where the
+    /// others are wanted all the same and it alone is concerned.
+    pub fn load_all(
+        &self,
+        inputs: &[Prepared],
+        bad: &mut Vec<Bad>,
+    ) -> Result<Vec<InputSummary>, RunError> {
         let mut summaries = Vec::new();
-        for (index, input) in inputs.iter().enumerate() {
+        for index in 0..inputs.len() {
             if let Some(cause) = self.stop.cause() {
                 return Err(RunError::new(RunErrorKind::Interrupted(cause), "interrupted"));
             }
-            let attempts = self.request.retry_attempts;
-            let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
-                let one = LoadOne::new(self, inputs, index)?;
-                let loaded = one.in_parts(this.halvings).run()?;
-                // The answer to the last COMMIT never came, but it was done.
-                Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
-            })?;
-            match &loaded {
-                LoadedInput::Already(summary) => {
-                    let run = summary.already_loaded_by.as_deref().unwrap_or_default();
-                    self.observer.on(&Event::AlreadyLoaded { origin: &input.origin, run });
+            summaries.push(match self.load_one(inputs, index) {
+                Ok(summary) => Some(summary),
+                Err(error) if self.request.keep_going && error.reach == Reach::Input => {
+                    bad.push(self.passed_over(inputs, index, error)?);
+                    None
                 }
-                LoadedInput::Loaded(summary) => {
-                    self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
-                }
-            }
-            summaries.push(loaded.into_summary());
+                Err(error) => return Err(error),
+            });
+        }
+        bad.sort_by_key(|bad| bad.place);
+        if !inputs.is_empty() && summaries.iter().all(Option::is_none) {
+            let error = all_bad(std::mem::take(bad));
+            return Err(error.unwrap_or_else(|| RunError::usage("no input was loaded")));
         }
         super::cross::check(self, inputs, &mut summaries)?;
         super::whole::conclude(self, inputs, &mut summaries)?;
-        Ok(summaries)
+        Ok(summaries.into_iter().flatten().collect())
+    }
+
+    fn load_one(&self, inputs: &[Prepared], index: usize) -> Result<InputSummary, RunError> {
+        let attempts = self.request.retry_attempts;
+        let loaded = with_retries(attempts, &self.commits, self.observer, self.stop, |this| {
+            let one = LoadOne::new(self, inputs, index)?;
+            let loaded = one.in_parts(this.halvings).run()?;
+            // The answer to the last COMMIT never came, but it was done.
+            Ok(if this.again { loaded.of_run(&self.run) } else { loaded })
+        })?;
+        match &loaded {
+            LoadedInput::Already(summary) => {
+                let run = summary.already_loaded_by.as_deref().unwrap_or_default();
+                self.observer.on(&Event::AlreadyLoaded { origin: &inputs[index].origin, run });
+            }
+            LoadedInput::Loaded(summary) => {
+                self.observer.on(&Event::InputFinished { input: index, tally: &summary.tally });
+            }
+        }
+        Ok(loaded.into_summary())
+    }
+
+    /// Goes on behind an input that has failed. What it has committed stays and is gone on with by the next
+    /// run, but for what was to replace others: finished later, it would replace what is loaded now.
+    fn passed_over(
+        &self,
+        inputs: &[Prepared],
+        index: usize,
+        mut error: RunError,
+    ) -> Result<Bad, RunError> {
+        let input = &inputs[index];
+        if input.mode == Mode::Replace && LoadOne::new(self, inputs, index)?.let_go()? {
+            error.kept = Some("nothing of it is in the table".into());
+        }
+        let label = input.origin.label();
+        self.observer.on(&Event::Warning(&format!("{label} is left out: {error}")));
+        Ok(Bad { place: input.place, input: label, error })
     }
 
     /// Makes again what was set aside of the tables that were held.
@@ -420,8 +423,13 @@ impl<'a> Session<'a> {
                 ledger.complete_run(run, (*run == self.run).then_some(text.as_str()))?;
             }
         }
+        if let Some(first) = summary.failed_inputs.first() {
+            let (bad, good) = (summary.failed_inputs.len(), summary.inputs.len());
+            let error = format!("{bad} of {} inputs failed, first {}", bad + good, first.message);
+            ledger.end_in_part(&self.run, &text, &error)?;
+        }
         self.restore()?;
-        if summary.status == RunStatus::Done {
+        if matches!(summary.status, RunStatus::Done | RunStatus::Partial) {
             self.con().settle(None, 0)?;
         }
         Ok(())
@@ -433,7 +441,7 @@ pub fn summarize(
     session: &Session<'_>,
     request: &Request,
     inputs: Vec<InputSummary>,
-    skipped: Vec<String>,
+    aside: Aside,
     status: RunStatus,
     started: Instant,
 ) -> Summary {
@@ -445,7 +453,9 @@ pub fn summarize(
         target: request.target.to_string(),
         tally,
         inputs,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
         error: None,
         retries: session.commits.retries(),
         peak_memory: memory::peak(),

@@ -5,7 +5,7 @@ use super::check::{agent_names, describe};
 use super::error::RunError;
 use super::ingest::Session;
 use super::passage::Passage;
-use super::prepare::Prepared;
+use super::prepare::{Prepared, holds_no_rows};
 use super::problems::read_problems;
 use super::request::Mode;
 use super::resume::contiguous_end;
@@ -146,7 +146,9 @@ impl<'a> LoadOne<'a> {
         let mapped = self.input.mapping.is_some();
         let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
         let is_new = con.columns(&spec.name)?.is_empty();
-        con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        if is_new || !self.brings_nothing() {
+            con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        }
         for remark in con.remarks(spec)? {
             self.session.observer.on(&Event::Warning(&remark));
         }
@@ -194,6 +196,9 @@ impl<'a> LoadOne<'a> {
                 rules: value_rules::VERSION,
             })?;
             self.record_headers(&ledger, &row.run, is_new)?;
+            if let Some(bytes) = self.input.table.extent().bytes {
+                ledger.note_length(&row, bytes)?;
+            }
             if row.strategy != Strategy::Insert {
                 con.make_side(spec, &side_table(&row.run, row.input))?;
             }
@@ -222,6 +227,13 @@ impl<'a> LoadOne<'a> {
         ledger.record_headers(table, &there, headers, run)
     }
 
+    /// Whether nothing of a plain input can meet a table that is there: its columns have no types, for want
+    /// of rows, so that there is nothing to compare either.
+    fn brings_nothing(&self) -> bool {
+        let plain = self.input.kind.is_none() && self.input.mode == Mode::Append;
+        plain && !self.input.replay && holds_no_rows(&*self.input.table)
+    }
+
     /// A member's own name, or the file's.
     fn failed_stem(&self) -> &str {
         let path = &self.input.origin.path;
@@ -230,6 +242,7 @@ impl<'a> LoadOne<'a> {
 
     pub(super) fn load(&self, row: &InputRow, resumed: bool) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
+        self.session.presences.forget(&self.spec.name);
         self.session.touch(&row.run);
         let row = &if resumed { self.resume(con, row)? } else { row.clone() };
         let resumed = !row.ranges.is_empty();
@@ -237,6 +250,8 @@ impl<'a> LoadOne<'a> {
         let meters = Meters::new(agent_names(self.session.request, self.input));
         self.tell_start(&meters, resumed.then_some(start), row);
         let flowed = self.flow(con, row, start, &meters);
+        // What is read was right; the input counts as loaded only if it is still all there is.
+        let flowed = flowed.and_then(|facts| Ok(self.input.table.unchanged().map(|()| facts)?));
         let facts = flowed.map_err(|error| self.abort(con, row, error))?;
         if resumed || row.strategy != Strategy::Insert {
             self.session.observer.on(&Event::Step("checking the account"));

@@ -7,6 +7,7 @@
 use super::agents::parameters;
 use super::error::RunError;
 use super::prepare::Prepared;
+use crate::load::TableName;
 use crate::load::table::{PROVENANCE, TargetColumn};
 use crate::pack::{Pack, Settled};
 use crate::stage::{Engine, Expression, substitute};
@@ -27,7 +28,7 @@ const BUILT_IN: [(&str, &str); 2] = [
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
     /// The table.
-    pub table: String,
+    pub table: TableName,
     /// Kind of roll that it is for.
     pub kind: String,
     /// Columns of the table that tell rows apart.
@@ -143,7 +144,7 @@ impl Mapping {
         self,
         input: &mut Prepared,
         pack: &Pack,
-        table: Option<&str>,
+        table: Option<&TableName>,
     ) -> Result<(), RunError> {
         let kind = input.kind_id(pack);
         if kind != self.kind {
@@ -168,7 +169,7 @@ impl Mapping {
             })?;
             scope.push((column.clone(), value));
         }
-        input.spec.name = table.unwrap_or(&self.table).to_owned();
+        input.spec.name = table.map_or(self.table.table(), TableName::table).to_owned();
         let column = |(name, column): (String, MappedColumn)| TargetColumn { name, ty: column.ty };
         input.spec.columns = self.all().into_iter().map(column).collect();
         input.unmade.clear();
@@ -233,7 +234,7 @@ mod tests {
     fn the_built_in_mappings_can_be_used() {
         for (name, _) in BUILT_IN {
             let mapping = Mapping::open(name).expect("built in");
-            assert!(mapping.all().len() > 20 && mapping.table == name);
+            assert!(mapping.all().len() > 20 && mapping.table.to_string() == name);
         }
     }
 

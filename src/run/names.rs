@@ -1,6 +1,6 @@
 //! Names of tables of no known kind: plain, unique, safe to type without quotes where possible.
 
-use crate::load::names::{numbered, plain};
+use crate::load::names::{numbered, plain, whole};
 use std::collections::{HashMap, HashSet};
 
 /// Repeated names that are listed before the rest is only counted.
@@ -56,10 +56,10 @@ pub(super) fn repeated(headers: &[String], names: &[String]) -> Option<String> {
     (!changed.is_empty()).then(|| format!("{REPEATED}{said}"))
 }
 
-/// A table name from a file name.
+/// A table name from a file name, however long it is.
 pub(super) fn table_name(file: &str) -> String {
     let stem = file.split('.').next().unwrap_or(file);
-    let name = plain(stem);
+    let name = whole(stem);
     match name.chars().next() {
         None => "data".into(),
         Some(first) if first.is_ascii_digit() => format!("t_{name}"),

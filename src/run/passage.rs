@@ -26,6 +26,7 @@ pub(super) struct Passage<'a> {
 
 impl Passage<'_> {
     /// Sends what stands behind `from`. Whoever has enough (`--limit`) ends the passage and not the run.
+    /// E502 where the file is not what was surveyed when all is read.
     pub fn run<C>(&self, from: Mark, consumer: &mut C) -> Result<(), RunError>
     where
         C: Consumer<Error = LoadError>,
@@ -46,8 +47,14 @@ impl Passage<'_> {
         let source = input.table.open(input.cleaning.reads(&input.schema), from)?;
         let flow_input = FlowInput { source, origin: Arc::clone(&input.origin) };
         match drive(flow_input, &plan, consumer) {
-            Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => Ok(()),
-            driven => driven.map_err(RunError::from),
+            Err(FlowError::Consumer(error)) if error.kind == LoadErrorKind::Enough => {}
+            // What a changed file looks like to a decoder is not what is wrong with it.
+            Err(FlowError::Source(error)) => {
+                input.table.unchanged()?;
+                return Err(error.into());
+            }
+            driven => driven?,
         }
+        Ok(input.table.unchanged()?)
     }
 }

@@ -2,11 +2,13 @@
 
 use super::agents;
 use super::check::Checker;
-use super::error::RunError;
-use super::fit::fit;
+use super::error::{Reach, RunError};
+use super::fit::fit_all;
 use super::geography;
 use super::ingest::load_pack;
+use super::inputs::{Bad, FailedInput, Inputs};
 use super::memory;
+use super::named;
 use super::plan_state::{PlannedState, states};
 use super::prepare::{Prepared, prepare};
 use super::request::{Mode, Request};
@@ -15,6 +17,7 @@ use super::whole::Whole;
 use crate::chunk::Severity;
 use crate::flow::{Meters, Observer, Stop};
 use crate::pack::{Check, Origin, Pack};
+use crate::source::Skipped;
 use serde::Serialize;
 
 /// What would be done.
@@ -28,8 +31,12 @@ pub struct Plan {
     pub memory: Vec<(String, u64)>,
     /// Worker threads.
     pub threads: usize,
-    /// Files that no format reads.
-    pub skipped: Vec<String>,
+    /// Files that are not read, and why.
+    pub skipped: Vec<Skipped>,
+    /// What the user should know of the files that were found.
+    pub warnings: Vec<String>,
+    /// Inputs that cannot be read, in the order of the arguments (`--keep-going`).
+    pub failed_inputs: Vec<FailedInput>,
 }
 
 /// What would be done with one input.
@@ -109,13 +116,14 @@ const SAMPLE: u64 = 10_000;
 /// Plans a run.
 pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let request = &*geography::opened(request, &pack)?;
-    let (mut inputs, skipped) = prepare(request, &pack, observer)?;
+    let Inputs { ready: mut inputs, mut aside } = prepare(request, &pack, observer)?;
     // A target that cannot be asked is no reason not to plan; its state says so.
     if let Ok(Some(target)) = request.target.look(64 << 20)
         && let Ok(con) = target.link()
     {
-        fit(&mut inputs, &*con, request.changes)?;
+        fit_all(&mut inputs, &*con, request.changes)?;
     }
     let engine = agents::engine(&pack);
     let stop = Stop::default();
@@ -123,10 +131,19 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
     let checker = Checker { request, pack: &pack, engine: &engine, stop: &stop, whole: &whole };
     let shares = memory::shares(request);
     let states = states(request, &pack, &inputs)?;
-    let plans = inputs.iter().zip(states);
-    let plans = plans.map(|(input, state)| plan_input(request, &pack, input, state, &checker));
+    let mut plans = Vec::new();
+    for (input, state) in inputs.iter().zip(states) {
+        match plan_input(request, &pack, input, state, &checker) {
+            Ok(plan) => plans.push(plan),
+            Err(error) if request.keep_going && error.reach == Reach::Input => {
+                aside.bad.push(Bad { place: input.place, input: input.origin.label(), error });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    aside.bad.sort_by_key(|bad| bad.place);
     Ok(Plan {
-        inputs: plans.collect::<Result<_, _>>()?,
+        inputs: plans,
         target: request.target.to_string(),
         memory: vec![
             ("limit".into(), request.limits.memory),
@@ -135,7 +152,9 @@ pub fn plan(request: &Request, observer: &dyn Observer) -> Result<Plan, RunError
             ("agents' SQL engine".into(), agents::ENGINE_MEMORY),
         ],
         threads: request.limits.threads,
-        skipped,
+        skipped: aside.skipped,
+        warnings: aside.warnings,
+        failed_inputs: aside.bad.iter().map(Bad::told).collect(),
     })
 }
 

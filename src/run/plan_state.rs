@@ -3,12 +3,12 @@
 
 use super::error::RunError;
 use super::prepare::Prepared;
-use super::presence::presence;
+use super::presence::Presences;
 use super::previous::previous;
 use super::request::{Mode, Request};
 use super::standing::{self, Relation, Replaced, Standing, Wanted, outdated};
 use crate::load::Link;
-use crate::load::ledger::{InputState, Ledger, has_ledger};
+use crate::load::ledger::{InputRow, InputState, Ledger, has_ledger};
 use crate::pack::Pack;
 use std::collections::BTreeSet;
 
@@ -46,7 +46,8 @@ pub fn states(
     if !has_ledger(&*con)? {
         return all("new");
     }
-    let planner = Planner { request, con: &*con, ledger: Ledger::new(&*con) };
+    let (ledger, presences) = (Ledger::new(&*con), Presences::default());
+    let planner = Planner { request, con: &*con, ledger, presences };
     let mut found = Vec::new();
     for input in inputs {
         let wanted = Wanted::new(request, pack, input, con.schema());
@@ -66,6 +67,7 @@ struct Planner<'a> {
     request: &'a Request,
     con: &'a dyn Link,
     ledger: Ledger<'a>,
+    presences: Presences,
 }
 
 impl Planner<'_> {
@@ -105,7 +107,7 @@ impl Planner<'_> {
         Ok(match standing {
             Standing::Loaded(known, is_certain) => {
                 let row = &known.row;
-                let found = presence(self.con, &wanted.input.spec, row)?;
+                let found = self.presences.of(self.con, &wanted.input.spec, row)?;
                 let mut told =
                     match found.told(&wanted.input.origin.label(), &wanted.key.table, row) {
                         Err(gone) => refused(&gone),
@@ -135,21 +137,21 @@ impl Planner<'_> {
                 wanted.refusal(standing, 0).map_or("new".into(), |error| refused(&error))
             }
             Standing::New(_) => match self.changed(wanted)? {
-                Some(run) => refused(&wanted.changed(&run)),
+                Some(row) => refused(&wanted.changed(&row)),
                 None => "new".into(),
             },
         })
     }
 
-    /// The run that has loaded a part of other content from the same path.
-    fn changed(&self, wanted: &Wanted<'_>) -> Result<Option<String>, RunError> {
+    /// The entry that has loaded a part of other content from the same path.
+    fn changed(&self, wanted: &Wanted<'_>) -> Result<Option<InputRow>, RunError> {
         let known = self.ledger.of_path(&wanted.path, &wanted.key)?;
         let begun = known.into_iter().find(|known| {
             known.state == InputState::Running
                 && !known.row.ranges.is_empty()
                 && wanted.relation_of(known) != Relation::Elsewhere
         });
-        Ok(begun.map(|known| known.row.run))
+        Ok(begun.map(|known| known.row))
     }
 
     /// What `--fresh` deletes.

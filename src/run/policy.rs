@@ -1,6 +1,6 @@
 //! The one place that decides what a failure to load means: which exit, which code, what advice.
 
-use super::error::{Again, RunError, RunErrorKind};
+use super::error::{Again, Reach, RunError, RunErrorKind};
 use crate::flow::FlowError;
 use crate::load::{LoadError, LoadErrorKind};
 
@@ -27,9 +27,46 @@ impl From<LoadError> for RunError {
         let mut out = Self::new(kind, error.message);
         out.code = code;
         out.again = again(error_kind);
+        out.reach = load_reach(error_kind);
         out.wait = error.wait;
         out.hints.extend(error.hint);
         out
+    }
+}
+
+/// What a failure of the run concerns, where nothing more is known than its kind.
+pub fn reach(kind: RunErrorKind) -> Reach {
+    match kind {
+        RunErrorKind::Usage | RunErrorKind::Input | RunErrorKind::ErrorBudget => Reach::Input,
+        RunErrorKind::Failed
+        | RunErrorKind::Account
+        | RunErrorKind::Target
+        | RunErrorKind::Limit
+        | RunErrorKind::Interrupted(_) => Reach::Run,
+    }
+}
+
+/// What a failure to load concerns. What a table refuses is the matter of the input; a target that is gone,
+/// full or wrong in its account is not.
+fn load_reach(kind: LoadErrorKind) -> Reach {
+    match kind {
+        LoadErrorKind::Mismatch
+        | LoadErrorKind::Target
+        | LoadErrorKind::Refused
+        | LoadErrorKind::Slow
+        | LoadErrorKind::ErrorBudget
+        | LoadErrorKind::Changed
+        | LoadErrorKind::Usage => Reach::Input,
+        LoadErrorKind::Locked
+        | LoadErrorKind::DiskFull
+        | LoadErrorKind::Memory
+        | LoadErrorKind::Account
+        | LoadErrorKind::Unreachable
+        | LoadErrorKind::Lost
+        | LoadErrorKind::Denied
+        | LoadErrorKind::Tls
+        | LoadErrorKind::Enough
+        | LoadErrorKind::DeadLetters => Reach::Run,
     }
 }
 

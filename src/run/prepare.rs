@@ -11,17 +11,19 @@ use super::file_rules;
 use super::fit::Fitted;
 use super::geography;
 use super::identify::{column_facts, find_kind, flag_facts};
+use super::inputs::{self, Entrant, Inputs, SurveyError};
 use super::mapping::Mapping;
 use super::masking;
 use super::memory;
+use super::named;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::enrich::geo::Locate;
-use crate::flow::{Event, Observer};
+use crate::flow::Observer;
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Kind, Pack, Release, Settled, read_name, settle};
-use crate::source::{InputFile, Table, infer};
+use crate::source::{InputFile, Skipped, Table, infer};
 use crate::transform::mask::Masks;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -59,6 +61,8 @@ pub struct Prepared {
     pub column_notes: Vec<(String, String)>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// Place among the files of the request: arguments in order, then the order of the listing.
+    pub place: usize,
     /// Whether these are failed records of an earlier run.
     pub replay: bool,
     /// How the table calls its columns; known once the target was asked.
@@ -112,21 +116,56 @@ pub fn prepare(
     request: &Request,
     pack: &Pack,
     observer: &dyn Observer,
-) -> Result<(Vec<Prepared>, Vec<String>), RunError> {
-    let (files, skipped) = crate::source::resolve(&request.inputs, &request.source)?;
-    let mut prepared = Vec::new();
-    for file in &files {
-        observer.on(&Event::Surveying { file: file.content.label() });
-        for table in survey(file, request, pack)? {
-            let mut input = prepare_table(file, table, request, pack)?;
-            input.absolute_path = file.content.absolute_path();
-            prepared.push(input);
-        }
+) -> Result<Inputs<Prepared>, RunError> {
+    // A flag that says nothing sensible is no matter of one input.
+    flag_facts(request, pack)?;
+    let mut inputs = inputs::gather(request, pack, observer, |place, file, table| {
+        let prepared = prepare_table(file, table, request, pack)?;
+        Ok(Prepared { place, absolute_path: file.content.absolute_path(), ..prepared })
+    })?;
+    named::settle_tables(request, &mut inputs.ready)?;
+    set_headers_aside(&mut inputs);
+    let prepared = &mut inputs.ready;
+    masking::refuse_unknown(request, pack, prepared)?;
+    geography::refuse_several_counties(request, prepared)?;
+    if request.table.is_none() {
+        tell_shared_tables(prepared);
     }
-    masking::refuse_unknown(request, pack, &prepared)?;
-    geography::refuse_several_counties(request, &prepared)?;
-    in_load_order(&mut prepared);
-    Ok((prepared, skipped))
+    in_load_order(prepared);
+    Ok(inputs)
+}
+
+/// Takes plain inputs without rows out, where others bring rows for the same table: their columns have no
+/// types, and would give the table some that the rows of the others do not fit.
+fn set_headers_aside(inputs: &mut Inputs<Prepared>) {
+    let plain = |input: &&Prepared| input.kind.is_none();
+    let filled = inputs.ready.iter().filter(plain).filter(|input| !holds_no_rows(&*input.table));
+    let filled: HashSet<String> = filled.map(|input| input.spec.name.clone()).collect();
+    let Inputs { ready, aside } = inputs;
+    ready.retain(|input| {
+        let goes = input.kind.is_none()
+            && holds_no_rows(&*input.table)
+            && filled.contains(&input.spec.name);
+        if goes {
+            let path = input.origin.label();
+            aside.warnings.push(format!("E205: {}", no_rows(&path)));
+            aside.skipped.push(Skipped { path, reason: "E205: a header and no rows".into() });
+        }
+        !goes
+    });
+}
+
+fn no_rows(label: &str) -> String {
+    format!("{label} has a header and no rows")
+}
+
+/// Says which plain tables take several files because these are called alike.
+fn tell_shared_tables(prepared: &mut [Prepared]) {
+    let plain = prepared.iter().enumerate().filter(|(_, input)| input.kind.is_none());
+    let entrants = plain
+        .map(|(at, input)| (at, Entrant { table: &input.spec.name, file: &input.origin.path }));
+    let told = inputs::shared_tables(entrants);
+    told.into_iter().for_each(|(at, told)| prepared[at].warnings.push(told));
 }
 
 /// Highest rank first, then by name.
@@ -142,8 +181,8 @@ pub(super) fn survey(
     file: &InputFile,
     request: &Request,
     pack: &Pack,
-) -> Result<Vec<Arc<dyn Table>>, RunError> {
-    refuse_range(file, request)?;
+) -> Result<Vec<Arc<dyn Table>>, SurveyError> {
+    refuse_range(file, request).map_err(SurveyError::Asked)?;
     let name = read_name(file.content.name(), &pack.counties);
     let wanted = request.told.kind.as_ref().or(name.kind.as_ref());
     let kind = wanted.and_then(|id| pack.kind(id)).filter(|kind| kind.headerless);
@@ -153,7 +192,7 @@ pub(super) fn survey(
     if let Some(kind) = kind {
         options.headers = Some(kind.columns.iter().map(|column| column.source.clone()).collect());
     }
-    Ok(file.format.survey(&file.content, &options)?)
+    file.survey(&options).map_err(SurveyError::Source)
 }
 
 /// Only sheets have cells to choose from.
@@ -202,7 +241,13 @@ fn prepare_table(
     };
     let mut warnings = table.notes();
     if holds_no_rows(&*table) {
-        warnings.push("E205: the file has a header and no rows".into());
+        let message = no_rows(&origin.label());
+        if request.require_rows {
+            return Err(RunError::new(RunErrorKind::Input, message)
+                .with_code("E205")
+                .with_hint("leave out --require-rows where an input may be without rows"));
+        }
+        warnings.push(format!("E205: {message}"));
     }
     warnings.extend(settled.warnings.iter().cloned());
     match kind {
@@ -219,7 +264,7 @@ fn prepare_table(
 }
 
 /// A sample without rows means no rows, unless the first record is larger than what was sampled.
-fn holds_no_rows(table: &dyn Table) -> bool {
+pub(super) fn holds_no_rows(table: &dyn Table) -> bool {
     let small = table.extent().bytes.is_none_or(|bytes| bytes < crate::source::SNIFF as u64);
     table.sample().is_empty() && small
 }
@@ -278,7 +323,10 @@ fn bind_generic(
     };
     let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
     let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
-    let name = request.table.clone().unwrap_or_else(|| table_name(file.content.name()));
+    let name = match &request.table {
+        Some(name) => name.table().to_owned(),
+        None => table_name(file.content.name()),
+    };
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
     let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };
@@ -360,6 +408,7 @@ pub(super) fn generic(
         mode,
         column_notes: Vec::new(),
         warnings: Vec::new(),
+        place: 0,
         replay: false,
         fitted: Fitted::default(),
         mapping: None,

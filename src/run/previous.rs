@@ -2,7 +2,7 @@
 
 use super::request::Mode;
 use super::standing::{Relation, Wanted};
-use crate::load::ledger::{InputRow, InputState, Ledger};
+use crate::load::ledger::{InputRow, InputState, Ledger, has_provenance};
 use crate::load::{Link, LoadError};
 
 /// Finished loads of other content from the path of an input whose rows stand in its table.
@@ -11,7 +11,10 @@ pub struct Previous {
     /// The loads, newest first.
     pub inputs: Vec<InputRow>,
     /// Their rows in the table.
-    pub rows: u64,
+    rows: u64,
+    /// The newest load of an older program, with its rows: it was named alike, but the folder is not
+    /// known, and so its rows are never deleted.
+    vague: Option<(String, u64)>,
 }
 
 /// Looks for them. A replace takes the place of what is there anyway. Rows are counted in the table where
@@ -26,37 +29,53 @@ pub fn previous(con: &dyn Link, wanted: &Wanted<'_>, counted: bool) -> Result<Pr
         if known.state != InputState::Done || wanted.relation_of(&known) == Relation::Elsewhere {
             continue;
         }
-        let rows = match counted {
+        let rows = match counted && has_provenance(con, &wanted.key.table)? {
             true => ledger.count_leaving(&wanted.key.table, &known.row)?,
             false => ledger.rows_of(&known.row)?,
         };
-        if rows > 0 {
-            found.rows += rows;
-            found.inputs.push(known.row);
+        match known.is_at(&wanted.path) {
+            _ if rows == 0 => {}
+            true => {
+                found.rows += rows;
+                found.inputs.push(known.row);
+            }
+            false => found.vague = found.vague.take().or(Some((known.row.run, rows))),
         }
     }
     Ok(found)
 }
 
 impl Previous {
-    /// One line for people; `None` where there is nothing to say.
-    pub fn told(&self, wanted: &Wanted<'_>, replaces: bool) -> Option<String> {
-        let newest = self.inputs.first()?;
-        let by = match self.inputs.len() {
-            1 => format!("run {}", newest.run),
-            several => format!("{several} runs, the last of them {}", newest.run),
-        };
-        let rows = if self.rows == 1 { "1 row" } else { &format!("{} rows", self.rows) };
-        let are = if self.rows == 1 { "is" } else { "are" };
-        let what = match (replaces, wanted.input.mode) {
-            (true, Mode::Append) => ", and gives way to those of this file",
-            (false, Mode::Append) => "; --replaces-previous deletes them",
-            // Keys and ranks decide.
-            _ => "",
-        };
-        let what = if self.rows == 1 { what } else { &what.replace("gives", "give") };
-        Some(format!(
-            "this path was loaded before with other content: {rows} of {by} {are} in the table{what}"
-        ))
+    /// A line for people; none where there is nothing to say.
+    pub fn told(&self, wanted: &Wanted<'_>, replaces: bool) -> Vec<String> {
+        let mut told = Vec::new();
+        if let Some(newest) = self.inputs.first() {
+            let by = match self.inputs.len() {
+                1 => format!("run {}", newest.run),
+                several => format!("{several} runs, the last of them {}", newest.run),
+            };
+            let what = match (replaces, wanted.input.mode) {
+                (true, Mode::Append) => "; they give way to those of this file",
+                (false, Mode::Append) => "; --replaces-previous deletes them",
+                // Keys and ranks decide.
+                _ => "",
+            };
+            told.push(format!(
+                "this path was loaded before with other content: {} of {by} are in the table{what}",
+                counted(self.rows)
+            ));
+        }
+        if let Some((run, rows)) = &self.vague {
+            told.push(format!(
+                "a file named alike was loaded before with other content: {} of run {run} are in the \
+                 table; an older version of etl has not stored its folder, so they stay",
+                counted(*rows)
+            ));
+        }
+        told
     }
+}
+
+fn counted(rows: u64) -> String {
+    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
 }

@@ -3,14 +3,14 @@
 
 use super::bind::bind_roll;
 use super::error::{RunError, RunErrorKind};
-use super::fit::{columns_for, fit};
+use super::fit::{columns_for, fit_all};
 use super::identify::flag_facts;
 use super::prepare::{Prepared, changes_of_values, generic};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin};
-use crate::load::Link;
 use crate::load::dead_letter::ReplayTable;
 use crate::load::ledger::replays;
+use crate::load::{Link, TableName};
 use crate::pack::{Pack, Release, Settled};
 use crate::source::{Table, infer};
 use std::collections::BTreeMap;
@@ -33,14 +33,15 @@ pub struct Preparer<'a> {
 impl Preparer<'_> {
     /// The records of one input, as an input.
     pub fn prepare(&self, replay: &ReplayTable) -> Result<Prepared, RunError> {
-        let name = self.request.table.clone().unwrap_or_else(|| replay.target().to_owned());
+        let named = self.request.table.as_ref().map(|table| table.table().to_owned());
+        let name = named.unwrap_or_else(|| replay.target().to_owned());
         let name = self.con.find_table(&name)?.unwrap_or(name);
         let prepared = match replay.kind() {
             "generic" => self.generic(replay, name)?,
             kind => self.roll(replay, kind, name)?,
         };
         let mut prepared = [prepared];
-        fit(&mut prepared, self.con, self.request.changes)?;
+        fit_all(&mut prepared, self.con, self.request.changes)?;
         let [prepared] = prepared;
         // What is to be said about the file was said when it was loaded.
         Ok(Prepared { warnings: Vec::new(), replay: true, ..prepared })
@@ -54,7 +55,7 @@ impl Preparer<'_> {
                 .with_hint("give the pack that the file was loaded with: --pack"));
         };
         let mut request = self.request.clone();
-        request.table = Some(name);
+        request.table = Some(TableName::plain(name));
         let mapping = replay.input_facts().get("mapping").cloned();
         request.mapping = request.mapping.or(mapping);
         let settled = self.settled(replay)?;

@@ -12,7 +12,9 @@ use super::error::{RunError, RunErrorKind};
 use super::failures;
 use super::geography;
 use super::identity::legacy_configs;
-use super::ingest::{Session, approach, load_pack, open, summarize};
+use super::ingest::{Session, approach, load_pack, summarize};
+use super::inputs::Aside;
+use super::named;
 use super::prepare::{Prepared, in_load_order};
 use super::replay::{Preparer, origin};
 use super::request::{Mode, OnAbort, Request};
@@ -56,9 +58,11 @@ pub fn reprocess(
     let started = Instant::now();
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
+    let request = named::settled(&request)?;
     let request = geography::opened(&request, &pack)?;
-    let target = open(approach(&request), &request)?;
+    let target = approach(&request);
     let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;
+    session.set_up(&[])?;
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;
@@ -66,16 +70,16 @@ pub fn reprocess(
     let inputs = prepare(&session, con, at_home(con, found.import(con)?, everything)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
-        let nothing = summarize(&session, &request, Vec::new(), Vec::new(), status, started);
+        let nothing = summarize(&session, &request, Vec::new(), Aside::default(), status, started);
         // There is no such run.
         return Ok(Summary { run: String::new(), ..nothing });
     }
-    let outcome = session.load_all(&inputs);
+    let outcome = session.load_all(&inputs, &mut Vec::new());
     let swept = found.sweep(session.con());
     let summaries = outcome.map_err(|error| session.give_up(error))?;
     swept?;
     let status = RunStatus::Done;
-    let summary = summarize(&session, &request, summaries, Vec::new(), status, started);
+    let summary = summarize(&session, &request, summaries, Aside::default(), status, started);
     session.close(&summary)?;
     Ok(summary)
 }
@@ -93,6 +97,8 @@ fn for_replay(request: &Request) -> Result<Request, RunError> {
     request.errors.on_abort = OnAbort::Keep;
     request.limit = None;
     request.fresh = true;
+    // A record that fails stays where it is: there is nothing to go on behind.
+    request.keep_going = false;
     Ok(request)
 }
 

@@ -1,11 +1,11 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
 use super::geography::Asked;
-use crate::load::TargetUrl;
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
+use crate::load::{TableName, TargetUrl};
 use crate::rules::UserRule;
-use crate::source::SourceOptions;
+use crate::source::{Listing, SourceOptions};
 use crate::transform::mask::{MaskKey, Masking};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -104,12 +104,21 @@ pub struct Request {
     pub inputs: Vec<String>,
     /// Target.
     pub target: TargetUrl,
-    /// Table, where the user names one.
-    pub table: Option<String>,
+    /// Table, where the user names one. Which schema it means is decided by [`super::named::settled`].
+    pub table: Option<TableName>,
     /// Mode, where the user names one; else the kind's own.
     pub mode: Option<Mode>,
     /// What the files are, where the user says so.
     pub told: Told,
+    /// How folders are read, what is skipped, copies of streams.
+    #[serde(default)]
+    pub listing: Listing,
+    /// An input without rows is an error, also among others.
+    #[serde(default)]
+    pub require_rows: bool,
+    /// The other inputs are loaded where one cannot be read or loaded.
+    #[serde(default)]
+    pub keep_going: bool,
     /// How to read.
     pub source: SourceOptions,
     /// `florida` or the folder of a pack.

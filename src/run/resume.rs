@@ -2,7 +2,7 @@
 
 use super::error::{RunError, RunErrorKind};
 use super::load_one::{LoadOne, LoadedInput};
-use super::presence::{Presence, presence};
+use super::presence::Presence;
 use super::previous::previous;
 use super::request::{Mode, OnAbort};
 use super::standing::{self, Relation, Standing, Wanted};
@@ -14,6 +14,7 @@ use crate::load::ledger::{
 use crate::load::table::{Strategy, side_table};
 use crate::load::target::transaction;
 use crate::load::{Link, LoadError, dead_letter};
+use crate::source::SourceErrorKind;
 use std::path::PathBuf;
 
 impl LoadOne<'_> {
@@ -50,9 +51,10 @@ impl LoadOne<'_> {
                 let previous = self.previous(&wanted)?;
                 self.begin(&wanted, previous)
             }
-            // They were refused above.
+            // They were refused above, with what differs.
             Standing::Appended(..) | Standing::Begun(..) | Standing::OtherRules(_) => {
-                self.afresh(&wanted)
+                let label = self.input.origin.label();
+                Err(RunError::usage(format!("{label}: it was loaded with other settings")))
             }
         }
     }
@@ -115,7 +117,7 @@ impl LoadOne<'_> {
             others.push((row.run, row.input));
             return self.begin(wanted, others);
         }
-        let found = presence(con, &self.spec, &row)?;
+        let found = self.session.presences.of(con, &self.spec, &row)?;
         if self.input.mode == Mode::Replace && found != Presence::Whole {
             return self.begin(wanted, Vec::new());
         }
@@ -145,7 +147,7 @@ impl LoadOne<'_> {
                 continue;
             }
             if !self.session.request.fresh && !known.row.ranges.is_empty() {
-                return Err(wanted.changed(&known.row.run));
+                return Err(wanted.changed(&known.row));
             }
             self.forget(&known.row)?;
         }
@@ -171,6 +173,15 @@ impl LoadOne<'_> {
             ),
         )
         .with_hint("say which it is: --release P, --release S or --release F"))
+    }
+
+    /// Gives an unfinished input up; whether there was one.
+    pub(super) fn let_go(&self) -> Result<bool, RunError> {
+        let wanted = self.session.wanted(self.input);
+        match self.session.standing(&wanted)? {
+            Standing::Unfinished(known) => self.forget(&known.row).map(|()| true),
+            _ => Ok(false),
+        }
     }
 
     /// Deletes what an input has left in the target and in the failed-record file.
@@ -242,18 +253,39 @@ impl LoadOne<'_> {
             return error;
         }
         if let Ok(tally) = Ledger::new(con).tally(&row.run, row.input) {
-            let stays = tally.inserted;
+            let (stays, label) = (tally.inserted, self.input.origin.label());
+            let changed = error.code == Some(SourceErrorKind::Changed.code());
             error.kept = Some(match tally.read {
                 0 => "nothing of this file was committed".into(),
+                read if changed => format!(
+                    "{read} rows of {label} are committed ({stays} inserted), all of them from its \
+                     content as it was; the input is unfinished"
+                ),
                 read => format!(
-                    "{read} rows of {} are committed ({stays} inserted); the same command goes on \
-                     from there",
-                    self.input.origin.label()
+                    "{read} rows of {label} are committed ({stays} inserted); the same command goes \
+                     on from there"
                 ),
             });
+            if changed {
+                error.hints.extend(after_change(tally.read));
+            }
         }
         error
     }
+}
+
+/// What to do about a file that has changed under its load, of which `committed` rows are in the table.
+fn after_change(committed: u64) -> Vec<String> {
+    if committed == 0 {
+        return vec!["then run the same command again: it loads the file as it is then".into()];
+    }
+    vec![
+        "put the old file back and run the same command: it goes on behind these rows, as it does \
+         where a text file has only grown at its end"
+            .into(),
+        "or give --fresh: these rows are deleted first, and the file is loaded as it is then"
+            .into(),
+    ]
 }
 
 /// The end of the committed ranges that join without a gap from the first record on.

@@ -37,6 +37,6 @@ impl Scratch {
 
     /// The file as a target.
     pub fn target(&self) -> TargetUrl {
-        TargetUrl::Duckdb(self.file())
+        TargetUrl::Duckdb(self.file().into())
     }
 }

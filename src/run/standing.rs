@@ -213,17 +213,42 @@ impl<'a> Wanted<'a> {
                     format!("{label}: run {} has loaded a part of this file {what}", known.row.run);
                 Some(unfinished(message, "give the settings of that run"))
             }
-            Standing::OtherRules(known) => Some(other_rules(&label, known)),
+            Standing::OtherRules(known) => Some(self.other_rules(known)),
             Standing::New(_) | Standing::Unfinished(_) | Standing::Loaded(..) => None,
+        }
+    }
+
+    /// E502: rows of an unfinished load were made by other rules than this program has. The same texts may
+    /// give other values now.
+    pub fn other_rules(&self, known: &KnownInput) -> RunError {
+        let KnownInput { row, rules, program, is_overtaken, .. } = known;
+        let newer = if *rules > VERSION { "a newer" } else { "an older" };
+        let message = format!(
+            "{}: run {} has loaded a part of this file ({} rows read) with {newer} etl, by version {rules} of \
+             the rules for values; this program has version {VERSION}, and rows of both are never mixed",
+            self.input.origin.label(),
+            row.run,
+            row.tally.read
+        );
+        let fresh = "give --fresh: the rows of the unfinished run are deleted first, and the file is loaded anew";
+        let error = RunError::new(RunErrorKind::Input, message).with_code("E502");
+        match is_overtaken {
+            true => error.with_hint(fresh),
+            false => error
+                .with_hint(format!(
+                    "run the same command with the program that has begun it (etl {program}) to finish it"
+                ))
+                .with_hint(format!("or {fresh}")),
         }
     }
 
     /// E502: an unfinished input of this path had other content. Its rows would stay in the table, half
     /// a file that nobody asked for.
-    pub fn changed(&self, run: &str) -> RunError {
+    pub fn changed(&self, row: &InputRow) -> RunError {
         let label = self.input.origin.label();
+        let (run, rows) = (&row.run, row.tally.read);
         let message = format!(
-            "{label}: run {run} has loaded a part of this file, and its content has changed since"
+            "{label}: run {run} has loaded {rows} rows of this file, and its content has changed since"
         );
         unfinished(message, "put the old file back")
     }
@@ -233,30 +258,6 @@ fn unfinished(message: String, back: &str) -> RunError {
     RunError::new(RunErrorKind::Input, message)
         .with_code("E502")
         .with_hint(format!("{back} and run the same command to finish it"))
-        .with_hint("or give --fresh: the rows of the unfinished run are deleted first")
-}
-
-/// E502: rows of an unfinished load were made by other rules than this program has. The same texts may give
-/// other values now.
-fn other_rules(label: &str, known: &KnownInput) -> RunError {
-    let KnownInput { row, rules, program, is_overtaken, .. } = known;
-    let newer = if *rules > VERSION { "a newer" } else { "an older" };
-    let message = format!(
-        "{label}: run {} has loaded a part of this file ({} rows read) with {newer} etl, by version {rules} of \
-         the rules for values; this program has version {VERSION}, and rows of both are never mixed",
-        row.run, row.tally.read
-    );
-    let error = RunError::new(RunErrorKind::Input, message).with_code("E502");
-    if *is_overtaken {
-        // The program that has begun it would not understand the ledger any more.
-        return error.with_hint(
-            "give --fresh: the rows of the unfinished run are deleted first, and the file is loaded anew",
-        );
-    }
-    error
-        .with_hint(format!(
-            "run the same command with the program that has begun it (etl {program}) to finish it"
-        ))
         .with_hint("or give --fresh: the rows of the unfinished run are deleted first")
 }
 

@@ -1,8 +1,10 @@
 //! What a run did: the account and what a person needs to know, as data.
 
+use super::inputs::FailedInput;
 use super::request::Mode;
 use crate::chunk::{Example, Severity, Tally};
 use crate::flow::MeterReading;
+use crate::source::Skipped;
 use serde::{Deserialize, Serialize};
 
 /// How a run ended (when it did not fail).
@@ -11,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum RunStatus {
     /// Everything is loaded or accounted for.
     Done,
+    /// Some inputs could not be read or loaded; the others are (`--keep-going`).
+    Partial,
     /// Every input had been loaded before.
     AlreadyLoaded,
     /// Begun and not finished (`runs show`).
@@ -115,8 +119,14 @@ pub struct Summary {
     pub tally: Tally,
     /// Inputs in the order in which they were loaded.
     pub inputs: Vec<InputSummary>,
-    /// Files of archives and folders that no format reads.
-    pub skipped: Vec<String>,
+    /// Files of archives and folders that are not read, and why.
+    pub skipped: Vec<Skipped>,
+    /// What the user should know of the files that were found.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Inputs that could not be read or loaded, in the order of the arguments.
+    #[serde(default)]
+    pub failed_inputs: Vec<FailedInput>,
     /// Why it ended early, where it did (`runs show`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

@@ -18,11 +18,12 @@ use one::{Held, One};
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
-use super::fit::fit;
+use super::fit::fit_all;
 use super::geography;
 use super::history;
 use super::ingest::load_pack;
 use super::memory::{self, Shares};
+use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
 use super::request::Request;
@@ -121,6 +122,7 @@ pub fn verify_under(
     stop: &Stop,
 ) -> Result<Verified, RunError> {
     let pack = load_pack(&request.pack)?;
+    let request = &*named::settled(request)?;
     let shares = memory::shares(request);
     let run = history::find(&request.target, run)?;
     // A run is compared with the tables that it has loaded into, whatever schema is the first here.
@@ -139,9 +141,9 @@ pub fn verify_under(
         request.inputs = paths.into_iter().collect();
     }
     let request = geography::opened(&request, &pack)?;
-    let (mut inputs, _) = prepare(&request, &pack, observer)?;
+    let mut inputs = prepare(&request, &pack, observer)?.ready;
     // Nothing is added to the table; what would be is missing there.
-    fit(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
+    fit_all(&mut inputs, &*con, Changes { evolve: true, ..Changes::default() })?;
     for input in &mut inputs {
         let past = past.iter().find(|past| is_source(input, past));
         if let Some(mode) = past.and_then(|past| past.mode) {

@@ -156,17 +156,19 @@ impl Consumer for LetGo {
 pub fn conclude(
     session: &Session<'_>,
     inputs: &[Prepared],
-    summaries: &mut [InputSummary],
+    summaries: &mut [Option<InputSummary>],
 ) -> Result<(), RunError> {
     let part = session.request.limit.is_some() || inputs.iter().any(|input| input.replay);
-    if part || !summaries.iter().any(|summary| summary.is_of(&session.run)) {
+    if part || !summaries.iter().flatten().any(|summary| summary.is_of(&session.run)) {
         return Ok(());
     }
     catch_up(session, inputs, inputs.len())?;
     let found = session.whole.conclusion(inputs);
     let con = session.con();
     for (place, notes) in &found {
-        let (input, summary) = (&inputs[*place], &mut summaries[*place]);
+        let input = &inputs[*place];
+        // One that has failed is told by its error.
+        let Some(summary) = &mut summaries[*place] else { continue };
         if let Some(number) = number_of(con, &session.run, input)? {
             transaction(con, |con| replace_findings(con, &session.run, number, RANGE, notes))?;
         }

@@ -3,11 +3,13 @@
 //! The seam for later byte sources (object stores, HTTP): everything above sees only `open`,
 //! `open_at`, `seekable` and `len`.
 
+use super::resolve::{Stream, label, read_full};
+use super::watch::{Recorder, Watch};
 use super::zstd::ZstdReader;
 use super::{SourceError, SourceErrorKind};
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +27,16 @@ pub enum Packing {
     Zstd,
     /// A member of a zip archive.
     Zip(Member),
+}
+
+impl Packing {
+    /// First byte and length on disk, where that is not the whole file.
+    fn part(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Plain | Self::Gzip | Self::Zstd => None,
+            Self::Zip(member) => Some((member.start, member.packed)),
+        }
+    }
 }
 
 /// Where a zip member lies in its archive.
@@ -77,6 +89,12 @@ pub struct Content {
     name: String,
     outer: Option<String>,
     packing: Packing,
+    /// A copy of what can be read only once.
+    stream: bool,
+    /// The bytes as they lie on disk.
+    watch: Arc<Watch>,
+    /// Unpacked bytes that are looked at; `None`: all.
+    until: Option<u64>,
 }
 
 impl Content {
@@ -89,31 +107,83 @@ impl Content {
         outer: Option<String>,
         packing: Packing,
     ) -> Self {
-        Self { path: path.to_owned(), label, name, outer, packing }
+        let watch = Watch::whole(path).part(packing.part());
+        let (path, watch) = (path.to_owned(), Arc::new(watch));
+        Self { path, label, name, outer, packing, stream: false, watch, until: None }
     }
 
     /// A plain file.
     pub fn plain(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Self::new(path, path.display().to_string(), name, None, Packing::Plain)
+        Self::new(path, label(path), name, None, Packing::Plain)
     }
 
-    /// What came from standard input and now lies at `path`.
-    pub fn stdin(path: &Path) -> Self {
-        Self::new(path, STDIN.to_owned(), STDIN.to_owned(), None, Packing::Plain)
+    /// The copy of what can be read only once.
+    pub fn stream(stream: &Stream) -> Self {
+        let (label, name) = (stream.label.clone(), stream.name.clone());
+        let plain = Self::new(&stream.copy, label, name, None, Packing::Plain);
+        Self { stream: true, ..plain }
+    }
+
+    /// Whether it is the copy of what can be read only once: its label says nothing about a later run.
+    pub fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// Whether the bytes lie in their file as they are.
+    pub(super) fn is_plain(&self) -> bool {
+        matches!(self.packing, Packing::Plain)
     }
 
     /// The same bytes, packed: what they are called without the ending of the packer.
     pub(super) fn packed(&self, packing: Packing) -> Self {
         let stem = Path::new(&self.name).file_stem().unwrap_or_default().to_string_lossy();
-        let (name, outer) = (stem.into_owned(), Some(self.name.clone()));
-        Self::new(&self.path, self.label.clone(), name, outer, packing)
+        self.within(self.label.clone(), stem.into_owned(), packing)
     }
 
     /// A member of this archive.
     pub(super) fn member(&self, full_name: &str, name: String, member: Member) -> Self {
-        let (label, outer) = (format!("{}/{full_name}", self.label), Some(self.name.clone()));
-        Self::new(&self.path, label, name, outer, Packing::Zip(member))
+        self.within(format!("{}/{full_name}", self.label), name, Packing::Zip(member))
+    }
+
+    /// Something packed in this file, watched since the same moment.
+    fn within(&self, label: String, name: String, packing: Packing) -> Self {
+        let watch = Arc::new(self.watch.part(packing.part()));
+        let (path, outer) = (self.path.clone(), Some(self.name.clone()));
+        let stream = self.stream;
+        Self { path, label, name, outer, packing, stream, watch, until: None }
+    }
+
+    /// A part of a container that lies in `file`, read by what is known of the whole file.
+    pub(super) fn part_of(file: &Spooled, label: String, name: &str, member: Member) -> Self {
+        let packing = Packing::Zip(member);
+        match &file.watch {
+            Some(watch) => {
+                let (path, name) = (file.path.clone(), name.to_owned());
+                let watch = Arc::clone(watch);
+                Self { path, label, name, outer: None, packing, stream: false, watch, until: None }
+            }
+            None => Self::new(&file.path, label, name.to_owned(), None, packing),
+        }
+    }
+
+    /// The same file as if it held only its first unpacked bytes.
+    pub(super) fn first(&self, bytes: u64) -> Self {
+        Self { until: Some(bytes), ..self.clone() }
+    }
+
+    /// E502 unless the file holds what was surveyed; see [`Watch::check`].
+    pub fn unchanged(&self) -> Result<(), SourceError> {
+        self.watch.check().map_err(|change| {
+            let message = format!("the file has changed while it was read: {change}");
+            SourceError::new(SourceErrorKind::Changed, &self.label, message)
+                .with_hint("wait until nothing writes to it any more")
+        })
+    }
+
+    /// The error that a reader met, or E502 where it met it because the file has changed.
+    pub fn blame(&self, error: SourceError) -> SourceError {
+        self.unchanged().err().unwrap_or(error)
     }
 
     /// The file that holds the bytes, packed as they are.
@@ -172,21 +242,42 @@ impl Content {
     }
 
     fn try_open_at(&self, offset: u64) -> io::Result<Box<dyn Read + Send>> {
-        let mut file = File::open(&self.path)?;
-        let mut reader: Box<dyn Read + Send> = match &self.packing {
-            Packing::Plain => {
-                file.seek(SeekFrom::Start(offset))?;
-                return Ok(Box::new(file));
-            }
-            Packing::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 18, file))),
-            Packing::Zstd => Box::new(ZstdReader::new(BufReader::with_capacity(1 << 18, file))),
+        let left = self.until.map_or(u64::MAX, |until| until.saturating_sub(offset));
+        if matches!(self.packing, Packing::Plain) {
+            return Ok(Box::new(self.watch.open(offset)?.take(left)));
+        }
+        let start = self.packing.part().map_or(0, |(start, _)| start);
+        let mut reader = self.unpack(self.watch.open(start)?);
+        let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
+        if skipped < offset {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Box::new(reader.take(left)))
+    }
+
+    /// The first pass over all bytes, unpacked. When it has read them, [`Recorder::finish`] keeps the
+    /// checksums by which later readers know that they read the same; there is no recorder where they are
+    /// known.
+    pub(super) fn record(&self) -> Result<(Box<dyn Read + Send>, Option<Recorder>), SourceError> {
+        if self.until.is_some() || self.watch.is_known() {
+            return Ok((self.open()?, None));
+        }
+        let recorder = self.watch.record().map_err(|error| SourceError::io(&self.label, error))?;
+        Ok((self.unpack(recorder.reader()), Some(recorder)))
+    }
+
+    /// Unpacks what lies on disk from where this content begins.
+    fn unpack(&self, raw: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+        let buffered = |raw| BufReader::with_capacity(1 << 18, raw);
+        match &self.packing {
+            Packing::Plain => Box::new(raw),
+            Packing::Gzip => Box::new(MultiGzDecoder::new(buffered(raw))),
+            Packing::Zstd => Box::new(ZstdReader::new(buffered(raw))),
             Packing::Zip(member) => {
-                file.seek(SeekFrom::Start(member.start))?;
-                let packed = BufReader::with_capacity(1 << 18, file.take(member.packed));
-                let inner: Box<dyn Read + Send> = if member.deflated {
-                    Box::new(DeflateDecoder::new(packed))
-                } else {
-                    Box::new(packed)
+                let packed = BufReader::with_capacity(1 << 18, raw.take(member.packed));
+                let inner: Box<dyn Read + Send> = match member.deflated {
+                    true => Box::new(DeflateDecoder::new(packed)),
+                    false => Box::new(packed),
                 };
                 Box::new(MemberReader {
                     inner,
@@ -195,12 +286,7 @@ impl Content {
                     left: member.unpacked,
                 })
             }
-        };
-        let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
-        if skipped < offset {
-            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(reader)
     }
 
     /// The first bytes, for recognition.
@@ -226,7 +312,8 @@ impl Content {
     /// of what is packed, removed when the last handle goes.
     pub fn seekable(&self, temp_dir: Option<&Path>) -> Result<Spooled, SourceError> {
         if matches!(self.packing, Packing::Plain) {
-            return Ok(Spooled { path: self.path.clone(), _temp: None });
+            let watch = Some(Arc::clone(&self.watch));
+            return Ok(Spooled { path: self.path.clone(), watch, _temp: None });
         }
         let spool = || -> io::Result<Option<tempfile::TempPath>> {
             let mut builder = tempfile::Builder::new();
@@ -236,7 +323,9 @@ impl Content {
                 None => builder.tempfile()?,
             };
             let most = self.most()?;
-            let copied = io::copy(&mut self.try_open_at(0)?.take(most), &mut file)?;
+            let recorder = self.watch.record()?;
+            let copied = io::copy(&mut self.unpack(recorder.reader()).take(most), &mut file)?;
+            recorder.finish()?;
             Ok((copied < most).then(|| file.into_temp_path()))
         };
         let temp = spool().map_err(|error| SourceError::io(&self.label, error))?;
@@ -252,13 +341,15 @@ impl Content {
 #[derive(Debug, Clone)]
 pub struct Spooled {
     path: PathBuf,
+    /// Of a file that is not ours, which others may write to.
+    watch: Option<Arc<Watch>>,
     _temp: Option<Arc<tempfile::TempPath>>,
 }
 
 impl Spooled {
     /// A temporary file, removed when the last handle goes.
     pub(super) fn temporary(temp: tempfile::TempPath) -> Self {
-        Self { path: temp.to_path_buf(), _temp: Some(Arc::new(temp)) }
+        Self { path: temp.to_path_buf(), watch: None, _temp: Some(Arc::new(temp)) }
     }
 
     /// Where it is; valid as long as this value lives.
@@ -266,13 +357,25 @@ impl Spooled {
         &self.path
     }
 
-    /// BLAKE3 of all bytes; `label` is how messages name the file.
+    /// BLAKE3 of all bytes, and the checksums for later readers; `label` is how messages name the file.
     pub fn blake3(&self, label: &str) -> Result<blake3::Hash, SourceError> {
-        let mut hasher = blake3::Hasher::new();
-        File::open(&self.path)
-            .and_then(|file| hasher.update_reader(file).map(drop))
-            .map_err(|error| SourceError::io(label, error))?;
-        Ok(hasher.finalize())
+        let hash = || -> io::Result<blake3::Hash> {
+            let mut hasher = blake3::Hasher::new();
+            let Some(watch) = &self.watch else {
+                return hasher.update_reader(File::open(&self.path)?).map(|it| it.finalize());
+            };
+            let recorder = watch.record()?;
+            let (mut reader, mut block) = (recorder.reader(), vec![0; 1 << 20]);
+            loop {
+                match read_full(&mut reader, &mut block)? {
+                    0 => break,
+                    read => hasher.update(&block[..read]),
+                };
+            }
+            recorder.finish()?;
+            Ok(hasher.finalize())
+        };
+        hash().map_err(|error| SourceError::io(label, error))
     }
 }
 

@@ -101,7 +101,13 @@ impl SourceError {
             }
             _ => "cannot be read".to_owned(),
         };
-        let hint = (kind == SourceErrorKind::Broken).then(|| "download the file again".to_owned());
+        let hint = match error.kind() {
+            _ if kind == SourceErrorKind::Broken => Some("download the file again".to_owned()),
+            io::ErrorKind::PermissionDenied => {
+                Some("look who may read it, and the folders that lead to it".to_owned())
+            }
+            _ => None,
+        };
         Self { kind, file: file.into(), message, hint, source: Some(error) }
     }
 }

@@ -14,15 +14,18 @@ pub mod excel;
 mod extra;
 mod feed;
 pub mod infer;
-mod input;
 pub mod legacy;
 mod number;
 pub mod parquet;
+mod resolve;
+mod watch;
 mod zstd;
 
-pub use content::{Content, Packing};
+pub use content::{Content, Packing, STDIN};
 pub use error::{SourceError, SourceErrorKind};
-pub use input::{InputFile, SNIFF, resolve};
+pub use resolve::{
+    InputFile, Listed, Listing, SNIFF, SkipList, Skipped, Stream, readable, resolve,
+};
 
 use crate::chunk::{Altered, Fingerprint, Mark, Misfit, Notes, Part, RawRows, ReadSchema, Reject};
 use polars::prelude::DataFrame;
@@ -86,8 +89,6 @@ pub struct SourceOptions {
     pub headers: Option<Vec<String>>,
     /// Where spill and spool files may be written.
     pub temp_dir: Option<std::path::PathBuf>,
-    /// The file that holds what came from standard input, for the argument `-`.
-    pub stdin: Option<std::path::PathBuf>,
     /// The program that reads old workbooks, in a process of its own.
     pub reader: Option<legacy::ReaderProgram>,
     /// Bytes of a workbook's shared strings kept in memory; more go to a temporary file. Changes no
@@ -144,6 +145,27 @@ pub trait Table: Send + Sync {
     fn read_ahead(&self) {}
     /// Starts reading behind `from`.
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError>;
+    /// Whether the file has only grown since it was surveyed as `earlier`: it begins with that content, and
+    /// all of it that was committed is read now as it was then.
+    fn continues(&self, _earlier: &Earlier) -> Result<bool, SourceError> {
+        Ok(false)
+    }
+    /// E502 unless the file still holds what was surveyed. To be asked when everything is read and
+    /// nothing of it is final yet; a table that is no file does not change.
+    fn unchanged(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+}
+
+/// What is known of an earlier content of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// Of all of it.
+    pub fingerprint: Fingerprint,
+    /// Its unpacked length, as [`Extent::bytes`] has it.
+    pub bytes: u64,
+    /// No committed record ends behind this offset.
+    pub committed: u64,
 }
 
 /// Size of what is to be read.

@@ -270,7 +270,7 @@ fn reopen(place: &Place, run: &str) {
     use etl::load::TargetUrl;
     use etl::load::ledger::{Ledger, RunState};
     use etl::load::target::Opening;
-    let target = TargetUrl::Duckdb(place.path("rolls.duckdb"));
+    let target = TargetUrl::Duckdb(place.path("rolls.duckdb").into());
     let opening = Opening { memory: 64 << 20, temp_dir: None };
     let con = target.open(&opening).and_then(|target| target.link()).expect("opens");
     Ledger::new(&*con).stop_run(run, RunState::Failed, "").expect("the ledger is writable");

@@ -6,7 +6,7 @@
 
 use super::roll;
 use etl::chunk::{Mark, ReadColumn, ReadSchema};
-use etl::source::{SourceOptions, Table, resolve};
+use etl::source::{Listing, SourceOptions, Table, readable, resolve};
 use std::io::{Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -114,7 +114,8 @@ fn schema(table: &dyn Table) -> ReadSchema {
 pub fn read_all(path: &Path) -> Result<u64, String> {
     let options = SourceOptions::default();
     let argument = path.display().to_string();
-    let (files, _) = resolve(&[argument], &options).map_err(|error| error.to_string())?;
+    let (files, _) =
+        readable(resolve(&[argument], &Listing::default())).map_err(|error| error.to_string())?;
     let mut records = 0;
     for file in files {
         let tables = file.format.survey(&file.content, &options).map_err(|e| e.to_string())?;

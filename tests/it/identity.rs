@@ -1,27 +1,27 @@
-//! What an input is known by: settings that change rows, the table that they go to, other content under
-//! the same path, and rows that somebody else has taken away. In a file and on a server.
+//! What an input is known by: settings that change rows, its part of a file, and the table that they go
+//! to. In a file and on a server.
 
 use super::pg_server::{Server, ask, load, loads};
 use super::roll::{self, parcel};
 use super::support::Place;
 use serde_json::Value;
 
-const DUCK: &str = "duckdb:rolls.duckdb";
+pub const DUCK: &str = "duckdb:rolls.duckdb";
 /// Small commits on one connection, so that a load that ends early has committed something.
-const SMALL: [&str; 6] = ["--commit-rows", "10", "--chunk-rows", "5", "--writers", "1"];
+pub const SMALL: [&str; 6] = ["--commit-rows", "10", "--chunk-rows", "5", "--writers", "1"];
 
 /// Both targets.
-fn targets(server: &Server) -> [(String, Option<&Server>); 2] {
+pub fn targets(server: &Server) -> [(String, Option<&Server>); 2] {
     [(DUCK.to_owned(), None), (server.url(), Some(server))]
 }
 
 /// The answer of a target without its header.
-fn answer(place: &Place, to: &str, sql: &str) -> String {
+pub fn answer(place: &Place, to: &str, sql: &str) -> String {
     ask(place, to, sql).split_once('\n').map_or("", |(_, rows)| rows).trim_end().to_owned()
 }
 
 /// Changes a table behind the program's back.
-fn change(place: &Place, server: Option<&Server>, sql: &str) {
+pub fn change(place: &Place, server: Option<&Server>, sql: &str) {
     match server {
         // The user is called as the schema of the ledger, which would be the first.
         Some(server) => drop(server.psql(&format!("SET search_path = public; {sql}"))),
@@ -35,7 +35,7 @@ fn change(place: &Place, server: Option<&Server>, sql: &str) {
 }
 
 /// Empties the target of a test.
-fn clear(place: &Place, server: Option<&Server>, tables: &[&str]) {
+pub fn clear(place: &Place, server: Option<&Server>, tables: &[&str]) {
     match server {
         Some(server) => {
             for table in tables {
@@ -53,11 +53,11 @@ fn clear(place: &Place, server: Option<&Server>, tables: &[&str]) {
     }
 }
 
-fn warnings(summary: &Value) -> String {
+pub fn warnings(summary: &Value) -> String {
     summary["inputs"][0]["warnings"].to_string()
 }
 
-fn plan(place: &Place, to: &str, input: &str, more: &[&str]) -> Value {
+pub fn plan(place: &Place, to: &str, input: &str, more: &[&str]) -> Value {
     let all = [&["plan", input, "--to", to, "--format", "json"], more].concat();
     let output = place.output(&all);
     let told = String::from_utf8_lossy(&output.stderr);
@@ -203,7 +203,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 }
 
 /// A table of which the last but one row is refused.
-fn long(rows: u32) -> String {
+pub fn long(rows: u32) -> String {
     let mut text = "k,v\n".to_owned();
     for n in 0..rows {
         text.push_str(&format!("{n},{}\n", if n + 2 == rows { "a,b" } else { "x" }));
@@ -245,146 +245,6 @@ fn an_unfinished_load_goes_on_under_its_own_settings_only() {
         assert_eq!(count(), "199");
         let sums = "SELECT count(DISTINCT k), min(k), max(k) FROM long";
         assert_eq!(answer(&place, &to, sums), "199,0,199");
-    }
-}
-
-#[test]
-fn rows_that_somebody_has_taken_away_are_not_already_loaded() {
-    let server = Server::start();
-    for (to, server) in targets(&server) {
-        let place = Place::new().file("t.csv", "k,v\n1,a\n2,b\n").file("other.csv", "k,v\n9,z\n");
-        clear(&place, server, &["t"]);
-        loads(&place, &to, &["t.csv"], &[]);
-        let rows = "SELECT k, v FROM t ORDER BY k";
-        for (sql, there) in [
-            ("DROP TABLE t", "the table is gone"),
-            ("DELETE FROM t", "gone from the table"),
-            ("TRUNCATE t", "gone from the table"),
-            ("DROP TABLE t;CREATE TABLE t (k integer, v varchar)", "another table"),
-        ] {
-            sql.split(';').for_each(|sql| change(&place, server, sql));
-            let (code, _, told) = load(&place, &to, &["t.csv"], &[]);
-            assert_eq!(code, 1, "{sql}: {told}");
-            assert!(told.contains(there) && told.contains("--fresh"), "{to} {sql}: {told}");
-            let state = plan(&place, &to, "t.csv", &[])["inputs"][0]["state"].to_string();
-            assert!(state.contains(there), "{sql}: {state}");
-            let verified = place.output(&["verify", "--to", &to, "--progress", "none"]);
-            assert_eq!(verified.status.code(), Some(1), "{sql}");
-            loads(&place, &to, &["t.csv"], &["--fresh", "--evolve"]);
-            assert_eq!(answer(&place, &to, rows), "1,a\n2,b", "{sql}");
-            assert_eq!(loads(&place, &to, &["t.csv"], &[])["status"], "already_loaded", "{sql}");
-        }
-        // Only its own rows, among others.
-        loads(&place, &to, &["other.csv"], &["--table", "t"]);
-        change(&place, server, "DELETE FROM t WHERE _etl_source = 't.csv'");
-        let (code, _, told) = load(&place, &to, &["t.csv"], &[]);
-        assert_eq!(code, 1, "{told}");
-        loads(&place, &to, &["t.csv"], &["--fresh"]);
-        assert_eq!(answer(&place, &to, rows), "1,a\n2,b\n9,z");
-        // Some of them: loaded it is, and it is told.
-        change(&place, server, "DELETE FROM t WHERE k = 1");
-        let summary = loads(&place, &to, &["t.csv"], &[]);
-        assert_eq!(summary["status"], "already_loaded");
-        assert!(warnings(&summary).contains("holds 1"), "{}", warnings(&summary));
-    }
-}
-
-#[test]
-fn an_unfinished_load_whose_table_is_gone_begins_anew() {
-    let server = Server::start();
-    for (to, server) in targets(&server) {
-        let place = Place::new().file("long.csv", &long(200));
-        clear(&place, server, &["long"]);
-        load(&place, &to, &["long.csv"], &[&SMALL[..], &["--max-errors", "0"]].concat());
-        change(&place, server, "DROP TABLE long");
-        let summary = loads(&place, &to, &["long.csv"], &SMALL);
-        assert_eq!(summary["tally"]["inserted"], 199);
-        assert_eq!(answer(&place, &to, "SELECT count(DISTINCT k) FROM long"), "199");
-    }
-}
-
-#[test]
-fn the_scope_of_a_roll_that_was_deleted_is_told() {
-    let server = Server::start();
-    let county =
-        |county: u8| roll::file("nal", &[parcel(county, 1, 10, "A"), parcel(county, 2, 20, "B")]);
-    for (to, server) in targets(&server) {
-        let place = Place::new()
-            .file("NAL16P202501.csv", &county(16))
-            .file("NAL23P202501.csv", &county(23));
-        let both = ["NAL16P202501.csv", "NAL23P202501.csv"];
-        clear(&place, server, &["parcels"]);
-        loads(&place, &to, &both, &[]);
-        change(&place, server, "DELETE FROM parcels WHERE co_no = 16");
-        let (code, _, told) = load(&place, &to, &both, &[]);
-        assert_eq!(code, 1, "{told}");
-        assert!(told.contains("NAL16P202501.csv") && told.contains("gone"), "{told}");
-        assert_eq!(loads(&place, &to, &both[1..], &[])["status"], "already_loaded");
-        loads(&place, &to, &both, &["--fresh"]);
-        let counts = "SELECT co_no, count(*) FROM parcels GROUP BY 1 ORDER BY 1";
-        assert_eq!(answer(&place, &to, counts), "16,2\n23,2");
-    }
-}
-
-#[test]
-fn other_content_of_the_same_path_is_told_and_can_give_way() {
-    let server = Server::start();
-    for (to, server) in targets(&server) {
-        let place = Place::new().file("t.csv", "k,v\n1,a\n2,b\n").file("other.csv", "k,v\n9,z\n");
-        clear(&place, server, &["t"]);
-        loads(&place, &to, &["t.csv"], &[]);
-        loads(&place, &to, &["other.csv"], &["--table", "t"]);
-        let place = place.file("t.csv", "k,v\n1,a\n2,c\n3,d\n");
-        let told = "loaded before with other content: 2 rows of run";
-        let planned = plan(&place, &to, "t.csv", &["--replaces-previous"])["inputs"][0].clone();
-        assert!(planned["warnings"].to_string().contains(told), "{planned}");
-        // Named from elsewhere it is the same path.
-        let absolute = place.path("t.csv").display().to_string();
-        let summary = loads(&place, &to, &[&absolute], &["--replaces-previous"]);
-        assert!(warnings(&summary).contains(told), "{summary}");
-        assert_eq!(summary["inputs"][0]["replaced"], 2);
-        let rows = "SELECT k, v FROM t ORDER BY k, v";
-        assert_eq!(answer(&place, &to, rows), "1,a\n2,c\n3,d\n9,z");
-        let states = "SELECT status, count(*) FROM etl.inputs GROUP BY 1 ORDER BY 1";
-        assert_eq!(answer(&place, &to, states), "done,2\nreplaced,1");
-        let counts = "SELECT rows FROM etl.counts WHERE \"table\" = 't'";
-        assert_eq!(answer(&place, &to, counts), "4");
-        let verified = place.output(&["verify", "--to", &to, "--progress", "none"]);
-        assert_eq!(verified.status.code(), Some(0));
-        // Without the flag both stand there, and it is told.
-        let place = place.file("t.csv", "k,v\n1,e\n");
-        let summary = loads(&place, &to, &["./t.csv"], &[]);
-        assert!(warnings(&summary).contains("with other content: 3 rows"), "{summary}");
-        assert_eq!(answer(&place, &to, "SELECT count(*) FROM t"), "5");
-        // A setting of the project does the same, and both earlier loads go.
-        let place =
-            place.file("t.csv", "k,v\n1,f\n").file("etl.toml", "replaces_previous = true\n");
-        let summary = loads(&place, &to, &["t.csv"], &[]);
-        assert_eq!(summary["inputs"][0]["replaced"], 4);
-        assert_eq!(answer(&place, &to, rows), "1,f\n9,z");
-        assert_eq!(loads(&place, &to, &["t.csv"], &[])["status"], "already_loaded");
-    }
-}
-
-#[test]
-fn a_replacement_is_whole_or_not_there() {
-    let server = Server::start();
-    for (to, server) in targets(&server) {
-        let place = Place::new().file("long.csv", "k,v\n7,old\n8,old\n");
-        clear(&place, server, &["long"]);
-        loads(&place, &to, &["long.csv"], &[]);
-        let place = place.file("long.csv", &long(200));
-        let more = [&SMALL[..], &["--replaces-previous"]].concat();
-        let stop = [&more[..], &["--max-errors", "0"]].concat();
-        let (code, _, told) = load(&place, &to, &["long.csv"], &stop);
-        assert_eq!(code, 4, "{told}");
-        let rows = "SELECT count(*), max(v) FROM long";
-        assert_eq!(answer(&place, &to, rows), "2,old");
-        // It goes on as it was begun, though the flag is not there any more.
-        let summary = loads(&place, &to, &["long.csv"], &SMALL);
-        assert!(summary["inputs"][0]["resumed_from"].is_u64(), "{summary}");
-        assert_eq!(summary["inputs"][0]["replaced"], 2);
-        assert_eq!(answer(&place, &to, rows), "199,x");
     }
 }
 
@@ -474,48 +334,38 @@ fn standard_input_has_no_path_and_merges_are_decided_by_keys() {
     assert!(warnings(&summary).contains("with other content"), "{summary}");
     let fates = ["updated", "unchanged", "inserted"].map(|fate| summary["tally"][fate].clone());
     assert_eq!(fates, [1, 1, 0].map(Value::from));
-    // Other settings of a merge are a new run.
-    let level = ["--rule", "NAL-05=warning"];
-    let summary = loads(&place, DUCK, &[file], &level);
-    assert!(summary["status"] == "done" || summary["status"] == "already_loaded");
-    assert_eq!(answer(&place, DUCK, "SELECT count(*) FROM parcels"), "2");
 }
 
 #[test]
-fn corrected_rows_of_an_input_go_with_it_and_stale_records_are_not_replayed() {
-    let server = Server::start();
-    for (to, server) in targets(&server) {
-        let place = Place::new().file("t.csv", "k,v\n1,a\n2,b,c\n3,d,e\n4,f,g\n");
-        clear(&place, server, &["t"]);
-        let summary = loads(&place, &to, &["t.csv"], &[]);
-        let failed = summary["inputs"][0]["failed_file"].as_str().expect("a file").to_owned();
-        let replay = |file: &str| {
-            let all =
-                ["reprocess-failures", file, "--to", &to, "--format", "json", "--progress", "none"];
-            place.output(&all)
-        };
-        let text = std::fs::read_to_string(place.path(&failed)).expect("records");
-        // Two of the three are tried again, one of them corrected.
-        let mended: Vec<_> =
-            text.lines().take(2).map(|line| line.replace("2,b,c", "2,b")).collect();
-        std::fs::write(place.path("mended.failed.jsonl"), mended.join("\n") + "\n").expect("room");
-        let first = replay("mended.failed.jsonl");
-        assert_eq!(first.status.code(), Some(3), "{}", String::from_utf8_lossy(&first.stderr));
-        let rows = "SELECT k, v FROM t ORDER BY k, v";
-        assert_eq!(answer(&place, &to, rows), "1,a\n2,b");
-        // The file is loaded anew: the corrected row does not stand there beside the one of the file.
-        let fresh = loads(&place, &to, &["t.csv"], &["--fresh", "--csv", "lenient", "--evolve"]);
-        assert_eq!(fresh["inputs"][0]["replaced"], 2, "{fresh}");
-        assert_eq!(answer(&place, &to, rows), "1,a\n2,b\n3,d\n4,f");
-        let all = ["reprocess-failures", "--to", &to, "--format", "json"];
-        place.output(&all);
-        assert_eq!(answer(&place, &to, rows), "1,a\n2,b\n3,d\n4,f");
-        std::fs::write(place.path(&failed), text).expect("room");
-        let refused = replay(&failed);
-        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert_eq!(refused.status.code(), Some(2), "{told}");
-        assert!(told.contains("replaced by a later load"), "{told}");
-        assert_eq!(answer(&place, &to, rows), "1,a\n2,b\n3,d\n4,f");
+fn other_settings_of_a_merge_are_a_new_run() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/csv");
+    let broken = std::fs::read_to_string(fixtures.join("SDF16P202501_broken_rows.csv"));
+    let (file, lenient) = ("SDF16P202501.csv", ["--csv", "lenient"]);
+    let place = Place::new().file(file, &broken.expect("a fixture"));
+    loads(&place, DUCK, &[file], &lenient);
+    let expected = content(&place, DUCK, "sales");
+    clear(&place, None, &[]);
+    loads(&place, DUCK, &[file], &[]);
+    let fewer = content(&place, DUCK, "sales");
+    assert!(fewer.lines().count() < expected.lines().count());
+    let summary = loads(&place, DUCK, &[file], &lenient);
+    assert_eq!(summary["status"], "done", "{summary}");
+    assert_eq!(content(&place, DUCK, "sales"), expected);
+    assert_eq!(loads(&place, DUCK, &[file], &lenient)["status"], "already_loaded");
+    // The first settings again: their rows are there.
+    assert_eq!(loads(&place, DUCK, &[file], &[])["status"], "already_loaded");
+    // A comment in the pack is no other setting, another derived column is.
+    let pack = place.path("pack");
+    copy(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("packs/florida"), &pack);
+    let own = ["--csv", "lenient", "--pack", "pack"];
+    for (from, to, status) in [
+        ("id = \"sdf\"", "# a comment\nid = \"sdf\"", "already_loaded"),
+        ("ELSE 'year' END", "ELSE 'years' END", "done"),
+    ] {
+        let text = std::fs::read_to_string(pack.join("sdf.toml")).expect("the pack");
+        assert!(text.contains(from), "{from}");
+        std::fs::write(pack.join("sdf.toml"), text.replacen(from, to, 1)).expect("room");
+        assert_eq!(loads(&place, DUCK, &[file], &own)["status"], status, "{to}");
     }
 }
 
@@ -540,37 +390,6 @@ fn what_a_replay_has_refused_again_is_not_tried_twice() {
             assert_eq!(summary["status"], status, "{more:?}: {summary}");
         }
     }
-}
-
-#[test]
-fn a_replace_holds_as_long_as_nothing_else_is_there() {
-    let place = Place::new()
-        .file("a.csv", "k,v\n1,a\n")
-        .file("b.csv", "k,v\n2,b\n")
-        .file("c.csv", "k,v\n3,c\n");
-    let rows = || answer(&place, DUCK, "SELECT k, v FROM t ORDER BY k, v");
-    let run = |inputs: &[&str], more: &[&str]| {
-        loads(&place, DUCK, inputs, &[&["--table", "t"], more].concat())
-    };
-    let replace = ["--mode", "replace"];
-    run(&["a.csv", "b.csv"], &replace);
-    assert_eq!(run(&["a.csv", "b.csv"], &replace)["status"], "already_loaded");
-    assert_eq!(rows(), "1,a\n2,b");
-    // Appended rows of the same file would be there twice.
-    assert_eq!(run(&["a.csv"], &[])["status"], "already_loaded");
-    run(&["c.csv"], &[]);
-    assert_eq!(rows(), "1,a\n2,b\n3,c");
-    let state = plan(&place, DUCK, "a.csv", &["--table", "t", "--mode", "replace"]);
-    assert!(state["inputs"][0]["state"].as_str().is_some_and(|state| state.starts_with("new")));
-    run(&["a.csv", "b.csv"], &replace);
-    assert_eq!(rows(), "1,a\n2,b");
-    // One more file: the others stay.
-    run(&["a.csv", "b.csv", "c.csv"], &replace);
-    assert_eq!(rows(), "1,a\n2,b\n3,c");
-    // One less.
-    run(&["a.csv", "c.csv"], &replace);
-    assert_eq!(rows(), "1,a\n3,c");
-    assert_eq!(run(&["c.csv", "a.csv"], &replace)["status"], "already_loaded");
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The one integration-test binary: the program as users run it.
 
+mod addresses;
 mod alerts;
 mod catalog;
+mod changed;
 mod cleaning;
 mod cli_config;
 mod cli_errors;
@@ -22,6 +24,9 @@ mod hostile;
 mod hostile_files;
 mod hostile_make;
 mod identity;
+mod identity_rows;
+mod inputs;
+mod inputs_unix;
 mod layering;
 mod legacy;
 mod loaded;
@@ -48,6 +53,7 @@ mod reprocess;
 mod roll;
 mod stdin;
 mod support;
+mod table_names;
 mod upgrade;
 mod upgrade_place;
 mod user_rules;

@@ -5,7 +5,7 @@ use etl::config::{self, Call, Machine, Sources, env::Env};
 use etl::flow::{Event, Observer, Stop};
 use etl::pack::{Check, ColumnType, Kind, Pack, Rule, Scope};
 use etl::run::{self, InputSummary, Request, RunError, TargetUrl};
-use etl::source::{SourceOptions, resolve};
+use etl::source::{Listing, SourceOptions, readable, resolve};
 use etl::stage::{Engine, Expression, Projection, substitute};
 use polars::prelude::DataFrame;
 use serde::Deserialize;
@@ -156,7 +156,7 @@ fn request(inputs: &[PathBuf], folder: &Path) -> Request {
     let inputs = inputs.iter().map(|path| path.display().to_string()).collect();
     let call = Call { inputs, version: "test".into(), ..Call::default() };
     let mut request = settings.request(call, &Env::new()).expect("complete");
-    request.target = TargetUrl::Duckdb(folder.join("t.duckdb"));
+    request.target = TargetUrl::Duckdb(folder.join("t.duckdb").into());
     request.errors.max_rate = None;
     request
 }
@@ -325,7 +325,8 @@ impl Bench {
         let headers = kind.columns.iter().map(|column| column.source.clone()).collect();
         let headers = kind.headerless.then_some(headers);
         let options = SourceOptions { headers, ..SourceOptions::default() };
-        let (files, _) = resolve(&[path.display().to_string()], &options).expect("a file");
+        let (files, _) =
+            readable(resolve(&[path.display().to_string()], &Listing::default())).expect("a file");
         let table = files[0].format.survey(&files[0].content, &options).expect("a table").remove(0);
         let column = |(field, column): (usize, &etl::pack::Column)| ReadColumn {
             kind: match column.ty {

@@ -2,7 +2,7 @@
 
 use super::file;
 use super::reading::{Damage, every_way, in_words};
-use etl::source::{SourceOptions, resolve};
+use etl::source::{Listing, SourceOptions, readable, resolve};
 
 /// Any bytes; what begins like no packer is the members of an archive, separated by NUL.
 pub fn pack(data: &[u8]) {
@@ -12,7 +12,7 @@ pub fn pack(data: &[u8]) {
         || data.get(1..4).is_some_and(|behind| behind == [0x2a, 0x4d, 0x18]);
     let path = if packed { file("t.bin", data) } else { file("t.bin", &archive(data)) };
     let options = SourceOptions::default();
-    let files = match resolve(&[path.display().to_string()], &options) {
+    let files = match readable(resolve(&[path.display().to_string()], &Listing::default())) {
         Ok((files, _)) => files,
         Err(error) => return in_words(&error),
     };

@@ -3,7 +3,7 @@
 use super::file;
 use super::reading::{Damage, tables};
 use etl::source::parquet::Parquet;
-use etl::source::{SourceOptions, resolve};
+use etl::source::{Listing, SourceOptions, readable, resolve};
 
 /// A sound file of a few pages.
 const SOUND: &[u8] = include_bytes!("../../seeds/parquet/small");
@@ -17,7 +17,7 @@ pub fn parquet(data: &[u8]) {
         file("t.parquet", &with_footer(data))
     };
     let argument = path.display().to_string();
-    if resolve(&[argument], &SourceOptions::default()).is_ok() {
+    if readable(resolve(&[argument], &Listing::default())).is_ok() {
         tables(&Parquet, &path, &SourceOptions::default(), Damage::Same, |_, _| {});
     }
 }

@@ -5,7 +5,7 @@ use super::reading::{Damage, LARGE, Seen, read, tables};
 use super::{file, folder};
 use etl::chunk::Part;
 use etl::source::excel::{Excel, every_cell};
-use etl::source::{Content, Format, SourceOptions, Table, resolve};
+use etl::source::{Content, Format, Listing, SourceOptions, Table, readable, resolve};
 use std::collections::BTreeSet;
 use std::io::{Cursor, Write};
 use std::path::Path;
@@ -48,7 +48,7 @@ pub fn xlsx(data: &[u8]) {
 
 fn is_known(path: &Path) -> bool {
     let argument = path.display().to_string();
-    let found = resolve(&[argument], &SourceOptions::default());
+    let found = readable(resolve(&[argument], &Listing::default()));
     found.is_ok_and(|(files, _)| files.iter().any(|file| file.format.name() == "xlsx"))
 }
 

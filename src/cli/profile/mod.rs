@@ -6,10 +6,11 @@ use super::args::{ReadArgs, usage};
 use super::context::Context;
 use super::error::CliError;
 use super::watched::watched;
-use super::{exit, output};
+use super::{exit, output, report_error};
 use crate::flow::{Observer, Stop};
 use crate::profile::{Drift, FORM, Profile as Found, drift};
 use crate::run;
+use crate::source::Skipped;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use show::Style;
@@ -56,6 +57,10 @@ struct Answer<'a> {
     profiles: &'a [Found],
     #[serde(skip_serializing_if = "Option::is_none")]
     drift: Option<Vec<Vec<Drift>>>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    skipped: &'a [Skipped],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    failed_inputs: &'a [run::FailedInput],
 }
 
 impl Profile {
@@ -76,13 +81,15 @@ impl Profile {
         let asked = load.ask(&self.inputs, &settings, context)?;
         let work =
             |observer: &dyn Observer, stop: &Stop| run::profile(&asked.request, observer, stop);
-        let found = watched(context, &settings, work)?;
+        let profiled = watched(context, &settings, work)?;
+        let found = profiled.profiles;
         if let Some(path) = &self.write_rules {
             write_rules(path, &asked.request, &found)?;
         }
         let drift = earlier.map(|earlier| compare(&earlier, &found)).transpose()?;
         if self.json() {
-            output::json(&Answer { profiles: &found, drift })?;
+            let (skipped, failed_inputs) = (&profiled.skipped, &profiled.failed_inputs);
+            output::json(&Answer { profiles: &found, drift, skipped, failed_inputs })?;
         } else {
             let style = Style {
                 paint: context.paint(&settings),
@@ -90,8 +97,9 @@ impl Profile {
                 all: context.global.verbose > 0,
             };
             output::stdout(&show::render(&found, drift.as_deref(), style))?;
+            report_error::tell_failed(&profiled.failed_inputs, context.paint_stderr());
         }
-        Ok(exit::DONE)
+        Ok(exit::of_failed(&profiled.failed_inputs))
     }
 }
 

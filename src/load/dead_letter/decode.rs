@@ -119,7 +119,7 @@ impl Undecoded for ReplayBlock {
             let line = without_bom(&self.text[start..*end]);
             let record: Record = serde_json::from_slice(line)
                 .ok()
-                .filter(|record: &Record| record.id == row.id)
+                .filter(|record: &Record| record.id == row.id && row.is_still(record))
                 .ok_or_else(|| changed(file_of(&self.inner, row)))?;
             decoder.record(record, &row.content, &self.inner);
             start = *end;

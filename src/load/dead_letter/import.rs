@@ -5,6 +5,7 @@ use super::error::{DeadLetterError, Faults};
 use super::lines::{At, without_bom};
 use super::replay::{Entry, Replay, ReplayBuilder};
 use super::{Record, RecordId, grid, read};
+use crate::source::{Content as Watched, SourceError};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,23 @@ use std::path::{Path, PathBuf};
 /// whose record is gone because an earlier replay has used it up (`used`). With a JSONL of which no
 /// record is in the originals (or which is one of them) its own records are replayed. Of several
 /// attempts at one row the latest counts. All faults of a sheet are reported together, and then
-/// nothing is replayed.
+/// nothing is replayed; nor is anything of an input that is written to meanwhile.
 pub fn import(
+    input: &Path,
+    originals: &[PathBuf],
+    used: impl Fn(RecordId) -> bool,
+) -> Result<Replay, DeadLetterError> {
+    let content = Watched::plain(input);
+    let imported = import_from(input, originals, used);
+    let changed = |error: SourceError| DeadLetterError::Unreadable {
+        path: input.to_owned(),
+        message: format!("{}; nothing of it was replayed", error.message),
+    };
+    content.unchanged().map_err(changed)?;
+    imported
+}
+
+fn import_from(
     input: &Path,
     originals: &[PathBuf],
     used: impl Fn(RecordId) -> bool,

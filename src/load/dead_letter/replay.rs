@@ -38,6 +38,12 @@ impl ReplayRow {
     pub fn content(&self) -> u128 {
         u128::from_be_bytes(self.digest)
     }
+
+    /// Whether a record that is replayed as it stands says what it said when it was found; what is
+    /// corrected takes nothing but its origin from the record.
+    pub(super) fn is_still(&self, record: &Record) -> bool {
+        self.content != Content::AsRecorded || content(record) == self.content()
+    }
 }
 
 /// What is to be replayed, one table for each input that the records came from.

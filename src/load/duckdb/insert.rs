@@ -7,13 +7,14 @@
 use super::table::{columns_of, in_table_order};
 use crate::duck::{Connection, Frame, Prepared, quote};
 use crate::load::table::Provenance;
-use crate::load::{LoadError, LoadErrorKind, Rows};
+use crate::load::{Link, LoadError, LoadErrorKind, Rows};
 use polars_arrow::datatypes::Field;
 
 /// Inserts into one table on one connection.
 pub(super) struct Inserter {
-    schema: String,
     table: String,
+    /// The table as SQL names it.
+    relation: String,
     columns: Vec<(String, String)>,
     /// One statement for each shape of frame; all chunks of an input have the same.
     prepared: Vec<(Vec<Field>, Prepared)>,
@@ -22,7 +23,11 @@ pub(super) struct Inserter {
 impl Inserter {
     pub fn new(con: &Connection, schema: &str, table: &str) -> Result<Self, LoadError> {
         let columns = columns_of(con, schema, table)?;
-        Ok(Self { schema: schema.into(), table: table.into(), columns, prepared: Vec::new() })
+        let relation = match Link::schema(con) == schema {
+            true => con.named(table),
+            false => format!("{}.{}", quote(schema), quote(table)),
+        };
+        Ok(Self { table: table.into(), relation, columns, prepared: Vec::new() })
     }
 
     /// Adds rows within the connection's transaction.
@@ -48,12 +53,7 @@ impl Inserter {
             Some(at) => at,
             None => {
                 let view = format!("rows of {} {}", self.table, self.prepared.len());
-                let sql = format!(
-                    "INSERT INTO {}.{} SELECT * FROM {}",
-                    quote(&self.schema),
-                    quote(&self.table),
-                    quote(&view)
-                );
+                let sql = format!("INSERT INTO {} SELECT * FROM {}", self.relation, quote(&view));
                 let prepared = con.prepare_over(&view, frame, &sql)?;
                 self.prepared.push((frame.fields().to_vec(), prepared));
                 self.prepared.len() - 1

@@ -1,14 +1,12 @@
 //! A connection to the file as the seam sees it.
 
+use super::MAIN;
 use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, EachRows, SCHEMA};
+use crate::load::target::{Changes, EachRows, SCHEMA, no_schema};
 use crate::load::{Link, LoadError};
-
-/// The schema in which a new table of a DuckDB file is made.
-const MAIN: &str = "main";
 
 impl Link for Connection {
     fn query_each(
@@ -51,7 +49,7 @@ impl Link for Connection {
     }
 
     fn schema(&self) -> &str {
-        MAIN
+        Connection::schema(self).unwrap_or(MAIN)
     }
 
     fn names(&self) -> NameRule {
@@ -59,19 +57,21 @@ impl Link for Connection {
     }
 
     fn find_table(&self, name: &str) -> Result<Option<String>, LoadError> {
-        Ok(table_called(self, MAIN, name)?)
+        Ok(table_called(self, Link::schema(self), name)?)
     }
 
     fn table(&self, name: &str) -> String {
-        quote(name)
+        self.named(name)
     }
 
     fn columns(&self, table: &str) -> Result<Vec<(String, String)>, LoadError> {
-        columns_of(self, MAIN, table)
+        columns_of(self, Link::schema(self), table)
     }
 
-    /// A file is the user's own: tables are made and columns added without being asked for.
-    fn ensure(&self, spec: &TableSpec, _unique: bool, _changes: Changes) -> Result<(), LoadError> {
+    /// A file is the user's own: tables are made and columns added without being asked for. A schema that
+    /// is not there may be a slip of the pen.
+    fn ensure(&self, spec: &TableSpec, _unique: bool, changes: Changes) -> Result<(), LoadError> {
+        ensure_schema(self, changes)?;
         spec.ensure(self)
     }
 
@@ -81,7 +81,7 @@ impl Link for Connection {
 
     /// DELETE and INSERT: an UPDATE of wide rows is ten times slower.
     fn apply_changes(&self, spec: &TableSpec, side: &str) -> Result<(u64, u64), LoadError> {
-        let (table, from) = (quote(&spec.name), format!("{SCHEMA}.{}", quote(side)));
+        let (table, from) = (self.named(&spec.name), format!("{SCHEMA}.{}", quote(side)));
         let join = spec.key_join("t", "s");
         let sql = format!("DELETE FROM {table} AS t USING {from} AS s WHERE {join}");
         let gone = Connection::execute(self, &sql)?;
@@ -89,7 +89,7 @@ impl Link for Connection {
     }
 
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {
-        let (table, side) = (quote(&spec.name), quote(side));
+        let (table, side) = (self.named(&spec.name), quote(side));
         let sql = format!("INSERT INTO {table} BY NAME SELECT * FROM {SCHEMA}.{side}");
         Ok(Connection::execute(self, &sql)?)
     }
@@ -97,5 +97,19 @@ impl Link for Connection {
     /// The file has one writer, and no server behind it.
     fn is_alone(&self) -> bool {
         true
+    }
+}
+
+fn ensure_schema(con: &Connection, changes: Changes) -> Result<(), LoadError> {
+    let Some(schema) = Connection::schema(con) else { return Ok(()) };
+    let sql = "SELECT count(*) FROM information_schema.schemata \
+               WHERE catalog_name = current_database() AND schema_name = ?";
+    match (con as &dyn Link).number(sql, &[Value::from(schema)])? {
+        0 if changes.create => {
+            Connection::execute(con, &format!("CREATE SCHEMA {}", quote(schema)))?;
+            Ok(())
+        }
+        0 => Err(no_schema(schema)),
+        _ => Ok(()),
     }
 }

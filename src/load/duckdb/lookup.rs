@@ -42,7 +42,7 @@ impl Lookup for KeyLookup {
              t._etl_run = {} AS this_run, {row} AS row \
              FROM etl_keys AS k JOIN {} AS t ON {} WHERE {} AND {}",
             literal(run),
-            quote(&spec.name),
+            con.named(&spec.name),
             spec.key_join("k", "t"),
             spec.scope_of("t"),
             columns.iter().map(|c| format!("{c} IS NOT NULL")).collect::<Vec<_>>().join(" AND "),

@@ -31,6 +31,9 @@ mod write;
 
 pub use target::DuckTarget;
 
+/// The schema of tables for which none is named.
+pub const MAIN: &str = "main";
+
 /// Rows of a row group, of DuckDB's 122,880 a tenth: a writer holds a group in memory before it is
 /// compressed (250 MB of a wide roll at DuckDB's size), and two of them fit only with small groups. With
 /// 16,384 rows two writers of a roll's 223 columns spill under 512 MiB and take half as long again. With

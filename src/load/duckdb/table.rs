@@ -5,7 +5,7 @@ use crate::duck::{Connection, DuckError, Frame, Value, quote};
 use crate::load::names::NameRule;
 use crate::load::table::{Provenance, TableSpec};
 use crate::load::target::SCHEMA;
-use crate::load::{LoadError, LoadErrorKind, Rows};
+use crate::load::{Link, LoadError, LoadErrorKind, Rows};
 use polars::prelude::{
     ChunkFull, ChunkFullNull, Column, CompatLevel, DataType, Int64Chunked, IntoSeries,
     NewChunkedArray, Series, StringChunked, TimeUnit, TimeZone,
@@ -19,7 +19,8 @@ impl TableSpec {
         self.ddl_as(&quote(&self.name))
     }
 
-    fn ddl_as(&self, table: &str) -> String {
+    /// The same under a name as SQL writes it.
+    pub fn ddl_as(&self, table: &str) -> String {
         let columns: Vec<_> =
             self.all_columns().map(|(name, ty)| format!("  {} {ty}", quote(name))).collect();
         format!("CREATE TABLE {table} (\n{}\n)", columns.join(",\n"))
@@ -28,9 +29,9 @@ impl TableSpec {
     /// Makes the table, or checks that the existing one can take the rows: missing columns are
     /// added, columns of another type are an error that names them all.
     pub fn ensure(&self, con: &Connection) -> Result<(), LoadError> {
-        let existing = columns_of(con, "main", &self.name)?;
+        let existing = columns_of(con, Link::schema(con), &self.name)?;
         if existing.is_empty() {
-            con.execute(&self.ddl())?;
+            con.execute(&self.ddl_as(&con.named(&self.name)))?;
             return Ok(());
         }
         let mut wrong = Vec::new();
@@ -55,7 +56,7 @@ impl TableSpec {
         for (name, ty) in missing {
             con.execute(&format!(
                 "ALTER TABLE {} ADD COLUMN {} {ty}",
-                quote(&self.name),
+                con.named(&self.name),
                 quote(name)
             ))?;
         }
@@ -67,7 +68,7 @@ impl TableSpec {
         con.execute(&format!(
             "CREATE TABLE IF NOT EXISTS {SCHEMA}.{} AS SELECT * FROM {} LIMIT 0",
             quote(side),
-            quote(&self.name)
+            con.named(&self.name)
         ))?;
         Ok(())
     }

@@ -53,6 +53,12 @@ impl DuckTarget {
         Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
     }
 
+    /// The same file, with tables in another schema than `main`.
+    #[must_use]
+    pub fn in_schema(self, schema: Option<&str>) -> Self {
+        Self { db: self.db.in_schema(schema), turns: self.turns }
+    }
+
     fn connect(&self) -> Result<Connection, LoadError> {
         Ok(self.db.connect()?)
     }

@@ -9,7 +9,7 @@ use crate::load::dead_letter;
 use crate::load::ledger;
 use crate::load::table::Strategy;
 use crate::load::target::{SCHEMA, WritePlan};
-use crate::load::{LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
+use crate::load::{Link, LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
 use polars_arrow::array::Utf8ViewArray;
 use std::sync::Arc;
 use std::time::Instant;
@@ -62,7 +62,7 @@ impl DuckWriter {
         };
         let inserts = match inserts {
             Some(inserts) => inserts,
-            None => Inserter::new(&con, "main", &plan.spec.name)?,
+            None => Inserter::new(&con, Link::schema(&con), &plan.spec.name)?,
         };
         let pending = Pending::default();
         Ok(Self { con, file, plan, inserts, changes, open: false, inserted: 0, pending })

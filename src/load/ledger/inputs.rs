@@ -28,8 +28,12 @@ pub struct KnownInput {
     pub identity: Option<String>,
     /// Kind of the pack, or `generic`.
     pub kind: String,
+    /// Where it lies.
+    pub path: InputPath,
     /// Types of its columns, as JSON; older programs have not stored them.
     pub types: Option<String>,
+    /// Unpacked length of its content; older programs have not stored it.
+    pub bytes: Option<u64>,
     /// Version of the rules of values under which it was begun.
     pub rules: u32,
     /// Version of the program that has begun it.
@@ -39,6 +43,13 @@ pub struct KnownInput {
 }
 
 impl KnownInput {
+    /// Whether it lies at a path for certain. Older programs have stored only what the user has named,
+    /// and not in which folder.
+    pub fn is_at(&self, path: &InputPath) -> bool {
+        let known = self.path.absolute.as_ref().unwrap_or(&self.path.named);
+        path.absolute.as_ref() == Some(known)
+    }
+
     /// The mode, from the strategy where it was not stored.
     pub fn mode(&self) -> Mode {
         self.mode.unwrap_or(match (self.row.strategy, self.kind.as_str()) {
@@ -87,11 +98,11 @@ impl Ledger<'_> {
     /// entry without an absolute path (standard input, or of an older program) is compared by the path
     /// that was named.
     pub fn of_path(&self, path: &InputPath, key: &InputKey) -> Result<Vec<KnownInput>, LoadError> {
-        let column = Columns::of(self.con)?.since_3("i.absolute_path");
+        let column = Columns::of(self.con)?.since_2("i.absolute_path");
         self.known(
             &format!(
                 "i.\"table\" = ? AND i.fingerprint <> ? AND i.sheet IS NOT DISTINCT FROM ? \
-                   AND ({column} = ? OR {column} IS NULL AND i.path = ?) AND r.command <> ?"
+                   AND ({column} = ? OR {column} IS NULL AND i.path IN (?, ?)) AND r.command <> ?"
             ),
             &[
                 Value::from(key.table.as_str()),
@@ -99,6 +110,7 @@ impl Ledger<'_> {
                 Value::from(key.sheet.clone()),
                 Value::from(path.absolute.clone()),
                 Value::from(path.named.as_str()),
+                Value::from(path.absolute.clone()),
                 Value::from(replays::COMMAND),
             ],
         )
@@ -117,15 +129,17 @@ impl Ledger<'_> {
         let columns = Columns::of(self.con)?;
         let since_2 = ["i.identity", "i.types", "i.\"schema\""].map(|name| columns.since_2(name));
         let [identity, types, schema] = since_2;
-        let (replaces, mode) = (columns.since_3("i.replaces"), columns.mode());
-        let rules = columns.since_2("i.rules");
+        let [replaces, absolute, bytes, rules] =
+            ["i.replaces", "i.absolute_path", "i.bytes", "i.rules"]
+                .map(|name| columns.since_2(name));
+        let mode = columns.mode();
         let overtaken = match columns.is_current() {
             true => "i.started < (SELECT max(since) FROM etl.ledger)",
             false => "false",
         };
         let sql = format!(
-            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, \
-               {rules}, r.version, {overtaken} \
+            "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {absolute}, \
+               {bytes}, {rules}, r.version, {overtaken} \
              FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
              WHERE {condition} AND coalesce({schema}, ?) = ? AND i.status IN ({}, {}) \
              ORDER BY i.started DESC, i.input DESC",
@@ -144,9 +158,11 @@ impl Ledger<'_> {
                 identity: optional(&row[13]),
                 kind: text(&row[14]),
                 types: optional(&row[15]),
-                rules: rules::version(&row[16]),
-                program: text(&row[17]),
-                is_overtaken: row[18].as_bool().unwrap_or(false),
+                path: InputPath { named: text(&row[6]), absolute: optional(&row[16]) },
+                bytes: (!row[17].is_null()).then(|| unsigned(&row[17])),
+                rules: rules::version(&row[18]),
+                program: text(&row[19]),
+                is_overtaken: row[20].as_bool().unwrap_or(false),
             })
         };
         rows.rows.iter().map(known).collect()

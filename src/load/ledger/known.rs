@@ -1,11 +1,12 @@
 //! Questions to the table before and between loads.
 
-use super::InputRow;
+use super::{InputRow, text, unsigned};
 use crate::duck::{Value, quote};
 use crate::load::encode::key_hash_of_texts;
 use crate::load::table::{Strategy, TableSpec};
 use crate::load::target::{SCHEMA, WritePlan};
 use crate::load::{KeySet, Link, LoadError};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 /// Whether the target has a ledger. One of a newer program is refused.
@@ -21,8 +22,23 @@ pub fn table_rows(con: &dyn Link, table: &str) -> Result<u64, LoadError> {
 /// Whether there is a table whose rows say where they came from.
 pub fn has_provenance(con: &dyn Link, table: &str) -> Result<bool, LoadError> {
     let there = con.columns(table)?;
-    let has = |name: &str| there.iter().any(|(have, _)| have == name);
+    let rule = con.names();
+    let has = |name: &str| there.iter().any(|(have, _)| rule.same(have, name));
     Ok(has("_etl_run") && has("_etl_source"))
+}
+
+/// Rows of the table by the run and the source that they bear.
+pub fn rows_by_source(
+    con: &dyn Link,
+    table: &str,
+) -> Result<HashMap<(String, String), u64>, LoadError> {
+    let sql = format!(
+        "SELECT _etl_run, _etl_source, count(*) FROM {} WHERE _etl_run IS NOT NULL GROUP BY 1, 2",
+        con.table(table)
+    );
+    let rows = con.query(&sql, &[])?;
+    let row = |row: &Vec<Value>| ((text(&row[0]), text(&row[1])), unsigned(&row[2]));
+    Ok(rows.rows.iter().map(row).collect())
 }
 
 /// Whether the table holds as many rows of an unfinished input as its ledger claims, less those

@@ -13,6 +13,7 @@ use super::{Link, LoadError, LoadErrorKind};
 mod counts;
 mod failed;
 mod finish;
+mod grown;
 mod headers;
 mod inputs;
 mod known;
@@ -28,11 +29,12 @@ mod status;
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
+pub use grown::Grown;
 pub use headers::HeaderOf;
 pub use inputs::{InputPath, KnownInput};
 pub use known::{
     agrees_with_ledger, has_ledger, has_provenance, has_release, holds_scope, known_keys,
-    scope_rows, table_rows,
+    rows_by_source, scope_rows, table_rows,
 };
 pub use meet::{others_since, rebase, scope_text};
 pub use past::{PastInput, RunRow};
@@ -232,6 +234,11 @@ impl<'c> Ledger<'c> {
     /// Ends a run early.
     pub fn stop_run(&self, run: &str, state: RunState, error: &str) -> Result<(), LoadError> {
         self.end_run(run, state, None, Some(error))
+    }
+
+    /// Ends a run in which some inputs have failed and the others are loaded, with its summary as JSON.
+    pub fn end_in_part(&self, run: &str, summary: &str, error: &str) -> Result<(), LoadError> {
+        self.end_run(run, RunState::Partial, Some(summary), Some(error))
     }
 
     fn end_run(

@@ -12,10 +12,10 @@ use crate::load::target::SCHEMA;
 use crate::load::{Link, LoadError, LoadErrorKind};
 
 /// The version that this program reads and writes.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 2;
 
 /// One step: the version that it leads to, and its statements.
-const STEPS: [(u32, &str); 3] = [(1, TABLES), (2, VERSION_2), (3, VERSION_3)];
+const STEPS: [(u32, &str); 2] = [(1, TABLES), (2, VERSION_2)];
 
 /// The tables of version 1.
 const TABLES: &str = "
@@ -70,7 +70,8 @@ const HINT_1: &str = "CASE WHEN position(chr(10) IN message) > 0 \
 const MODE_1: &str = "CASE WHEN strategy = 'insert' AND kind = 'generic' THEN 'append' \
     WHEN strategy = 'insert' THEN NULL ELSE strategy END";
 
-/// Errors, modes, schemas, value rules, identities, types, cells, hints, and the headers of columns.
+/// Errors, modes, schemas, value rules, identities, types, paths, lengths, cells, hints, and the headers of
+/// columns.
 const VERSION_2: &str = "
 CREATE TABLE IF NOT EXISTS etl.ledger (
   version INTEGER NOT NULL, since TIMESTAMP WITH TIME ZONE NOT NULL);
@@ -82,6 +83,9 @@ ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS \"schema\" VARCHAR;
 ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS rules INTEGER;
 ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS identity VARCHAR;
 ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS types VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS absolute_path VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS replaces VARCHAR;
+ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS bytes BIGINT;
 ALTER TABLE etl.counts ADD COLUMN IF NOT EXISTS \"schema\" VARCHAR;
 ALTER TABLE etl.rewritten ADD COLUMN IF NOT EXISTS \"schema\" VARCHAR;
 ALTER TABLE etl.ranges ADD COLUMN IF NOT EXISTS cells VARCHAR;
@@ -89,12 +93,6 @@ ALTER TABLE etl.problems ADD COLUMN IF NOT EXISTS hint VARCHAR;
 CREATE TABLE IF NOT EXISTS etl.columns (
   \"schema\" VARCHAR NOT NULL, \"table\" VARCHAR NOT NULL, \"column\" VARCHAR NOT NULL,
   header VARCHAR NOT NULL, run VARCHAR NOT NULL);
-";
-
-/// Where an input lies, whatever folder it was named from, and whose rows give way to its own at its end.
-const VERSION_3: &str = "
-ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS absolute_path VARCHAR;
-ALTER TABLE etl.inputs ADD COLUMN IF NOT EXISTS replaces VARCHAR;
 ";
 
 /// Version of the ledger behind a connection; 0 where there is none.
@@ -176,11 +174,6 @@ impl Columns {
     /// A column that version 2 has brought, as SQL; NULL in an older ledger.
     pub fn since_2<'n>(&self, column: &'n str) -> &'n str {
         if self.is_current() { column } else { "CAST(NULL AS VARCHAR)" }
-    }
-
-    /// A column that version 3 has brought, as SQL; NULL in an older ledger.
-    pub fn since_3<'n>(&self, column: &'n str) -> &'n str {
-        if self.version >= 3 { column } else { "CAST(NULL AS VARCHAR)" }
     }
 
     /// The message of a finding in `etl.problems`.

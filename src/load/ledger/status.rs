@@ -9,6 +9,9 @@ named! {
         Running = "running",
         /// All its inputs are loaded.
         Done = "done",
+        /// Some of its inputs could not be read or loaded, and the others are; the same command goes on
+        /// with it.
+        Partial = "partial",
         /// Stopped by the user or the system; the same command goes on with it.
         Interrupted = "interrupted",
         /// More rows were refused than the error budget allows.

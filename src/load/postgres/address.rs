@@ -1,15 +1,17 @@
 //! Where a server is and how to get in: everything that libpq would know.
 //!
-//! Stronger first: the URL, `DATABASE_URL` (where the target is `postgres:` alone), `PG*`, the service
-//! file, the defaults of libpq. Parameters that nobody knows are taken without a word, as those of
-//! other clients (`pgbouncer=true`) stand in URLs that people copy. What is shown of an address never
-//! holds the password.
+//! Stronger first, as in libpq: the address, `DATABASE_URL` (where the target is `postgres:` alone), the
+//! service file, `PG*`, defaults. A parameter that nobody knows is an error, and so is one that asks for
+//! something that cannot be done. What is shown of an address never holds the password.
 
+use super::LONGEST_NAME;
+use super::conninfo::{self, Parameters, Unreadable};
 use super::secret::Password;
 use super::sources::{Sources, password_in, service_in};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,26 +30,91 @@ pub enum SslMode {
     VerifyFull,
 }
 
+/// How `sslmode` is written. `no-verify` is a word of other clients.
+const SSL_MODES: [(&str, SslMode); 7] = [
+    ("disable", SslMode::Disable),
+    ("allow", SslMode::Prefer),
+    ("prefer", SslMode::Prefer),
+    ("require", SslMode::Require),
+    ("verify-ca", SslMode::VerifyCa),
+    ("verify-full", SslMode::VerifyFull),
+    ("no-verify", SslMode::Require),
+];
+
+/// Which servers of the list will do, as libpq's `target_session_attrs` means it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WantedSession {
+    /// Any.
+    #[default]
+    Any,
+    /// One that takes writes by default.
+    ReadWrite,
+    /// One that does not.
+    ReadOnly,
+    /// One that is no standby.
+    Primary,
+    /// One that is a standby.
+    Standby,
+    /// A standby where one answers; else any.
+    PreferStandby,
+}
+
+/// How `target_session_attrs` is written.
+const SESSIONS: [(&str, WantedSession); 6] = [
+    ("any", WantedSession::Any),
+    ("read-write", WantedSession::ReadWrite),
+    ("read-only", WantedSession::ReadOnly),
+    ("primary", WantedSession::Primary),
+    ("standby", WantedSession::Standby),
+    ("prefer-standby", WantedSession::PreferStandby),
+];
+
+impl WantedSession {
+    /// Whether a server will do that is a standby, or takes no writes by default.
+    pub fn accepts(self, standby: bool, read_only: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::ReadWrite => !read_only && !standby,
+            Self::ReadOnly => read_only || standby,
+            Self::Primary => !standby,
+            Self::Standby | Self::PreferStandby => standby,
+        }
+    }
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        let word = SESSIONS.iter().find(|(_, wanted)| *wanted == self);
+        word.map_or("any", |(word, _)| word)
+    }
+}
+
 /// A host with its port. A name that starts with `/` is the folder of a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
     /// Name or address.
     pub name: String,
+    /// Address to connect to instead of looking the name up (`hostaddr`).
+    pub address: Option<IpAddr>,
     /// Port.
     pub port: u16,
+    /// Password that the password file has for it, where the address names none.
+    #[serde(skip)]
+    pub password: Option<Password>,
 }
 
 impl Host {
     /// Whether it is a socket on this machine.
     pub fn is_socket(&self) -> bool {
-        self.name.starts_with('/')
+        self.address.is_none() && self.name.starts_with('/')
     }
 
     /// Whether it is this machine.
     pub fn is_local(&self) -> bool {
-        let loopback =
-            || self.name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
-        self.is_socket() || self.name.eq_ignore_ascii_case("localhost") || loopback()
+        let address = self.address.or_else(|| self.name.parse().ok());
+        match address {
+            Some(address) => address.is_loopback(),
+            None => self.is_socket() || self.name.eq_ignore_ascii_case("localhost"),
+        }
     }
 }
 
@@ -56,9 +123,12 @@ impl Host {
 pub struct Address {
     /// Hosts, tried in order.
     pub hosts: Vec<Host>,
+    /// Which of them will do.
+    #[serde(default)]
+    pub wanted: WantedSession,
     /// User.
     pub user: String,
-    /// Password, where one is known.
+    /// Password, where the address or the environment names one.
     #[serde(skip)]
     pub password: Option<Password>,
     /// Database.
@@ -86,7 +156,7 @@ const POOLER_PORT: u16 = 6543;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// libpq's environment variables and the parameters they stand for.
-const VARIABLES: [(&str, &str); 12] = [
+const VARIABLES: [(&str, &str); 19] = [
     ("PGHOST", "host"),
     ("PGHOSTADDR", "hostaddr"),
     ("PGPORT", "port"),
@@ -99,69 +169,82 @@ const VARIABLES: [(&str, &str); 12] = [
     ("PGAPPNAME", "application_name"),
     ("PGCONNECT_TIMEOUT", "connect_timeout"),
     ("PGPASSFILE", "passfile"),
+    ("PGTARGETSESSIONATTRS", "target_session_attrs"),
+    ("PGLOADBALANCEHOSTS", "load_balance_hosts"),
+    ("PGCHANNELBINDING", "channel_binding"),
+    ("PGGSSENCMODE", "gssencmode"),
+    ("PGREQUIREAUTH", "require_auth"),
+    ("PGREQUIREPEER", "requirepeer"),
+    ("PGSSLCRL", "sslcrl"),
 ];
-
-type Parameters = BTreeMap<String, String>;
 
 impl Address {
     /// Whether a text names a server of this kind.
     pub fn is_meant(text: &str) -> bool {
-        text.starts_with("postgres:") || text.starts_with("postgresql:")
+        conninfo::is_meant(text)
     }
 
-    /// Reads a URL, with what the environment and its files add.
-    pub fn parse(text: &str, sources: &Sources) -> Result<Self, String> {
-        let mut given = read_url(text)?;
+    /// Reads an address in either form of libpq, with what the environment and its files add.
+    pub fn parse(text: &str, sources: &Sources) -> Result<Self, Unreadable> {
+        let mut given = conninfo::read(text)?;
         if given.is_empty()
             && let Some(url) = sources.variable("DATABASE_URL").filter(|url| Self::is_meant(url))
         {
-            given = read_url(url)?;
-        }
-        for (variable, name) in VARIABLES {
-            if let Some(value) = sources.variable(variable) {
-                given.entry(name.into()).or_insert_with(|| value.to_owned());
-            }
-        }
-        let service = given.get("service").cloned();
-        let service = service.or_else(|| sources.variable("PGSERVICE").map(str::to_owned));
-        if let Some(service) = service {
-            let file = sources.service_file();
-            let found = service_in(&file.text, &service).ok_or_else(|| {
-                format!("the service `{service}` is not in {}", file.path.display())
+            given = conninfo::read(url).map_err(|error| Unreadable {
+                message: format!("in DATABASE_URL: {}", error.message),
+                ..error
             })?;
-            found.into_iter().for_each(|(name, value)| {
-                given.entry(name).or_insert(value);
-            });
+        }
+        add_service(&mut given, sources)?;
+        for (variable, name) in VARIABLES {
+            let Some(value) = sources.variable(variable) else { continue };
+            if !given.contains_key(name) {
+                conninfo::check(name, value, false).map_err(|error| Unreadable {
+                    message: format!("in {variable}: {}", error.message),
+                    hint: format!("unset {variable}"),
+                })?;
+                given.insert(name.into(), value.to_owned());
+            }
         }
         Self::settle(given, sources)
     }
 
-    fn settle(given: Parameters, sources: &Sources) -> Result<Self, String> {
+    fn settle(given: Parameters, sources: &Sources) -> Result<Self, Unreadable> {
         let get = |name: &str| given.get(name).filter(|value| !value.is_empty()).cloned();
-        let hosts = hosts(&get)?;
-        let user = get("user")
-            .or_else(|| sources.system_user())
-            .ok_or("no user is named; write postgres://USER@HOST/DATABASE, or set PGUSER")?;
+        let user = get("user").or_else(|| sources.system_user()).ok_or_else(|| {
+            Unreadable::new(
+                "no user is named",
+                "write postgres://USER@HOST/DATABASE, or set PGUSER",
+            )
+        })?;
         let database = get("dbname").unwrap_or_else(|| user.clone());
-        let password = get("password").or_else(|| {
-            let file = sources.password_file(get("passfile").as_deref())?;
-            let host = hosts.first()?;
-            let name = if host.is_socket() { "localhost" } else { &host.name };
-            password_in(&file, name, host.port, &database, &user)
-        });
+        let mut hosts = hosts(&get)?;
+        let password = get("password").map(Password::new);
+        if password.is_none()
+            && let Some(file) = sources.password_file(get("passfile").as_deref())
+        {
+            for host in &mut hosts {
+                let name = if host.is_socket() { "localhost" } else { &host.name };
+                let found = password_in(&file, name, host.port, &database, &user);
+                host.password = found.map(Password::new);
+            }
+        }
+        refuse_demands(&get)?;
         let pooled = get("pgbouncer").is_some_and(|value| value == "true" || value == "1");
+        let application = get("application_name").or_else(|| get("fallback_application_name"));
         Ok(Self {
             pooled: pooled || hosts.iter().any(|host| host.port == POOLER_PORT),
             hosts,
-            password: password.map(Password::new),
+            wanted: one_of(&get, "target_session_attrs", &SESSIONS)?.unwrap_or(WantedSession::Any),
+            password,
             user,
             database,
-            schema: get("schema"),
-            ssl: ssl_mode(get("sslmode").as_deref())?,
+            schema: schema(get("schema"))?,
+            ssl: ssl_mode(&get)?,
             root_cert: get("sslrootcert").filter(|path| path != "system").map(PathBuf::from),
             options: get("options"),
-            application: get("application_name").unwrap_or_else(|| "etl".into()),
-            timeout: timeout(get("connect_timeout").as_deref()),
+            application: application.unwrap_or_else(|| "etl".into()),
+            timeout: timeout(&get)?,
         })
     }
 
@@ -187,41 +270,127 @@ impl fmt::Display for Address {
     }
 }
 
-fn ssl_mode(text: Option<&str>) -> Result<SslMode, String> {
-    Ok(match text {
-        None | Some("prefer" | "allow") => SslMode::Prefer,
-        Some("disable") => SslMode::Disable,
-        Some("require" | "no-verify") => SslMode::Require,
-        Some("verify-ca") => SslMode::VerifyCa,
-        Some("verify-full") => SslMode::VerifyFull,
-        Some(other) => {
-            return Err(format!(
-                "sslmode `{other}` is unknown; use disable, prefer, require, verify-ca or verify-full"
-            ));
-        }
+/// A parameter of a few words; `None` where it is not given. Its value is not repeated in the error.
+fn one_of<T: Copy>(
+    get: &dyn Fn(&str) -> Option<String>,
+    name: &str,
+    known: &[(&str, T)],
+) -> Result<Option<T>, Unreadable> {
+    let Some(text) = get(name) else { return Ok(None) };
+    let found = known.iter().find(|(word, _)| *word == text).map(|(_, value)| Some(*value));
+    found.ok_or_else(|| {
+        let words: Vec<_> = known.iter().map(|(word, _)| *word).collect();
+        Unreadable::new(
+            format!("the parameter {name} has a value that is not known"),
+            format!("it is one of {}", words.join(", ")),
+        )
     })
 }
 
-/// libpq: a number of seconds, at least two; zero or nonsense: its default.
-fn timeout(text: Option<&str>) -> Duration {
-    let seconds = text.and_then(|text| text.trim().parse::<u64>().ok()).filter(|n| *n > 0);
-    seconds.map_or(CONNECT_TIMEOUT, |seconds| Duration::from_secs(seconds.max(2)))
+/// The schema, where it may hold tables of the user.
+fn schema(named: Option<String>) -> Result<Option<String>, Unreadable> {
+    let Some(name) = named else { return Ok(None) };
+    if name.len() > LONGEST_NAME {
+        return Err(Unreadable::new(
+            format!(
+                "the name of the schema has {} bytes; a server keeps {LONGEST_NAME}",
+                name.len()
+            ),
+            "give the name as the server has it",
+        ));
+    }
+    match name == crate::load::target::SCHEMA {
+        true => Err(Unreadable::new("the schema etl is the ledger's", "name another schema")),
+        false => Ok(Some(name)),
+    }
 }
 
-fn hosts(get: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Host>, String> {
-    let names = get("hostaddr").or_else(|| get("host")).unwrap_or_else(default_host);
-    let ports = get("port").unwrap_or_default();
-    let ports: Vec<&str> = ports.split(',').collect();
-    let host = |(at, name): (usize, &str)| {
-        let text = if ports.len() == 1 { ports[0] } else { ports.get(at).copied().unwrap_or("") };
-        let port = match text.trim() {
-            "" => PORT,
-            text => text.parse().map_err(|_| format!("`{text}` is no port"))?,
-        };
-        let name = if name.is_empty() { default_host() } else { name.to_owned() };
-        Ok(Host { name, port })
+fn ssl_mode(get: &dyn Fn(&str) -> Option<String>) -> Result<SslMode, Unreadable> {
+    let system = get("sslrootcert").is_some_and(|path| path == "system");
+    let mode = one_of(get, "sslmode", &SSL_MODES)?;
+    match (mode, system) {
+        (None, false) => Ok(SslMode::Prefer),
+        (None | Some(SslMode::VerifyFull), true) => Ok(SslMode::VerifyFull),
+        // A certificate of any authority that the system trusts says nothing without the name.
+        (Some(_), true) => Err(Unreadable::new(
+            "sslrootcert=system wants sslmode=verify-full",
+            "leave sslmode out, or name a file with the authority of the server",
+        )),
+        (Some(mode), false) => Ok(mode),
+    }
+}
+
+/// Demands that cannot be met. To go on without them would be less secure than was asked for.
+fn refuse_demands(get: &dyn Fn(&str) -> Option<String>) -> Result<(), Unreadable> {
+    let levels = [("disable", false), ("prefer", false), ("require", true)];
+    for (name, instead) in [
+        ("channel_binding", "leave it out; sslmode=verify-full proves who the server is"),
+        ("gssencmode", "leave it out; sslmode=require encrypts by TLS"),
+    ] {
+        if one_of(get, name, &levels)? == Some(true) {
+            return Err(Unreadable::new(format!("{name}=require cannot be met by etl"), instead));
+        }
+    }
+    Ok(())
+}
+
+/// libpq: a number of seconds, at least two; zero or less: here its default.
+fn timeout(get: &dyn Fn(&str) -> Option<String>) -> Result<Duration, Unreadable> {
+    let Some(text) = get("connect_timeout") else { return Ok(CONNECT_TIMEOUT) };
+    let seconds: i64 = text.trim().parse().map_err(|_| {
+        Unreadable::new("the parameter connect_timeout is no whole number", "it is in seconds")
+    })?;
+    let seconds = u64::try_from(seconds).ok().filter(|seconds| *seconds > 0);
+    Ok(seconds.map_or(CONNECT_TIMEOUT, |seconds| Duration::from_secs(seconds.max(2))))
+}
+
+fn hosts(get: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Host>, Unreadable> {
+    let list = |name: &str| -> Vec<String> {
+        let text = get(name).unwrap_or_default();
+        text.split(',').map(|part| part.trim().to_owned()).collect()
     };
-    names.split(',').enumerate().map(host).collect()
+    let (names, addresses, ports) = (list("host"), list("hostaddr"), list("port"));
+    let count = if get("hostaddr").is_some() { addresses.len() } else { names.len() };
+    let fits = |list: &[String], name: &str| list.len() == count || get(name).is_none();
+    if !fits(&names, "host") || !(fits(&ports, "port") || ports.len() == 1) {
+        return Err(Unreadable::new(
+            "there are not as many hosts, addresses of hosts (hostaddr) and ports",
+            "write a port behind each host, or one for all of them",
+        ));
+    }
+    let mut hosts = Vec::new();
+    for at in 0..count {
+        let part = |list: &[String]| list.get(at).cloned().unwrap_or_default();
+        let address = match part(&addresses) {
+            text if text.is_empty() => None,
+            text => Some(text.parse::<IpAddr>().map_err(|_| {
+                Unreadable::new(
+                    "the parameter hostaddr is no address of a host",
+                    "use host for names",
+                )
+            })?),
+        };
+        let port = if ports.len() == 1 { ports[0].clone() } else { part(&ports) };
+        let port = conninfo::port_of(&port)?.unwrap_or(PORT);
+        let name = match (part(&names), address) {
+            (name, Some(address)) if name.is_empty() => address.to_string(),
+            (name, None) if name.is_empty() => default_host(),
+            (name, _) => name,
+        };
+        hosts.push(Host { name, address, port, password: None });
+    }
+    let balance = [("disable", false), ("random", true)];
+    if one_of(get, "load_balance_hosts", &balance)? == Some(true) {
+        shuffle(&mut hosts);
+    }
+    Ok(hosts)
+}
+
+/// Another order in each process. It is kept for all connections of the process: rows and ledger go to
+/// the same server.
+fn shuffle(hosts: &mut [Host]) {
+    let keys = RandomState::new();
+    hosts.sort_by_cached_key(|host| keys.hash_one((&host.name, host.port)));
 }
 
 /// The folder of the server's socket where there is one, else this machine by name.
@@ -231,142 +400,32 @@ fn default_host() -> String {
     folder.unwrap_or("localhost").to_owned()
 }
 
-/// `postgres://user:password@host:port,host:port/database?name=value&…` as parameters.
-fn read_url(text: &str) -> Result<Parameters, String> {
-    let mut given = Parameters::new();
-    let rest = text.split_once(':').map_or("", |(_, rest)| rest);
-    let rest = rest.strip_prefix("//").unwrap_or(rest);
-    let (front, query) = rest.split_once('?').unwrap_or((rest, ""));
-    // A password that was not written as it should be may hold a slash or an at sign.
-    let (login, place) = match front.rfind('@') {
-        Some(at) => (&front[..at], &front[at + 1..]),
-        None => ("", front),
+/// What the service has that the address leaves open.
+fn add_service(given: &mut Parameters, sources: &Sources) -> Result<(), Unreadable> {
+    let service = given.get("service").cloned();
+    let named = service.or_else(|| sources.variable("PGSERVICE").map(str::to_owned));
+    let Some(service) = named else { return Ok(()) };
+    let file = match given.get("servicefile") {
+        Some(path) => sources.service_file_at(path.into()),
+        None => sources.service_file(),
     };
-    let (place, database) = place.split_once('/').unwrap_or((place, ""));
-    let (user, password) = login.split_once(':').unwrap_or((login, ""));
-    let mut add = |name: &str, value: String| {
-        if !value.is_empty() {
-            given.insert(name.to_owned(), value);
-        }
-    };
-    add("user", decoded(user)?);
-    add("password", decoded(password)?);
-    add("dbname", decoded(database)?);
-    let (mut names, mut ports) = (Vec::new(), Vec::new());
-    for host in place.split(',').filter(|host| !host.is_empty()) {
-        let (name, port) = split_port(host);
-        names.push(decoded(name)?);
-        ports.push(port.to_owned());
+    let found = service_in(&file.text, &service).ok_or_else(|| {
+        let told = format!("the service is not in {}", file.path.display());
+        Unreadable::new(
+            told,
+            "a service is a section [NAME] of that file (PGSERVICEFILE names another)",
+        )
+    })?;
+    for (name, value) in found {
+        conninfo::check(&name, &value, false).map_err(|error| Unreadable {
+            message: format!("in {}: {}", file.path.display(), error.message),
+            ..error
+        })?;
+        given.entry(name).or_insert(value);
     }
-    add("host", names.join(","));
-    if ports.iter().any(|port| !port.is_empty()) {
-        add("port", ports.join(","));
-    }
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let name = match name {
-            "ssl" if value == "true" => {
-                add("sslmode", "require".into());
-                continue;
-            }
-            "ssl_mode" => "sslmode",
-            name => name,
-        };
-        add(&decoded(name)?, decoded(value)?);
-    }
-    Ok(given)
-}
-
-/// A name and its port; IPv6 stands in brackets.
-fn split_port(host: &str) -> (&str, &str) {
-    if let Some(inside) = host.strip_prefix('[')
-        && let Some((name, port)) = inside.split_once(']')
-    {
-        return (name, port.trim_start_matches(':'));
-    }
-    host.rsplit_once(':').unwrap_or((host, ""))
-}
-
-/// Percent signs resolved.
-fn decoded(text: &str) -> Result<String, String> {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let byte = text.get(at + 1..at + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match (bytes[at], byte) {
-            (b'%', Some(byte)) => {
-                out.push(byte);
-                at += 3;
-            }
-            (other, _) => {
-                out.push(other);
-                at += 1;
-            }
-        }
-    }
-    // Never the text itself: it may be a password.
-    String::from_utf8(out).map_err(|_| "the address holds bytes that are not UTF-8".to_owned())
+    Ok(())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str, variables: &[(&str, &str)]) -> Result<Address, String> {
-        let pairs = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
-        Address::parse(text, &Sources::of(pairs.collect()))
-    }
-
-    fn password(address: &Address) -> Option<&str> {
-        address.password.as_ref().map(Password::reveal)
-    }
-
-    #[test]
-    fn a_url_says_it_all_and_unknown_parameters_are_taken() {
-        let text = "postgres://ann:p%40ss@h.example:6543/rolls?pgbouncer=true&sslmode=require&x=1";
-        let address = parse(text, &[]).expect("valid");
-        assert_eq!(address.hosts, [Host { name: "h.example".into(), port: 6543 }]);
-        assert_eq!((address.user.as_str(), address.database.as_str()), ("ann", "rolls"));
-        assert_eq!(password(&address), Some("p@ss"));
-        assert_eq!(address.ssl, SslMode::Require);
-        assert!(address.pooled);
-        let shown = format!("{address} {address:?} {}", serde_json::json!(address));
-        assert!(!shown.contains("p@ss"), "{shown}");
-        assert_eq!(address.to_string(), "postgres://ann@h.example:6543/rolls");
-    }
-
-    #[test]
-    fn a_password_with_signs_stays_a_password() {
-        let address = parse("postgresql://ann:a/b@c:d@host/db", &[]).expect("valid");
-        assert_eq!(password(&address), Some("a/b@c:d"));
-        assert_eq!(address.hosts[0].name, "host");
-    }
-
-    #[test]
-    fn several_hosts_and_ipv6() {
-        let address = parse("postgres://u@[::1]:5433,b/db", &[]).expect("valid");
-        let host = |name: &str, port| Host { name: name.into(), port };
-        assert_eq!(address.hosts, [host("::1", 5433), host("b", 5432)]);
-        assert!(address.hosts[0].is_local() && !address.hosts[1].is_local());
-    }
-
-    #[test]
-    fn the_environment_fills_what_the_url_leaves_out() {
-        let env = [("PGHOST", "far"), ("PGUSER", "bob"), ("PGDATABASE", "d"), ("PGPORT", "1")];
-        let address = parse("postgres:", &env).expect("valid");
-        assert_eq!(address.to_string(), "postgres://bob@far:1/d");
-        let address = parse("postgres://ann@near", &env).expect("valid");
-        assert_eq!(address.to_string(), "postgres://ann@near:1/d");
-        let env = [("DATABASE_URL", "postgres://x:y@z/w"), ("PGUSER", "bob")];
-        assert_eq!(parse("postgres:", &env).expect("valid").to_string(), "postgres://x@z:5432/w");
-    }
-
-    #[test]
-    fn mistakes_are_told() {
-        assert!(parse("postgres://u@h/d?sslmode=maybe", &[]).expect_err("bad").contains("maybe"));
-        assert!(parse("postgres://u@h:x/d", &[]).expect_err("bad").contains("no port"));
-        let error = parse("postgres://h/d", &[]).expect_err("nobody");
-        assert!(error.contains("no user"), "{error}");
-    }
-}
+#[path = "address_tests.rs"]
+mod tests;

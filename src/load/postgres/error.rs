@@ -1,6 +1,6 @@
 //! What goes wrong with a server, in words that say what to do.
 
-use super::address::{Address, Host};
+use super::address::{Address, Host, WantedSession};
 use crate::load::{LoadError, LoadErrorKind};
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::message::backend::ErrorResponseBody;
@@ -131,6 +131,21 @@ pub fn no_such_host(host: &Host, error: &io::Error) -> LoadError {
         format!("{}: the name cannot be resolved: {error}", host.name),
     )
     .with_hint("check the spelling of the host, and the network")
+}
+
+/// A server that answers and is not such a one as is wanted.
+pub fn unsuitable(host: &Host, wanted: WantedSession, standby: bool, read_only: bool) -> LoadError {
+    let is = match (standby, read_only) {
+        (true, _) => "is a standby",
+        (false, true) => "takes no writes by default (default_transaction_read_only)",
+        (false, false) => "is a primary that takes writes",
+    };
+    let message =
+        format!("{} {is}; target_session_attrs asks for {}", Address::place(host), wanted.name());
+    LoadError::new(LoadErrorKind::Unreachable, message).with_hint(
+        "name other hosts, or another target_session_attrs: any, read-write, read-only, primary, \
+         standby, prefer-standby",
+    )
 }
 
 /// The server has let nobody in.

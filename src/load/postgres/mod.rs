@@ -24,6 +24,7 @@
 mod address;
 mod approach;
 mod confirmed;
+mod conninfo;
 mod copy;
 mod digest;
 mod doctor;
@@ -54,6 +55,7 @@ mod write;
 
 pub use address::Address;
 pub use approach::Approach;
+pub use conninfo::{Unreadable, is_open, shown};
 pub use preflight::ddl;
 pub use sources::Sources;
 pub use target::PgTarget;
@@ -62,3 +64,6 @@ pub use target::PgTarget;
 /// work while the other one takes the last of them (0.4 s of 300,000 parcels, measured); fewer cost more
 /// round trips.
 pub const COMMIT_ROWS: u64 = 25_000;
+
+/// Most bytes of a name: the server cuts longer ones in silence.
+pub const LONGEST_NAME: usize = 63;

@@ -3,14 +3,11 @@
 //! Everything that stands in the way is told in one list, each with a way out. A table is made only
 //! with `--create`, columns are added only with `--evolve`; nothing else of a table is ever changed.
 
-use super::{hazards, types};
+use super::{LONGEST_NAME, hazards, types};
 use crate::duck::{Value, quote};
 use crate::load::table::TableSpec;
-use crate::load::target::Changes;
+use crate::load::target::{Changes, no_schema};
 use crate::load::{Link, LoadError, LoadErrorKind};
-
-/// Longest name that the server keeps, in bytes.
-const LONGEST_NAME: usize = 63;
 
 /// A column of a table that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,11 +132,19 @@ fn create(
     unique: bool,
     changes: Changes,
 ) -> Result<(), LoadError> {
+    let sql = "SELECT count(*) FROM pg_namespace WHERE nspname = ?";
+    let homeless = con.number(sql, &[Value::from(schema)])? == 0;
+    if homeless && !changes.create {
+        return Err(no_schema(schema));
+    }
     if !changes.create {
         let told = format!("there is no table {} in schema {schema}", spec.name);
         return Err(mismatch(told).with_hint(
             "--create makes it (`etl plan` shows the statement); --table names another",
         ));
+    }
+    if homeless {
+        con.execute(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote(schema)), &[])?;
     }
     con.execute(&ddl(&con.table(&spec.name), spec, unique), &[])?;
     Ok(())

@@ -4,7 +4,7 @@
 //! session: a pooler that hands each transaction another session is no obstacle. Everything a
 //! transaction needs it sets for itself (`SET LOCAL`).
 
-use super::address::{Address, Host};
+use super::address::{Address, Host, WantedSession};
 use super::error::{self, ServerError};
 use super::wire::Wire;
 use crate::load::{LoadError, LoadErrorKind};
@@ -62,20 +62,58 @@ impl Row<'_> {
 }
 
 impl Session {
-    /// Connects to the first host that answers.
+    /// Connects to the first host that answers and is such a server as is wanted.
     pub fn open(address: &Address) -> Result<Self, LoadError> {
-        let mut first = None;
-        for host in &address.hosts {
-            match Self::open_at(address, host) {
-                Ok(session) => return Ok(session),
-                // Only where nobody answers is there a reason to ask another.
-                Err(error) if error.kind != LoadErrorKind::Unreachable => return Err(error),
-                Err(error) => {
-                    first.get_or_insert(error);
+        let mut failed = Vec::new();
+        // Where a standby would be better, all hosts are asked for one before any will do.
+        let prefers = address.wanted == WantedSession::PreferStandby;
+        let rounds: &[WantedSession] = match prefers {
+            true => &[WantedSession::Standby, WantedSession::Any],
+            false => &[address.wanted],
+        };
+        for wanted in rounds {
+            for host in &address.hosts {
+                let opened = Self::open_at(address, host).and_then(|mut session| {
+                    session.suits(address, host, *wanted).map(|()| session)
+                });
+                match opened {
+                    Ok(session) => return Ok(session),
+                    // Whoever lets nobody in has answered: no other host is asked for the same.
+                    Err(error) if !goes_on(&error) => return Err(error),
+                    Err(error) => failed.push(error),
                 }
             }
         }
-        Err(first.unwrap_or_else(|| error::unexpected("no host is named")))
+        Err(first_of(failed, address.hosts.len()))
+    }
+
+    /// Whether the server is such a one as is wanted. Only the server knows, so it costs a question.
+    fn suits(
+        &mut self,
+        address: &Address,
+        host: &Host,
+        wanted: WantedSession,
+    ) -> Result<(), LoadError> {
+        if wanted == WantedSession::Any {
+            return Ok(());
+        }
+        self.wire.set_timeout(Some(address.timeout))?;
+        let sql =
+            "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on'";
+        let (mut standby, mut read_only) = (false, false);
+        self.ask(sql, |_, row| {
+            if let Some(row) = row {
+                let values = row.values()?;
+                let is = |at: usize| values.get(at).copied().flatten() == Some("t");
+                (standby, read_only) = (is(0), is(1));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.wire.set_timeout(None)?;
+        match wanted.accepts(standby, read_only) {
+            true => Ok(()),
+            false => Err(error::unsuitable(host, wanted, standby, read_only)),
+        }
     }
 
     fn open_at(address: &Address, host: &Host) -> Result<Self, LoadError> {
@@ -92,30 +130,30 @@ impl Session {
         let mut buffer = BytesMut::new();
         frontend::startup_message(parameters, &mut buffer).map_err(|e| error::lost(&e))?;
         session.wire.send(&buffer)?;
-        session.enter(address)?;
+        session.enter(address, host)?;
         session.wire.set_timeout(None)?;
         Ok(session)
     }
 
-    fn enter(&mut self, address: &Address) -> Result<(), LoadError> {
+    fn enter(&mut self, address: &Address, host: &Host) -> Result<(), LoadError> {
         loop {
             match self.wire.receive()? {
                 Message::AuthenticationOk => {}
                 Message::AuthenticationCleartextPassword => {
                     self.say(|out| {
-                        frontend::password_message(password(address)?.as_bytes(), out)
+                        frontend::password_message(password(address, host)?.as_bytes(), out)
                             .map_err(|e| error::lost(&e))
                     })?;
                 }
                 Message::AuthenticationMd5Password(body) => {
                     let user = address.user.as_bytes();
-                    let hash = md5_hash(user, password(address)?.as_bytes(), body.salt());
+                    let hash = md5_hash(user, password(address, host)?.as_bytes(), body.salt());
                     self.say(|out| {
                         frontend::password_message(hash.as_bytes(), out)
                             .map_err(|e| error::lost(&e))
                     })?;
                 }
-                Message::AuthenticationSasl(body) => self.scram(&body, address)?,
+                Message::AuthenticationSasl(body) => self.scram(&body, address, host)?,
                 Message::BackendKeyData(body) => self.pid = body.process_id(),
                 Message::ReadyForQuery(_) => return Ok(()),
                 Message::ErrorResponse(body) => {
@@ -126,7 +164,12 @@ impl Session {
         }
     }
 
-    fn scram(&mut self, body: &AuthenticationSaslBody, address: &Address) -> Result<(), LoadError> {
+    fn scram(
+        &mut self,
+        body: &AuthenticationSaslBody,
+        address: &Address,
+        host: &Host,
+    ) -> Result<(), LoadError> {
         let known = body.mechanisms().any(|name| Ok(name == SCRAM_SHA_256)).unwrap_or(false);
         if !known {
             return Err(error::unexpected("it knows no SCRAM-SHA-256"));
@@ -137,7 +180,7 @@ impl Session {
                 format!("{address}: the server failed to prove itself"),
             )
         };
-        let secret = password(address)?.as_bytes();
+        let secret = password(address, host)?.as_bytes();
         let mut scram = ScramSha256::new(secret, ChannelBinding::unsupported());
         self.say(|out| {
             frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), out).map_err(wrong)
@@ -327,9 +370,26 @@ impl Copy<'_> {
     }
 }
 
+/// Whether another host may be asked after such an error: nobody answers, or not now, or it is not the
+/// kind of server that is wanted.
+fn goes_on(error: &LoadError) -> bool {
+    matches!(error.kind, LoadErrorKind::Unreachable | LoadErrorKind::Lost)
+}
+
+/// The first error of several hosts, with what the others had to say.
+fn first_of(failed: Vec<LoadError>, hosts: usize) -> LoadError {
+    let mut failed = failed.into_iter().take(hosts);
+    let Some(mut first) = failed.next() else { return error::unexpected("no host is named") };
+    for other in failed {
+        first.message.push_str(&format!("; {}", other.message));
+    }
+    first
+}
+
 /// The password, or word that there is none.
-fn password(address: &Address) -> Result<&str, LoadError> {
-    address.password.as_ref().map(super::secret::Password::reveal).ok_or_else(|| {
+fn password<'a>(address: &'a Address, host: &'a Host) -> Result<&'a str, LoadError> {
+    let known = address.password.as_ref().or(host.password.as_ref());
+    known.map(super::secret::Password::reveal).ok_or_else(|| {
         LoadError::new(LoadErrorKind::Denied, format!("{address}: the server asks for a password"))
             .with_hint(
                 "set PGPASSWORD, write it into .pgpass (readable by you alone), or into the URL",

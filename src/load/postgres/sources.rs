@@ -44,6 +44,11 @@ impl Sources {
             Some(path) => PathBuf::from(path),
             None => self.personal(".pg_service.conf", ".pg_service.conf"),
         };
+        self.service_file_at(path)
+    }
+
+    /// A service file that is named.
+    pub fn service_file_at(&self, path: PathBuf) -> Found {
         let text = fs::read_to_string(&path).unwrap_or_default();
         Found { path, text }
     }

@@ -175,10 +175,13 @@ impl Wire {
 
 /// Tries each address of a host; an error names all of them, with their family.
 fn connect(address: &Address, host: &Host) -> Result<TcpStream, LoadError> {
-    let found: Vec<SocketAddr> = (host.name.as_str(), host.port)
-        .to_socket_addrs()
-        .map_err(|error| error::no_such_host(host, &error))?
-        .collect();
+    let found: Vec<SocketAddr> = match host.address {
+        Some(address) => vec![(address, host.port).into()],
+        None => (host.name.as_str(), host.port)
+            .to_socket_addrs()
+            .map_err(|error| error::no_such_host(host, &error))?
+            .collect(),
+    };
     let mut tried = Vec::new();
     for place in found {
         match TcpStream::connect_timeout(&place, address.timeout) {

@@ -3,7 +3,7 @@
 use super::DiffRequest;
 use crate::duck::{Value, quote};
 use crate::flow::{Observer, Stop};
-use crate::load::{Link, LoadError};
+use crate::load::{Link, LoadError, TableName};
 use crate::pack::{Kind, Need, Pack, empty};
 use crate::run::error::{RunError, RunErrorKind};
 use crate::run::ingest::ingest;
@@ -95,9 +95,11 @@ impl Side {
         own.inputs = vec![path.clone()];
         own.target = scratch.target();
         own.failed.folder = Some(scratch.folder().to_owned());
-        own.table = Some(table.to_owned());
+        own.table = Some(TableName::plain(table));
         // Its own columns are compared, whatever those of the target's table are.
         own.mapping = None;
+        // A roll of which a part is missing would seem to have lost parcels.
+        own.keep_going = false;
         own.errors.max_errors = None;
         own.errors.max_rate = None;
         let summary = ingest(&own, observer, stop)?;

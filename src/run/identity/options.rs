@@ -73,6 +73,10 @@ pub(super) fn settings(request: &Request, pack: &Pack, input: &Prepared) -> Sett
         failed: _,
         fresh: _,
         replaces_previous: _,
+        // Which files are inputs, and what becomes of the run where one is bad.
+        listing: _,
+        require_rows: _,
+        keep_going: _,
         limit,
         version: _,
     } = request;
@@ -123,7 +127,6 @@ fn reading(options: &SourceOptions, input: &Prepared, settings: &mut Settings) {
         csv,
         headers,
         temp_dir: _,
-        stdin: _,
         reader: _,
         strings_in_memory: _,
     } = options;

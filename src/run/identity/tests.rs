@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::flow::{Event, Observer};
-use crate::load::TargetUrl;
 use crate::load::target::Changes;
+use crate::load::{TableName, TargetUrl};
 use crate::rules;
 use crate::run::geography;
 use crate::run::prepare::prepare;
@@ -83,6 +83,9 @@ fn request(path: &Path) -> Request {
         failed: Failed::default(),
         fresh: false,
         replaces_previous: false,
+        listing: Default::default(),
+        require_rows: false,
+        keep_going: false,
         limit: None,
         version: "test".into(),
     }
@@ -91,7 +94,7 @@ fn request(path: &Path) -> Request {
 fn identity(request: &Request) -> Identity {
     let pack = load_pack(&request.pack).expect("a pack");
     let request = geography::opened(request, &pack).expect("readable places");
-    let (inputs, _) = prepare(&request, &pack, &Silent).expect("readable");
+    let inputs = prepare(&request, &pack, &Silent).expect("readable").ready;
     Identity::of(&request, &pack, inputs.first().expect("an input"), "main")
 }
 
@@ -115,10 +118,10 @@ const PLAIN: &[Case] = &[
         let other = folder.join("other.csv");
         std::fs::copy(folder.join("t.csv"), &other).expect("room");
         request.inputs = vec![other.display().to_string()];
-        request.table = Some("t".into());
+        request.table = Some(TableName::plain("t"));
     }),
     ("target", false, On::Text, |request, _| request.target = TargetUrl::Duckdb("b".into())),
-    ("table", true, On::Text, |request, _| request.table = Some("other".into())),
+    ("table", true, On::Text, |request, _| request.table = Some(TableName::plain("other"))),
     ("mode", false, On::Text, |request, _| request.mode = Some(Mode::Replace)),
     ("agents", false, On::Text, |request, _| request.agents.clear()),
     ("rule_levels", false, On::Text, |request, _| {
@@ -142,6 +145,9 @@ const PLAIN: &[Case] = &[
     ("failed", false, On::Text, |request, _| request.failed.in_table = true),
     ("fresh", false, On::Text, |request, _| request.fresh = true),
     ("replaces_previous", false, On::Text, |request, _| request.replaces_previous = true),
+    ("listing", false, On::Text, |request, _| request.listing.recursive = true),
+    ("require_rows", false, On::Text, |request, _| request.require_rows = true),
+    ("keep_going", false, On::Text, |request, _| request.keep_going = true),
     ("limit", true, On::Text, |request, _| request.limit = Some(2)),
     ("version", false, On::Text, |request, _| request.version = "later".into()),
 ];
@@ -177,9 +183,6 @@ const READING: &[Case] = &[
     }),
     ("source.temp_dir", false, On::Text, |request, folder| {
         request.source.temp_dir = Some(folder.to_owned());
-    }),
-    ("source.stdin", false, On::Text, |request, folder| {
-        request.source.stdin = Some(folder.join("t.csv"));
     }),
     ("source.reader", false, On::Text, |request, _| {
         request.source.reader = Some(crate::source::legacy::ReaderProgram {
@@ -478,7 +481,7 @@ fn old_hashes_are_made_as_they_were() {
     let folder = tempfile::tempdir().expect("a folder");
     let of = |asked: &Request| {
         let pack = load_pack(&asked.pack).expect("a pack");
-        let (inputs, _) = prepare(asked, &pack, &Silent).expect("readable");
+        let inputs = prepare(asked, &pack, &Silent).expect("readable").ready;
         legacy_configs(asked, &pack, &inputs[0])
     };
     let mut text = request(&On::Text.path(folder.path()));

@@ -9,43 +9,51 @@ mod scan;
 
 use self::keys::{Pairs, Singles};
 use self::scan::Scan;
-use super::error::RunError;
+use super::error::{Reach, RunError};
 use super::ingest::load_pack;
+use super::inputs::{Bad, FailedInput, Inputs, all_bad, gather};
 use super::names::column_names;
-use super::prepare::survey;
 use super::request::Request;
 use crate::chunk::{MisfitKind, Origin};
 use crate::flow::{Event, Meters, Observer, Stop};
 use crate::pack::Pack;
 use crate::profile::{Column, FORM, Folded, Folder, Named, Oddity, Profile, Stands, propose};
 use crate::source::infer::{fit, inexact};
-use crate::source::{Decoded, Table};
+use crate::source::{Decoded, Skipped, Table};
 use std::sync::Arc;
 
 /// Pairs of columns that are told.
 const PAIRS: usize = 3;
+
+/// Profiles, and what else there is to tell of the files.
+#[derive(Debug)]
+pub struct Profiled {
+    /// One a table.
+    pub profiles: Vec<Profile>,
+    /// Files that are not read, and why.
+    pub skipped: Vec<Skipped>,
+    /// Inputs that could not be read, in the order of the arguments (`--keep-going`).
+    pub failed_inputs: Vec<FailedInput>,
+}
 
 /// Profiles all tables of the request's inputs.
 pub fn profile(
     request: &Request,
     observer: &dyn Observer,
     stop: &Stop,
-) -> Result<Vec<Profile>, RunError> {
+) -> Result<Profiled, RunError> {
     let pack = load_pack(&request.pack)?;
-    let (files, skipped) = crate::source::resolve(&request.inputs, &request.source)?;
-    for name in &skipped {
-        observer.on(&Event::Warning(&format!("not read: {name}")));
-    }
-    let mut tables = Vec::new();
-    for file in &files {
-        observer.on(&Event::Surveying { file: file.content.label() });
-        for table in survey(file, request, &pack)? {
-            tables.push((file.content.label().to_owned(), table));
-        }
+    let Inputs { ready: tables, mut aside } =
+        gather(request, &pack, observer, |place, file, table| {
+            Ok((place, file.content.label().to_owned(), table))
+        })?;
+    let skipped = aside.skipped.iter().map(|skipped| format!("not read: {skipped}"));
+    for told in skipped.chain(aside.warnings) {
+        observer.on(&Event::Warning(&told));
     }
     let count = tables.len();
     let mut profiles = Vec::with_capacity(count);
-    for (at, (path, table)) in tables.into_iter().enumerate() {
+    for (at, (place, path, table)) in tables.into_iter().enumerate() {
         let fingerprint = table.fingerprint();
         let origin = Origin { path, part: table.part(), fingerprint };
         let meters = Meters::new(vec!["read"]);
@@ -59,11 +67,25 @@ pub fn profile(
             meters: Arc::clone(&meters),
         });
         let one = One { table: &*table, request, pack: &pack, stop, meters };
-        let (found, rows) = one.profile(&origin)?;
-        observer.on(&Event::InputFinished { input: at, tally: &rows });
-        profiles.push(found);
+        match one.profile(&origin) {
+            Ok((found, rows)) => {
+                observer.on(&Event::InputFinished { input: at, tally: &rows });
+                profiles.push(found);
+            }
+            Err(error) if request.keep_going && error.reach == Reach::Input => {
+                aside.bad.push(Bad { place, input: origin.label(), error });
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(profiles)
+    if profiles.is_empty()
+        && let Some(error) = all_bad(std::mem::take(&mut aside.bad))
+    {
+        return Err(error);
+    }
+    aside.bad.sort_by_key(|bad| bad.place);
+    let failed_inputs = aside.bad.iter().map(Bad::told).collect();
+    Ok(Profiled { profiles, skipped: aside.skipped, failed_inputs })
 }
 
 /// The rules that the rows of a profile keep, as the text of a rule file.

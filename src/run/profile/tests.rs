@@ -4,7 +4,7 @@ use super::*;
 use crate::load::TargetUrl;
 use crate::load::target::Changes;
 use crate::run::request::{ErrorBudget, Limits, OnAbort};
-use crate::source::SourceOptions;
+use crate::source::{Listing, SourceOptions};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -16,6 +16,9 @@ impl Observer for Silent {
 
 fn request(path: &std::path::Path, threads: usize) -> Request {
     Request {
+        listing: Listing::default(),
+        require_rows: false,
+        keep_going: false,
         inputs: vec![path.display().to_string()],
         target: TargetUrl::Duckdb("none.duckdb".into()),
         table: None,
@@ -62,7 +65,7 @@ fn profile_of(text: &str, threads: usize) -> Profile {
     let path = folder.path().join("a.csv");
     std::fs::write(&path, text).expect("room");
     let mut found =
-        profile(&request(&path, threads), &Silent, &Stop::default()).expect("a profile");
+        profile(&request(&path, threads), &Silent, &Stop::default()).expect("a profile").profiles;
     let mut only = found.remove(0);
     only.input = "a.csv".into();
     only

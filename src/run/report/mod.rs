@@ -11,6 +11,7 @@ mod tables;
 use super::error::RunError;
 use super::history;
 use super::ingest::{ingest, load_pack};
+use super::inputs::FailedInput;
 use super::memory;
 use super::request::Request;
 use super::scratch::Scratch;
@@ -21,7 +22,7 @@ use crate::flow::{MeterReading, Observer, Stop};
 use crate::load::ledger::{Ledger, RunRow};
 use crate::load::{Link, TargetUrl};
 use crate::pack::Pack;
-use crate::report::{AgentReport, FindingReport, InputReport, PastRun, Report};
+use crate::report::{AgentReport, FailedReport, FindingReport, InputReport, PastRun, Report};
 use crate::rules::{Level, UserRule};
 use std::collections::BTreeMap;
 
@@ -115,6 +116,9 @@ fn gather(
         tally: summary.tally,
         gap: summary.tally.gap(),
         inputs: summary.inputs.iter().map(InputReport::from).collect(),
+        skipped: summary.skipped.iter().map(ToString::to_string).collect(),
+        warnings: summary.warnings.clone(),
+        failed_inputs: summary.failed_inputs.iter().map(FailedReport::from).collect(),
         findings,
         changes,
         tables,
@@ -152,6 +156,14 @@ impl From<&MeterReading> for AgentReport {
             waiting_ms: read.waiting_ms,
             longest_queue: read.longest_queue,
         }
+    }
+}
+
+impl From<&FailedInput> for FailedReport {
+    fn from(failed: &FailedInput) -> Self {
+        let FailedInput { input, code, message, hints, kind: _, causes: _, kept: _ } =
+            failed.clone();
+        Self { input, code, message, hints }
     }
 }
 

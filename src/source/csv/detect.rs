@@ -3,7 +3,8 @@
 
 use super::grammar::{Escape, Escaping, Grammar, Quoting};
 use super::split::{self, Ending, Span};
-use crate::source::SourceOptions;
+use super::text;
+use crate::source::{SNIFF, SourceOptions};
 use memchr::memmem;
 use std::collections::BTreeMap;
 
@@ -38,6 +39,26 @@ pub fn find(sample: &[u8], options: &SourceOptions) -> Found {
     }
     let mixed = with_end(&one_end(sample), options, b'\n');
     if mixed.score > found.score { Found { mixed_ends: true, ..mixed } } else { found }
+}
+
+/// Rows out of a thousand that a table has of one width.
+const TABLE_SHARE: i64 = 900;
+
+/// Whether the head of a text is a table: at least two rows, nearly all of one width, of two fields or more.
+pub fn holds_table(head: &[u8]) -> bool {
+    let options = SourceOptions::default();
+    let utf16 = text::utf16(head, &options);
+    let utf8 = utf16.map(|encoding| encoding.decode(head).0.into_owned().into_bytes());
+    let sample = utf8.as_deref().unwrap_or(head);
+    let sample = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
+    let found = find(sample, &options);
+    let mut ended = if found.mixed_ends { one_end(sample) } else { sample.to_vec() };
+    if head.len() < SNIFF {
+        // Nothing is cut off.
+        ended.push(found.grammar.end);
+    }
+    let seen = look(&ended, &found.grammar);
+    seen.width >= 2 && seen.rows >= 2 && seen.share >= TABLE_SHARE
 }
 
 /// The sample with every `\r` alone as `\n`.
@@ -200,6 +221,8 @@ struct Seen {
     escaped: usize,
     /// Records with a quote out of place.
     broken: usize,
+    /// Records that hold something.
+    rows: usize,
 }
 
 fn look(sample: &[u8], grammar: &Grammar) -> Seen {
@@ -231,7 +254,7 @@ fn look(sample: &[u8], grammar: &Grammar) -> Seen {
     let most = widths.iter().max_by_key(|(width, count)| (**count, **width));
     let (width, count) = most.map_or((0, 0), |(width, count)| (*width, *count));
     let share = count * 1_000 / (records as i64).max(1);
-    Seen { width, share, quoted, escaped, broken }
+    Seen { width, share, quoted, escaped, broken, rows: records }
 }
 
 #[cfg(test)]

@@ -28,18 +28,22 @@ mod text;
 mod tests;
 
 pub use decode::split_line;
+pub use detect::holds_table;
 pub use grammar::{CsvPolicy, Escaping, Quoting};
 
 use super::{Confidence, Content, Format, SourceError, SourceOptions, Table};
 use grammar::Escape;
 use std::sync::Arc;
 
+/// Name of the format.
+pub const NAME: &str = "csv";
+
 /// Delimited text.
 pub struct Csv;
 
 impl Format for Csv {
     fn name(&self) -> &'static str {
-        "csv"
+        NAME
     }
 
     fn sniff(&self, head: &[u8], _name: &str) -> Confidence {

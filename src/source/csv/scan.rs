@@ -4,7 +4,7 @@ use super::grammar::{Escape, Grammar};
 use super::masks::{GROUP, each_group, equal, lowest, quoted};
 use super::text::{self, Evidence, Transport};
 use crate::chunk::Fingerprint;
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use crate::source::{Content, SourceError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +38,8 @@ pub fn scan(
     grammar: &Grammar,
 ) -> Result<Scan, SourceError> {
     let replaced = Arc::new(AtomicU64::new(0));
-    let mut reader = text::reader(content, transport, 0, &replaced)?;
+    let (raw, recorder) = content.record()?;
+    let mut reader = text::over(raw, transport, &replaced);
     let mut hasher = blake3::Hasher::new();
     let mut structure = Structure::new(grammar);
     let mut utf8 = Utf8Check::default();
@@ -64,6 +65,9 @@ pub fn scan(
         );
         read = ahead.map_err(failed)?;
         std::mem::swap(&mut block, &mut spare);
+    }
+    if let Some(recorder) = recorder {
+        recorder.finish().map_err(failed)?;
     }
     let mut evidence = utf8.finish();
     evidence.marked = marked;

@@ -8,9 +8,11 @@ use super::head::{Head, Text};
 use super::scan::{Scan, scan};
 use super::text::{self, Transport};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
-use crate::source::input::{SNIFF, read_full};
+use crate::source::resolve::{SNIFF, read_full};
+use crate::source::watch::WatchedSource;
 use crate::source::{
-    Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
+    Content, Earlier, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table,
+    check_width,
 };
 use encoding_rs::Encoding;
 use std::sync::Arc;
@@ -25,6 +27,10 @@ pub struct CsvTable {
     pub(super) regular: bool,
     /// Where the data ends.
     pub(super) data_end: u64,
+    /// The last line has a line end.
+    is_ended: bool,
+    /// Under which it was surveyed.
+    options: SourceOptions,
     head: Head,
     ends: &'static str,
     fingerprint: Fingerprint,
@@ -63,6 +69,8 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<CsvTable, So
         dialect: Arc::new(dialect),
         transport,
         regular: scan.regular,
+        is_ended: scan.tail.ends_with(&[found.grammar.end]),
+        options: options.clone(),
         data_end: scan.bytes - footer.as_ref().map_or(0, |(_, footer)| footer.bytes),
         head,
         ends,
@@ -302,6 +310,30 @@ impl Table for CsvTable {
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
         let from = if from.byte == 0 { self.head.data } else { from };
-        Ok(Box::new(CsvSource::open(self, schema, from)?))
+        WatchedSource::open(&self.content, || CsvSource::open(self, schema, from))
+    }
+
+    fn continues(&self, earlier: &Earlier) -> Result<bool, SourceError> {
+        let Earlier { fingerprint, bytes, committed } = *earlier;
+        // Offsets of UTF-16 are not those of the file.
+        let impossible = bytes >= self.bytes || self.transport.utf16.is_some() || !self.regular;
+        if impossible || committed > bytes.min(self.data_end) {
+            return Ok(false);
+        }
+        let Ok(old) = survey(&self.content.first(bytes), &self.options) else {
+            return self.content.unchanged().map(|()| false);
+        };
+        let last_is_whole = committed < bytes || old.is_ended;
+        Ok(old.fingerprint == fingerprint
+            && last_is_whole
+            && old.regular
+            && old.transport == self.transport
+            && old.dialect == self.dialect
+            && old.head.data == self.head.data
+            && old.head.headers == self.head.headers)
+    }
+
+    fn unchanged(&self) -> Result<(), SourceError> {
+        self.content.unchanged()
     }
 }

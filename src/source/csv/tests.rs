@@ -2,7 +2,7 @@
 
 use super::{Csv, CsvPolicy, Escaping, Quoting};
 use crate::chunk::{Mark, ReadColumn, ReadSchema};
-use crate::source::{Content, Format, SourceError, SourceErrorKind, SourceOptions, Table};
+use crate::source::{Content, Earlier, Format, SourceError, SourceErrorKind, SourceOptions, Table};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -343,4 +343,36 @@ fn what_is_read_ahead_waits_for_its_own_blocks() {
         }
         assert_eq!(records, rows);
     }
+}
+
+/// Whether a file of `new` goes on where `old` has been committed up to `committed` bytes.
+fn continues(old: &[u8], new: &[u8], committed: usize) -> bool {
+    let folder = tempfile::tempdir().expect("a test folder");
+    let table = |bytes: &[u8]| {
+        let path = folder.path().join("f.csv");
+        std::fs::write(&path, bytes).expect("writable");
+        let content = Content::plain(&path);
+        Csv.survey(&content, &SourceOptions::default()).expect("sound").remove(0)
+    };
+    let fingerprint = table(old).fingerprint();
+    let earlier = Earlier { fingerprint, bytes: old.len() as u64, committed: committed as u64 };
+    table(new).continues(&earlier).expect("readable")
+}
+
+#[test]
+fn a_text_goes_on_where_it_has_only_grown() {
+    let old = b"id,name\n1,caf\xc3\xa9\n2,b\n";
+    let with = |more: &[u8]| [&old[..], more].concat();
+    assert!(continues(old, &with(b"3,c\n"), old.len()));
+    assert!(continues(old, &with(b"3,\"c\n\"\n"), 8));
+    assert!(!continues(old, old, 8), "not grown");
+    assert!(!continues(old, b"id,name\n1,caf\xc3\xa9\n2,x\n3,c\n", 8), "not the same before");
+    // The last record is another one with what follows; where it is not committed, nothing is lost.
+    let open = b"id,name\n1,a\n2,b";
+    assert!(!continues(open, b"id,name\n1,a\n2,bc\n3,d\n", open.len()));
+    assert!(continues(open, b"id,name\n1,a\n2,bc\n3,d\n", 12));
+    // What was read as UTF-8 is windows-1252 now.
+    assert!(!continues(old, &with(b"3,caf\xe9\n"), old.len()));
+    // A quote that is never closed, and one that is closed by what follows.
+    assert!(!continues(b"id,name\n1,a\n2,\"b\n", b"id,name\n1,a\n2,\"b\n3\"\n", 12));
 }

@@ -1,7 +1,7 @@
 //! The bytes of a file as text: which encoding they are in, and readers that turn UTF-16 into UTF-8
 //! and mixed line ends into one kind.
 
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use crate::source::{Content, SourceError, SourceErrorKind, SourceOptions};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use std::io::{self, Read};
@@ -170,6 +170,19 @@ pub fn reader(
     io::copy(&mut reader.by_ref().take(offset), &mut io::sink())
         .map_err(|error| SourceError::io(content.label(), error))?;
     Ok(if mixed_ends { Box::new(OneEnd::new(Box::new(reader))) } else { Box::new(reader) })
+}
+
+/// The text of unpacked bytes from their start.
+pub fn over(
+    raw: Box<dyn Read + Send>,
+    transport: Transport,
+    replaced: &Arc<AtomicU64>,
+) -> Box<dyn Read + Send> {
+    let text: Box<dyn Read + Send> = match transport.utf16 {
+        Some(encoding) => Box::new(Transcoder::new(raw, encoding, Arc::clone(replaced))),
+        None => raw,
+    };
+    if transport.mixed_ends { Box::new(OneEnd::new(text)) } else { text }
 }
 
 /// UTF-16 to UTF-8 while reading.

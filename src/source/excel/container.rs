@@ -7,7 +7,7 @@
 use super::encoding;
 use super::fault::Fault;
 use crate::source::content::{ENTRIES, Extents, Member, Spooled};
-use crate::source::{Content, Packing, SourceError, SourceErrorKind};
+use crate::source::{Content, SourceError, SourceErrorKind};
 use hashbrown::HashMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -92,8 +92,7 @@ impl Container {
                 .with_hint("download it again, or open it in Excel and save it again")
         })?;
         entry.check(&label)?;
-        let packing = Packing::Zip(entry.member.clone());
-        let content = Content::new(self.file.path(), label.clone(), name.into(), None, packing);
+        let content = Content::part_of(&self.file, label.clone(), name, entry.member.clone());
         encoding::utf8(content.open()?).map_err(|error| Fault::Io(error).into_error(&label))
     }
 }

@@ -11,7 +11,7 @@ use super::buffer::{Buffer, Pool};
 use super::fault::Fault;
 use super::tags::{Edge, Tags};
 use super::xml::{Cursor, Tag, Token};
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use memchr::memchr2_iter;
 use memchr::memmem::{Finder, FinderRev};
 use std::io::Read;

@@ -1,6 +1,6 @@
 //! Parts in another encoding than UTF-8, as UTF-8: told by their first bytes or their declaration.
 
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::io::{self, Read};
 

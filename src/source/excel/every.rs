@@ -24,8 +24,17 @@ pub struct PlacedCell<'a> {
 }
 
 /// Calls `each` with every cell that holds something, hidden sheets included, until it says no.
-/// Memory follows the shared strings, never the size of a sheet.
+/// Memory follows the shared strings, never the size of a sheet. E502 where the file changes meanwhile.
 pub fn every_cell(
+    content: &Content,
+    options: &SourceOptions,
+    each: impl FnMut(PlacedCell<'_>) -> Result<(), SourceError>,
+) -> Result<(), SourceError> {
+    read_all(content, options, each).map_err(|error| content.blame(error))?;
+    content.unchanged()
+}
+
+fn read_all(
     content: &Content,
     options: &SourceOptions,
     mut each: impl FnMut(PlacedCell<'_>) -> Result<(), SourceError>,

@@ -9,7 +9,8 @@ use super::page::Page;
 use super::stream::ExcelSource;
 use super::{OLE, directory_offset, password};
 use crate::chunk::{Fingerprint, Mark, Part, ReadSchema};
-use crate::source::input::{SNIFF, read_full};
+use crate::source::resolve::{SNIFF, read_full};
+use crate::source::watch::WatchedSource;
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub(in crate::source) const SAMPLE_BYTES: usize = 64 << 20;
 pub struct SheetTable {
     pub(super) book: Arc<Book>,
     pub(super) sheet: Sheet,
-    label: String,
+    content: Content,
     pub(super) layout: Arc<Layout>,
     fingerprint: Fingerprint,
     sample: Vec<Vec<String>>,
@@ -48,7 +49,7 @@ pub fn survey(
     let bounds = found.bounds.as_ref();
     let mut result = Vec::<Arc<dyn Table>>::new();
     for (sheet, head) in found.tables {
-        let mut table = SheetTable::new(head, &book, label, sheet, fingerprint, options, bounds)?;
+        let mut table = SheetTable::new(head, &book, content, sheet, fingerprint, options, bounds)?;
         table.notes.append(&mut found.notes);
         result.push(Arc::new(table));
     }
@@ -214,13 +215,13 @@ impl SheetTable {
     fn new(
         head: Head,
         book: &Arc<Book>,
-        label: &str,
+        content: &Content,
         sheet: &Sheet,
         workbook: blake3::Hash,
         options: &SourceOptions,
         bounds: Option<&Bounds>,
     ) -> Result<Self, SourceError> {
-        let page = &head.page;
+        let (page, label) = (&head.page, content.label());
         let layout = match bounds {
             Some(bounds) => within(&head, bounds, options, &sheet_label(label, sheet))?,
             None => Layout::find(page, options)
@@ -239,7 +240,7 @@ impl SheetTable {
         Ok(Self {
             book: Arc::clone(book),
             sheet: sheet.clone(),
-            label: label.to_owned(),
+            content: content.clone(),
             fingerprint: Fingerprint(*hasher.finalize().as_bytes()),
             sample: sample(page, &layout),
             bounds: bounds.map(|bounds| bounds.label.clone()),
@@ -251,7 +252,7 @@ impl SheetTable {
 
     /// How messages name the sheet.
     pub(super) fn sheet_label(&self) -> String {
-        sheet_label(&self.label, &self.sheet)
+        sheet_label(self.content.label(), &self.sheet)
     }
 }
 
@@ -325,6 +326,10 @@ impl Table for SheetTable {
     }
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(ExcelSource::open(self, schema, from)?))
+        WatchedSource::open(&self.content, || ExcelSource::open(self, schema, from))
+    }
+
+    fn unchanged(&self) -> Result<(), SourceError> {
+        self.content.unchanged()
     }
 }

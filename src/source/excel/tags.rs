@@ -5,7 +5,7 @@
 
 use super::fault::Fault;
 use super::xml::{Cursor, Tag, Token};
-use crate::source::input::read_full;
+use crate::source::resolve::read_full;
 use std::io::Read;
 
 /// Longest tag, comment or section.

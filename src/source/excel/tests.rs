@@ -8,8 +8,8 @@ mod usual;
 use super::Excel;
 use crate::chunk::{ColumnKind, Mark, MisfitKind, ReadColumn, ReadSchema, Role};
 use crate::source::{
-    Confidence, Content, Decoded, Format, Packing, SourceError, SourceErrorKind, SourceOptions,
-    Table, resolve,
+    Confidence, Content, Decoded, Format, Listing, Packing, SourceError, SourceErrorKind,
+    SourceOptions, Table, readable, resolve,
 };
 use rust_xlsxwriter::{ExcelDateTime, Format as Style, Formula, Workbook};
 use std::io::Write;
@@ -388,7 +388,7 @@ fn a_workbook_inside_a_zip_is_found_and_read() {
     let book = raw(&format!("{}<row r=\"2\">{}</row>", header(), text_cell("A2", "1")));
     let outer = zipped([("roll.xlsx", book)].into_iter());
     let path = saved(dir.path(), "outer.zip", &outer);
-    let (files, _) = resolve(&[path.to_string_lossy().into_owned()], &SourceOptions::default())
+    let (files, _) = readable(resolve(&[path.to_string_lossy().into_owned()], &Listing::default()))
         .expect("resolved");
     assert_eq!(files[0].format.name(), "xlsx");
     let options =

@@ -103,7 +103,7 @@ impl Fault {
 /// of the stream.
 pub fn read(from: &mut dyn Read, buffer: &mut Vec<u8>) -> io::Result<Option<Told>> {
     let mut head = [0; 5];
-    match crate::source::input::read_full(from, &mut head)? {
+    match crate::source::resolve::read_full(from, &mut head)? {
         0 => return Ok(None),
         5 => {}
         _ => return Err(io::ErrorKind::UnexpectedEof.into()),

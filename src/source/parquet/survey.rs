@@ -7,6 +7,7 @@ use super::{connect, explain, scan};
 use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema};
 use crate::duck::{Connection, DuckError, Value};
 use crate::source::content::Spooled;
+use crate::source::watch::WatchedSource;
 use crate::source::{
     Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
 };
@@ -21,6 +22,7 @@ const SAMPLE_BYTES: usize = 16 << 20;
 /// A surveyed Parquet file.
 pub struct ParquetTable {
     pub(super) file: Spooled,
+    content: Content,
     pub(super) label: String,
     pub(super) readings: Vec<Reading>,
     pub(super) rows: u64,
@@ -45,7 +47,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
     let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
     let whole = mend(&original, label, options, Variants::Whole)?;
-    let look_at = |file| look(file, label, fingerprint, length);
+    let look_at = |file| look(file, content, fingerprint, length);
     match look_at(whole.unwrap_or_else(|| original.clone())) {
         Err(error) if error.kind == SourceErrorKind::Broken => {
             let parts = mend(&original, label, options, Variants::Parts);
@@ -62,10 +64,11 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
 /// Reads a file that DuckDB can read.
 fn look(
     file: Spooled,
-    label: &str,
+    content: &Content,
     fingerprint: Fingerprint,
     file_bytes: u64,
 ) -> Result<ParquetTable, SourceError> {
+    let label = content.label();
     let duck = |error: DuckError| explain(label, &error);
     let connection = connect().map_err(duck)?;
     let unreadable = |message| SourceError::new(SourceErrorKind::Unreadable, label, message);
@@ -86,6 +89,7 @@ fn look(
     check_ranges(&connection, file.path(), &mut readings, label)?;
     let mut table = ParquetTable {
         file,
+        content: content.clone(),
         label: label.to_owned(),
         readings,
         rows,
@@ -256,6 +260,10 @@ impl Table for ParquetTable {
     }
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
-        Ok(Box::new(ParquetSource::open(self, schema, from)?))
+        WatchedSource::open(&self.content, || ParquetSource::open(self, schema, from))
+    }
+
+    fn unchanged(&self) -> Result<(), SourceError> {
+        self.content.unchanged()
     }
 }
