@@ -56,6 +56,9 @@ pub trait Target: Send + Sync {
     /// A connection for the ledger and for questions.
     fn link(&self) -> Result<Box<dyn Link>, LoadError>;
 
+    /// Makes the ledger, or brings it to the version of this program: before anything is loaded.
+    fn prepare_ledger(&self) -> Result<(), LoadError>;
+
     /// Nobody else loads into `table` from now on until the target is dropped. Twice is no error.
     fn hold(&self, table: &str) -> Result<(), LoadError>;
 

@@ -47,11 +47,11 @@ pub struct Approach<'u> {
 }
 
 impl Approach<'_> {
-    /// Opens the target for loading, with its ledger.
+    /// Opens the target for loading. Its ledger stays as it is until [`Target::prepare_ledger`].
     pub fn open(self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self.server {
             Some(server) => Ok(Box::new(server.open()?)),
-            None => self.url.open(opening),
+            None => self.url.reach(opening),
         }
     }
 }
@@ -68,6 +68,12 @@ impl TargetUrl {
 
     /// Opens the target for loading, with its ledger.
     pub fn open(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
+        let target = self.reach(opening)?;
+        target.prepare_ledger()?;
+        Ok(target)
+    }
+
+    fn reach(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self {
             Self::Duckdb(file) => match DuckTarget::open(&file.path, opening)
                 .and_then(|target| target.in_schema(file.schema.as_deref()))
@@ -75,7 +81,7 @@ impl TargetUrl {
                 Ok(target) => Ok(Box::new(target)),
                 Err(error) => Err(at(error, &file.path)),
             },
-            Self::Postgres(address) => Ok(Box::new(PgTarget::open(address)?)),
+            Self::Postgres(address) => Ok(Box::new(PgTarget::look(address)?)),
         }
     }
 

@@ -13,6 +13,7 @@ use super::retry::Counting;
 use super::standing::Wanted;
 use super::summary::InputSummary;
 use super::types;
+use super::value_rules;
 use super::whole::{catch_up, refuse};
 use crate::chunk::{Mark, Notes, Tally};
 use crate::flow::{Event, Meters};
@@ -193,6 +194,7 @@ impl<'a> LoadOne<'a> {
                 kind: &kind,
                 mode: self.input.mode,
                 scope: &scope,
+                rules: value_rules::VERSION,
             })?;
             self.record_headers(&ledger, &row.run, is_new)?;
             if let Some(bytes) = self.input.table.extent().bytes {

@@ -46,10 +46,12 @@ mod resume;
 mod retry;
 mod rolls;
 mod scratch;
+mod set_up;
 mod standing;
 mod summary;
 mod types;
 mod user_rules;
+pub mod value_rules;
 mod verify;
 mod whole;
 
@@ -70,4 +72,4 @@ pub use profile::{Profiled, profile, proposed_rules};
 pub use reprocess::{ReprocessRequest, ReprocessSource, reprocess};
 pub use request::{ErrorBudget, Failed, Limits, Mode, OnAbort, Request, Told, Values};
 pub use summary::{InputSummary, ProblemSummary, RunStatus, Summary};
-pub use verify::{Verified, VerifiedInput, verify};
+pub use verify::{CellDifference, RuleDifference, Verified, VerifiedInput, verify, verify_under};

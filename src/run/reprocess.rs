@@ -90,6 +90,7 @@ fn attempt(
     let request = geography::opened(&request, &pack)?;
     let target = approach(&request);
     let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;
+    session.set_up(&[])?;
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;

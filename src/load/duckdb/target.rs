@@ -25,7 +25,7 @@ pub struct DuckTarget {
 }
 
 impl DuckTarget {
-    /// Opens or makes the file for loading. The memory is DuckDB's own share of the budget.
+    /// Opens or makes the file for loading; its ledger stays as it is. The memory is DuckDB's own share of the budget.
     pub fn open(path: &Path, opening: &Opening) -> Result<Self, LoadError> {
         let settings = Settings {
             memory_limit: Some(opening.memory),
@@ -43,9 +43,7 @@ impl DuckTarget {
             checkpoint_threshold: Some(1 << 40),
             ..Settings::default()
         };
-        let db = Database::open(path, &settings)?;
-        migrate(&db.connect()?)?;
-        Ok(Self { db, turns: Arc::default() })
+        Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
     }
 
     /// Opens an existing file for questions only.
@@ -86,6 +84,10 @@ fn migrate(con: &Connection) -> Result<(), LoadError> {
 impl Target for DuckTarget {
     fn link(&self) -> Result<Box<dyn Link>, LoadError> {
         Ok(Box::new(self.connect()?))
+    }
+
+    fn prepare_ledger(&self) -> Result<(), LoadError> {
+        migrate(&self.connect()?)
     }
 
     /// The file has one writer: whoever has opened it holds all tables.
