@@ -9,7 +9,7 @@ use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
-use crate::run::{Mode, OnAbort, Request, TableName};
+use crate::run::{CellCheck, Mode, OnAbort, Request, TableName};
 use crate::source::excel::range::SheetRange;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -35,6 +35,13 @@ const TOO_LONG: &[&str] = &["reject", "cut"];
 const PROVENANCE: &[&str] = &["full", "minimal"];
 const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
+
+/// What is counted again in the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verify {
+    /// Filled cells of all rows of the input.
+    Cells,
+}
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
@@ -146,6 +153,9 @@ pub struct LoadArgs {
     /// Delete what was appended from the same path with other content, once the new rows are in
     #[arg(long)]
     replaces_previous: bool,
+    /// Before the last commit, count also all filled cells of the input in the target
+    #[arg(long, value_enum, value_name = "WHAT")]
+    verify: Option<Verify>,
     /// Read only the first N records of each input
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -411,6 +421,10 @@ impl LoadArgs {
             inputs: inputs.to_vec(),
             fresh: self.fresh,
             limit: self.limit,
+            cells: match self.verify {
+                Some(Verify::Cells) => CellCheck::All,
+                None => CellCheck::Usual,
+            },
             rules: Vec::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program: std::env::current_exe().ok(),

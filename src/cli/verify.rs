@@ -3,11 +3,11 @@
 use super::args::LoadArgs;
 use super::context::Context;
 use super::error::CliError;
-use super::text::{Align, Paint, count, safe, table};
+use super::text::{Align, Paint, count, plural, safe, table};
 use super::watched::watched;
 use super::{exit, output};
 use crate::flow::{Observer, Stop};
-use crate::run::{self, Verified, VerifiedInput};
+use crate::run::{self, RuleDifference, Verified, VerifiedInput};
 use clap::Args;
 
 const EXAMPLES: &str = "\
@@ -81,6 +81,7 @@ fn told(verified: &Verified, paint: Paint) -> String {
         lines.extend(
             input.wrong.iter().map(|wrong| paint.red(&format!("{label}: {}", safe(wrong)))),
         );
+        lines.extend(input.changes.iter().map(|change| format!("{label}: {}", changed(change))));
         if !input.rows.is_empty() && !input.wrong.is_empty() {
             let rows: Vec<_> = input.rows.iter().map(|row| count(*row)).collect();
             lines.push(format!("{label}: see row {}", rows.join(", ")));
@@ -92,6 +93,23 @@ fn told(verified: &Verified, paint: Paint) -> String {
             .red(&format!("the target does not hold what run {} has loaded", safe(&verified.run))),
     });
     lines.join("\n") + "\n"
+}
+
+/// Cells that differ because a rule has changed, with an example.
+fn changed(change: &RuleDifference) -> String {
+    let RuleDifference { version, rule, cells, examples } = change;
+    let value = |value: &Option<String>| {
+        value.as_deref().map_or("nothing".into(), |v| format!("\"{}\"", safe(v)))
+    };
+    let example = examples.first().map_or_else(String::new, |cell| {
+        let (was, is) = (value(&cell.was), value(&cell.is));
+        format!(" (row {}, {}: {was} is {is} today)", count(cell.row), safe(&cell.column))
+    });
+    let differ = if *cells == 1 { "differs" } else { "differ" };
+    let cells = plural(*cells, "cell");
+    format!(
+        "{cells} {differ} by a rule that has changed since the load (version {version}: {rule}){example}"
+    )
 }
 
 fn row(input: &VerifiedInput) -> Vec<String> {

@@ -8,8 +8,8 @@ use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value
 use super::{defaults, file};
 use crate::rules::UserRule;
 use crate::run::{
-    Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request, TargetUrl,
-    Told, Values,
+    CellCheck, Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request,
+    TargetUrl, Told, Values,
 };
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
@@ -75,6 +75,8 @@ pub struct Call {
     pub fresh: bool,
     /// Read only so many records of each input.
     pub limit: Option<u64>,
+    /// How much of the account of cells is counted in the target.
+    pub cells: CellCheck,
     /// The user's own rules.
     pub rules: Vec<UserRule>,
     /// Version of the program.
@@ -276,6 +278,7 @@ impl Settings {
             },
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
+            cells: call.cells,
             retry_attempts: value(&self.retry_attempts).unwrap_or(0),
             failed: Failed {
                 folder: value(&self.failed),
@@ -415,6 +418,17 @@ fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {
     setting.as_ref().map(|sourced| sourced.value.clone())
 }
 
+/// An address of a server in the place of a file would be repeated, with its password, by everything that
+/// names inputs.
+fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
+    let is_address = |input: &String| super::may_hold_secret(input) && !Path::new(input).exists();
+    match inputs.iter().position(is_address) {
+        None => Ok(()),
+        Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
+            .with_hint("a server is named by --to; a file to be read by its path")),
+    }
+}
+
 fn skip_list(path: &Path) -> Result<SkipList, ConfigError> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| {
@@ -425,17 +439,6 @@ fn skip_list(path: &Path) -> Result<SkipList, ConfigError> {
         ConfigError::new(format!("{name}: the skip list has a mistake: {error}"))
             .with_hint("`src/source/resolve/skip.toml` in the source shows the form")
     })
-}
-
-/// An address of a server in the place of a file would be repeated, with its password, by everything that
-/// names inputs.
-fn no_address_among(inputs: &[String]) -> Result<(), ConfigError> {
-    let is_address = |input: &String| super::may_hold_secret(input) && !Path::new(input).exists();
-    match inputs.iter().position(is_address) {
-        None => Ok(()),
-        Some(at) => Err(ConfigError::new(format!("input {} is no file but an address", at + 1))
-            .with_hint("a server is named by --to; a file to be read by its path")),
-    }
 }
 
 /// Follows `env:NAME` and `file:PATH`.

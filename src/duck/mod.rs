@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use appender::Appender;
-pub use connection::{Connection, FrameView, InterruptHandle, Prepared, quote};
+pub use connection::{Connection, FrameView, InterruptHandle, Prepared, Question, quote};
 pub use error::{DuckError, DuckErrorKind, Place};
 pub use frame::Frame;
 pub use heap::{few_memory_pools, trim_memory_pools};

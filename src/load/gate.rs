@@ -440,6 +440,7 @@ impl<'a> Gate<'a> {
             to,
             tally: group.tally,
             notes: group.notes,
+            cells: None,
         };
         self.writer().seal(seal)?;
         self.begun = false;

@@ -11,6 +11,7 @@
 //! which there are.
 
 pub mod breaker;
+pub mod cells;
 pub mod dead_letter;
 mod duckdb;
 pub mod encode;
@@ -140,6 +141,9 @@ pub struct Seal {
     pub tally: Tally,
     /// Findings of the range.
     pub notes: Notes,
+    /// Filled cells that were handed over with its rows; [`cells::Weighing`] counts them. `None`: not
+    /// known, and nothing is compared.
+    pub cells: Option<cells::Handed>,
 }
 
 /// Writes groups. A writer gets the pieces of one group, then its seal, then the next group.

@@ -3,6 +3,7 @@
 //!
 //! The same sum as that of a chunk (`encode::content_hashes`), from values that any target gives.
 
+use super::cells::gap;
 use super::encode::{canonical_bits, number_hash};
 use super::table::TableSpec;
 use super::{Link, LoadError};
@@ -108,26 +109,13 @@ pub fn altered(
     own: &[Value],
     few: usize,
 ) -> Result<Option<(u64, Vec<u64>)>, LoadError> {
-    let columns = spec.columns.iter().map(|column| (column.name.as_str(), column.ty.as_str()));
-    let hashed = columns
-        .chain([("_extra", "VARCHAR")])
-        .filter(|(name, _)| !not_compared.iter().any(|left_out| left_out == name))
-        .map(|(name, ty)| Hashed::of(name, ty))
-        .collect::<Option<Vec<_>>>();
-    let Some(hashed) = hashed else { return Ok(None) };
-    let names: Vec<_> = hashed.iter().map(|column| column.sql.as_str()).collect();
-    let sql = format!(
-        "SELECT _etl_row, _etl_hash, {} FROM {} WHERE _etl_run = ? AND _etl_source = ?",
-        names.join(", "),
-        con.table(&spec.name)
-    );
+    let Some(hashed) = hashed(spec, not_compared) else { return Ok(None) };
+    let condition = "_etl_run = ? AND _etl_source = ?";
+    let sql = question(&hashed, &con.table(&spec.name), condition);
     let (mut count, mut rows) = (0, Vec::new());
     con.query_each(&sql, own, &mut |_, found| {
         for row in &found {
-            let sum = hashed.iter().zip(&row[2..]).try_fold(0u128, |sum, (column, value)| {
-                column.hash(value).map(|hash| sum.wrapping_add(hash))
-            });
-            if sum.map(Value::Uuid).as_ref() != Some(&row[1]) {
+            if sum(&hashed, row).map(Value::Uuid).as_ref() != Some(&row[1]) {
                 count += 1;
                 let place = row[0].as_int().and_then(|row| u64::try_from(row).ok());
                 rows.extend(place.filter(|_| rows.len() < few));
@@ -137,6 +125,81 @@ pub fn altered(
     })?;
     rows.sort_unstable();
     Ok(Some((count, rows)))
+}
+
+/// Compares the content of some rows of a table with their hash.
+pub struct Spots {
+    hashed: Vec<Hashed>,
+    table: String,
+}
+
+impl Spots {
+    /// `None` where the table has no hash, or one that cannot be made of what a target gives.
+    pub fn of(spec: &TableSpec, not_compared: &[String]) -> Option<Self> {
+        let has_hash = spec.all_columns().any(|(name, _)| name == "_etl_hash");
+        let hashed = hashed(spec, not_compared).filter(|_| has_hash)?;
+        Some(Self { hashed, table: spec.name.clone() })
+    }
+
+    /// SQL for some rows of a table.
+    pub fn question(&self, table: &str, condition: &str) -> String {
+        question(&self.hashed, table, condition)
+    }
+
+    /// Looks at the rows that answer it. A difference is an error that names the row, and the columns
+    /// where two have changed places.
+    pub fn check(&self, rows: &[Vec<Value>]) -> Result<(), LoadError> {
+        for row in rows {
+            let (Some(sum), Value::Uuid(stored)) = (sum(&self.hashed, row), &row[1]) else {
+                continue;
+            };
+            if sum == *stored {
+                continue;
+            }
+            let which = match exchanged(&self.hashed, &row[2..], stored.wrapping_sub(sum)) {
+                Some((a, b)) => format!("columns {a} and {b} have changed places"),
+                None => "its cells are not those that were handed over".into(),
+            };
+            return Err(gap(format!("row {} in table {}: {which}", row[0], self.table)));
+        }
+        Ok(())
+    }
+}
+
+/// The columns that the hash of a row is made of; `None` where one of them cannot be hashed here.
+fn hashed(spec: &TableSpec, not_compared: &[String]) -> Option<Vec<Hashed>> {
+    let columns = spec.columns.iter().map(|column| (column.name.as_str(), column.ty.as_str()));
+    columns
+        .chain([("_extra", "VARCHAR")])
+        .filter(|(name, _)| !not_compared.iter().any(|left_out| left_out == name))
+        .map(|(name, ty)| Hashed::of(name, ty))
+        .collect()
+}
+
+/// SQL for row number, hash and hashed columns of some rows.
+fn question(hashed: &[Hashed], table: &str, condition: &str) -> String {
+    let names: Vec<_> = hashed.iter().map(|column| column.sql.as_str()).collect();
+    format!("SELECT _etl_row, _etl_hash, {} FROM {table} WHERE {condition}", names.join(", "))
+}
+
+/// The hash of a row that answers the question.
+fn sum(hashed: &[Hashed], row: &[Value]) -> Option<u128> {
+    hashed.iter().zip(&row[2..]).try_fold(0u128, |sum, (column, value)| {
+        column.hash(value).map(|hash| sum.wrapping_add(hash))
+    })
+}
+
+/// Two columns whose exchange explains by how much the hash of a row differs.
+fn exchanged<'h>(hashed: &'h [Hashed], row: &[Value], missing: u128) -> Option<(&'h str, &'h str)> {
+    let cells: Vec<_> = hashed.iter().zip(row).collect();
+    cells.iter().enumerate().find_map(|(at, (one, here))| {
+        cells[at + 1..].iter().find_map(|(other, there)| {
+            let now = one.hash(here)?.wrapping_add(other.hash(there)?);
+            let then = one.hash(there)?.wrapping_add(other.hash(here)?);
+            (here != there && then.wrapping_sub(now) == missing)
+                .then_some((one.name.as_str(), other.name.as_str()))
+        })
+    })
 }
 
 #[cfg(test)]

@@ -32,7 +32,8 @@ impl Compared {
         not_compared: &[String],
     ) -> Result<Self, LoadError> {
         let there = con.columns(&spec.name)?;
-        let has = |name: &str| there.iter().any(|(known, _)| known == name);
+        let rule = con.names();
+        let has = |name: &str| there.iter().any(|(known, _)| rule.same(known, name));
         let (mut columns, mut left_out, mut selected) = (Vec::new(), Vec::new(), Vec::new());
         let all = spec.columns.iter().map(|column| (column.name.as_str(), column.ty.as_str()));
         for (name, ty) in all.chain([("_extra", "VARCHAR")]) {

@@ -11,6 +11,7 @@
 //! * [`Link`]: one connection of one thread; the ledger is read and written through it in SQL that
 //!   all targets understand.
 
+use super::cells::Cells;
 use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
 use super::names::NameRule;
@@ -54,6 +55,9 @@ pub struct Changes {
 pub trait Target: Send + Sync {
     /// A connection for the ledger and for questions.
     fn link(&self) -> Result<Box<dyn Link>, LoadError>;
+
+    /// Makes the ledger, or brings it to the version of this program: before anything is loaded.
+    fn prepare_ledger(&self) -> Result<(), LoadError>;
 
     /// Nobody else loads into `table` from now on until the target is dropped. Twice is no error.
     fn hold(&self, table: &str) -> Result<(), LoadError>;
@@ -108,6 +112,8 @@ pub struct WritePlan {
     pub cut: bool,
     /// Refused rows go into `etl.failed_rows`, too.
     pub failed_rows: bool,
+    /// Columns that are in no content hash.
+    pub not_compared: Vec<String>,
     /// Counters.
     pub meters: Arc<Meters>,
 }
@@ -250,6 +256,32 @@ pub trait Link {
         values: &[Value],
     ) -> Result<Option<(u64, u64)>, LoadError> {
         let _ = (spec, claims, sql, values);
+        Ok(None)
+    }
+
+    /// Whether the target tells the rows that an open transaction has added from all others.
+    fn counts_added(&self) -> bool {
+        false
+    }
+
+    /// Filled cells of the rows that the open transaction of this connection has added to a table of the
+    /// user; none where the target does not tell them from others.
+    fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
+        let _ = (table, columns);
+        Ok(Cells::default())
+    }
+
+    /// What of the table may change cells on their way into it, each in a few words: its filled cells
+    /// are then not compared with what was handed over.
+    fn changes_cells(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        let _ = spec;
+        Ok(Vec::new())
+    }
+
+    /// SQL condition for a few rows here and there in the table, cheap to find. `None` where its writers
+    /// have looked at some of each commit, or where there are none.
+    fn spots(&self, spec: &TableSpec) -> Result<Option<String>, LoadError> {
+        let _ = spec;
         Ok(None)
     }
 

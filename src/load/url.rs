@@ -47,11 +47,11 @@ pub struct Approach<'u> {
 }
 
 impl Approach<'_> {
-    /// Opens the target for loading, with its ledger.
+    /// Opens the target for loading. Its ledger stays as it is until [`Target::prepare_ledger`].
     pub fn open(self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self.server {
             Some(server) => Ok(Box::new(server.open()?)),
-            None => self.url.open(opening),
+            None => self.url.reach(opening),
         }
     }
 }
@@ -68,12 +68,20 @@ impl TargetUrl {
 
     /// Opens the target for loading, with its ledger.
     pub fn open(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
+        let target = self.reach(opening)?;
+        target.prepare_ledger()?;
+        Ok(target)
+    }
+
+    fn reach(&self, opening: &Opening) -> Result<Box<dyn Target>, LoadError> {
         match self {
-            Self::Duckdb(file) => match DuckTarget::open(&file.path, opening) {
-                Ok(target) => Ok(Box::new(target.in_schema(file.schema.as_deref()))),
+            Self::Duckdb(file) => match DuckTarget::open(&file.path, opening)
+                .and_then(|target| target.in_schema(file.schema.as_deref()))
+            {
+                Ok(target) => Ok(Box::new(target)),
                 Err(error) => Err(at(error, &file.path)),
             },
-            Self::Postgres(address) => Ok(Box::new(PgTarget::open(address)?)),
+            Self::Postgres(address) => Ok(Box::new(PgTarget::look(address)?)),
         }
     }
 
@@ -81,8 +89,10 @@ impl TargetUrl {
     pub fn look(&self, memory: u64) -> Result<Option<Box<dyn Target>>, LoadError> {
         match self {
             Self::Duckdb(file) if !file.path.exists() => Ok(None),
-            Self::Duckdb(file) => match DuckTarget::read_only(&file.path, memory) {
-                Ok(target) => Ok(Some(Box::new(target.in_schema(file.schema.as_deref())))),
+            Self::Duckdb(file) => match DuckTarget::read_only(&file.path, memory)
+                .and_then(|target| target.in_schema(file.schema.as_deref()))
+            {
+                Ok(target) => Ok(Some(Box::new(target))),
                 Err(error) => Err(at(error, &file.path)),
             },
             Self::Postgres(address) => Ok(Some(Box::new(PgTarget::look(address)?))),
@@ -169,7 +179,10 @@ impl TargetUrl {
         if let Some(schema) = schema {
             match &mut url {
                 // What no schema is named for lies in `main` anyway.
-                Self::Duckdb(file) => file.schema = (schema != MAIN).then(|| schema.to_owned()),
+                Self::Duckdb(file) => {
+                    let other = !schema.eq_ignore_ascii_case(MAIN);
+                    file.schema = other.then(|| schema.to_owned());
+                }
                 Self::Postgres(address) => address.schema = Some(schema.to_owned()),
             }
         }

@@ -20,11 +20,8 @@ use super::whole::Whole;
 use crate::chunk::Tally;
 use crate::duck::Value;
 use crate::flow::{Event, Observer, Stop};
-use crate::load::dead_letter;
-use crate::load::ledger::{
-    Finish, InputRow, InputState, KnownInput, Ledger, PastInput, RunState, replays,
-};
-use crate::load::table::{Strategy, TableSpec};
+use crate::load::ledger::{InputRow, InputState, KnownInput, Ledger, PastInput, RunState};
+use crate::load::table::TableSpec;
 use crate::load::target::Opening;
 use crate::load::{Approach, Link, Target};
 use crate::pack::Pack;
@@ -54,6 +51,7 @@ pub fn ingest(
         Err(error) => return Err(with_bad(error, aside.bad)),
     };
     session.fit(&mut inputs, &mut aside.bad)?;
+    session.set_up(&inputs)?;
     session.adopt(&mut inputs)?;
     let outcome = session.load_all(&inputs, &mut aside.bad);
     let summaries = match outcome {
@@ -133,7 +131,7 @@ pub struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the target.
+    /// Opens the target. Its ledger stays as it is until [`Session::set_up`].
     pub fn open(
         target: Approach<'_>,
         request: &'a Request,
@@ -147,7 +145,7 @@ impl<'a> Session<'a> {
         let opening = Opening { memory: shares.target, temp_dir };
         let target = target.open(&opening)?;
         let link = target.link()?;
-        let session = Self {
+        Ok(Self {
             request,
             pack,
             observer,
@@ -166,50 +164,12 @@ impl<'a> Session<'a> {
             begun: RefCell::default(),
             presences: Presences::default(),
             anew: BTreeSet::new(),
-        };
-        session.close_stopped_replays()?;
-        Ok(session)
+        })
     }
 
     /// The connection for the ledger.
     pub fn con(&self) -> &dyn Link {
         &*self.link
-    }
-
-    /// Ends replays that were stopped with what they have committed. Each of their records stands
-    /// for itself, so nothing depends on the rest, which the next replay takes up; and whatever is
-    /// loaded now must not come between a count of rows and its check.
-    fn close_stopped_replays(&self) -> Result<(), RunError> {
-        let con = self.con();
-        for stopped in replays::stopped(con)? {
-            let row = &stopped.row;
-            self.target.hold(&stopped.table)?;
-            if let Some(file) = &row.failed_file {
-                let committed = Ledger::new(con).range_ids(&row.run)?;
-                dead_letter::recover(Path::new(file), |range| committed.contains(range))?;
-            }
-            let kind = self.pack.kind(&stopped.kind);
-            if kind.is_none() && row.strategy == Strategy::Merge {
-                let message = format!("the pack no longer knows the type `{}`", stopped.kind);
-                return Err(RunError::new(RunErrorKind::Usage, message)
-                    .with_hint(format!("give the pack that run {} was started with", row.run)));
-            }
-            let spec = TableSpec {
-                name: stopped.table.clone(),
-                columns: Vec::new(),
-                key: kind.map(|kind| kind.key.clone()).unwrap_or_default(),
-                scope: Vec::new(),
-                minimal: false,
-            };
-            let release = stopped.release.clone();
-            Finish { con, spec: &spec, input: row, release }.close()?;
-            Ledger::new(con).stop_run(
-                &row.run,
-                RunState::Interrupted,
-                "what was committed stays",
-            )?;
-        }
-        Ok(())
     }
 
     /// Fits the inputs to their tables. With --keep-going those that do not fit are left out.

@@ -13,9 +13,11 @@ use super::retry::Counting;
 use super::standing::Wanted;
 use super::summary::InputSummary;
 use super::types;
+use super::value_rules;
 use super::whole::{catch_up, refuse};
 use crate::chunk::{Mark, Notes, Tally};
 use crate::flow::{Event, Meters};
+use crate::load::cells::Weighing;
 use crate::load::dead_letter;
 use crate::load::gate::Gate;
 use crate::load::ledger::{
@@ -192,6 +194,7 @@ impl<'a> LoadOne<'a> {
                 kind: &kind,
                 mode: self.input.mode,
                 scope: &scope,
+                rules: value_rules::VERSION,
             })?;
             self.record_headers(&ledger, &row.run, is_new)?;
             if let Some(bytes) = self.input.table.extent().bytes {
@@ -318,7 +321,7 @@ impl<'a> LoadOne<'a> {
         std::thread::scope(|scope| {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
             for _ in 0..shares.writers {
-                let writer = self.session.target.writer(&write)?;
+                let writer = Weighing::new(self.session.target.writer(&write)?);
                 let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
@@ -364,7 +367,16 @@ impl<'a> LoadOne<'a> {
     }
 
     pub(super) fn finish<'b>(&'b self, con: &'b dyn Link, row: &'b InputRow) -> Finish<'b> {
-        Finish { con, spec: &self.spec, input: row, release: self.input.release() }
+        Finish {
+            con,
+            spec: &self.spec,
+            input: row,
+            release: self.input.release(),
+            cells: self.session.request.cells,
+            repeated: self.repeated(),
+            not_compared: self.not_compared(),
+            hashes_hold: !self.session.request.cut,
+        }
     }
 
     fn summary(&self, tally: Tally, problems: Vec<super::summary::ProblemSummary>) -> InputSummary {

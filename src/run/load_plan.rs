@@ -56,15 +56,24 @@ impl LoadOne<'_> {
                 source: self.input.replay.then(|| self.input.origin.label()),
             })
         });
-        let mapping = self.input.mapping.as_ref();
-        let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
+        let not_compared = self.not_compared();
         let renamed = self.input.fitted.renamed.clone();
-        let encode = Encode { key: self.key_columns(), lookup, not_compared, renamed };
-        Arc::new(encode)
+        Arc::new(Encode { key: self.key_columns(), lookup, not_compared, renamed })
+    }
+
+    /// Columns of the table that say the same as one of provenance.
+    pub(super) fn repeated(&self) -> BTreeMap<String, String> {
+        let mapping = self.input.mapping.as_ref();
+        mapping.map(|mapping| mapping.repeated()).unwrap_or_default()
+    }
+
+    /// Columns in which equal rows may differ.
+    pub(super) fn not_compared(&self) -> Vec<String> {
+        let mapping = self.input.mapping.as_ref();
+        mapping.map(|mapping| mapping.not_compared()).unwrap_or_default()
     }
 
     pub(super) fn write_plan(&self, row: &InputRow, meters: &Arc<Meters>) -> WritePlan {
-        let mapping = self.input.mapping.as_ref();
         WritePlan {
             run: row.run.clone(),
             input: row.input,
@@ -76,13 +85,14 @@ impl LoadOne<'_> {
                 source: row.source.clone(),
                 release: self.input.release(),
                 loaded_at: self.session.now,
-                named: mapping.map(|mapping| mapping.repeated()).unwrap_or_default(),
+                named: self.repeated(),
             },
             dead: Arc::new(dead_letter::Writer::at(self.failed_file(row))),
             head: Arc::new(self.letterhead(row)),
             refused: Arc::default(),
             cut: self.session.request.cut,
             failed_rows: self.session.request.failed.in_table,
+            not_compared: self.not_compared(),
             meters: Arc::clone(meters),
         }
     }

@@ -137,7 +137,7 @@ impl Planner<'_> {
                 let rows = self.ledger.rows_of(&known.row)?;
                 wanted.refusal(standing, rows).map_or("new".into(), |error| refused(&error))
             }
-            Standing::Begun(..) => {
+            Standing::Begun(..) | Standing::OtherRules(_) => {
                 wanted.refusal(standing, 0).map_or("new".into(), |error| refused(&error))
             }
             Standing::New(_) => match self.changed(wanted)? {

@@ -49,12 +49,40 @@ pub struct ReprocessRequest {
     pub what: ReprocessSource,
 }
 
-/// Replays refused rows.
+/// What came of an attempt to replay.
+enum Attempt {
+    /// It is over.
+    Done(Box<Summary>),
+    /// All records belong into this schema, and the user has named none.
+    Elsewhere(String),
+}
+
+/// Replays refused rows: into the schema that they were loaded for, where the user names none.
 pub fn reprocess(
     asked: &ReprocessRequest,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Summary, RunError> {
+    let home = match attempt(asked, observer, stop)? {
+        Attempt::Done(summary) => return Ok(*summary),
+        Attempt::Elsewhere(home) => home,
+    };
+    let target = asked.request.target.in_schema(Some(&home));
+    let request = Request { target, ..asked.request.clone() };
+    match attempt(&ReprocessRequest { request, what: asked.what.clone() }, observer, stop)? {
+        Attempt::Done(summary) => Ok(*summary),
+        Attempt::Elsewhere(home) => {
+            let told = format!("the schema of the failed records has changed to {home}");
+            Err(RunError::usage(told).with_hint("give the same command again"))
+        }
+    }
+}
+
+fn attempt(
+    asked: &ReprocessRequest,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Attempt, RunError> {
     let started = Instant::now();
     let request = for_replay(&asked.request)?;
     let pack = load_pack(&request.pack)?;
@@ -62,16 +90,21 @@ pub fn reprocess(
     let request = geography::opened(&request, &pack)?;
     let target = approach(&request);
     let session = Session::open(target, &request, &pack, replays::COMMAND, observer, stop)?;
+    session.set_up(&[])?;
     let con = session.con();
     let found = Found::of(&asked.what, &session.failed_dir(), con)?;
     found.sweep(con)?;
     let everything = asked.what == ReprocessSource::All;
-    let inputs = prepare(&session, con, at_home(con, found.import(con)?, everything)?)?;
+    let replays = found.import(con)?;
+    if let (None, Some(home)) = (request.target.schema(), only_home(con, &replays)?) {
+        return Ok(Attempt::Elsewhere(home));
+    }
+    let inputs = prepare(&session, con, at_home(con, replays, everything)?)?;
     if inputs.is_empty() {
         let status = RunStatus::AlreadyLoaded;
         let nothing = summarize(&session, &request, Vec::new(), Aside::default(), status, started);
         // There is no such run.
-        return Ok(Summary { run: String::new(), ..nothing });
+        return Ok(Attempt::Done(Box::new(Summary { run: String::new(), ..nothing })));
     }
     let outcome = session.load_all(&inputs, &mut Vec::new());
     let swept = found.sweep(session.con());
@@ -80,7 +113,15 @@ pub fn reprocess(
     let status = RunStatus::Done;
     let summary = summarize(&session, &request, summaries, Aside::default(), status, started);
     session.close(&summary)?;
-    Ok(summary)
+    Ok(Attempt::Done(Box::new(summary)))
+}
+
+/// The schema that all records belong into, where it is another one than that of the connection.
+fn only_home(con: &dyn Link, replays: &[ReplayTable]) -> Result<Option<String>, RunError> {
+    let homes = Ledger::new(con).schemas()?;
+    let mut found = replays.iter().flat_map(ReplayTable::rows).map(|row| homes.get(&row.run));
+    let first = found.next().flatten().filter(|home| *home != con.schema());
+    Ok(first.filter(|home| found.all(|other| other == Some(*home))).cloned())
 }
 
 /// Rows that failed once were counted against the budget of their run. What is replayed is decided
@@ -141,7 +182,7 @@ fn of_other_schema(label: &str, run: &str, home: &str, schema: &str) -> RunError
          schema {schema}"
     );
     RunError::new(RunErrorKind::Usage, told)
-        .with_hint(format!("name that schema with the target: ?schema={home}"))
+        .with_hint(format!("name that schema with the table: --table {home}.TABLE"))
 }
 
 fn of_replaced(label: &str, run: &str) -> RunError {

@@ -1,6 +1,7 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
 use super::geography::Asked;
+use crate::load::ledger::CellCheck;
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
 use crate::load::{TableName, TargetUrl};
@@ -146,6 +147,9 @@ pub struct Request {
     pub mapping: Option<String>,
     /// Texts that are longer than their column of a server are cut instead of refused.
     pub cut: bool,
+    /// How much of the account of cells is counted in the target.
+    #[serde(default)]
+    pub cells: CellCheck,
     /// How often a load goes on by itself after a connection was lost.
     pub retry_attempts: u64,
     /// Where refused rows go.

@@ -53,10 +53,10 @@ impl LoadOne<'_> {
                 self.begin(&wanted, previous)
             }
             // They were refused above, with what differs.
-            Standing::Appended(..) | Standing::Begun(..) => Err(RunError::usage(format!(
-                "{}: it was loaded with other settings",
-                self.input.origin.label()
-            ))),
+            Standing::Appended(..) | Standing::Begun(..) | Standing::OtherRules(_) => {
+                let label = self.input.origin.label();
+                Err(RunError::usage(format!("{label}: it was loaded with other settings")))
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use super::error::{RunError, RunErrorKind};
 use super::identity::{Difference, Identity, legacy_config_as, legacy_configs};
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
+use super::value_rules::VERSION;
 use crate::load::ledger::{InputKey, InputPath, InputRow, InputState, KnownInput, scope_text};
 use crate::pack::Pack;
 use std::collections::BTreeSet;
@@ -53,6 +54,8 @@ pub enum Standing {
     Appended(KnownInput, Vec<Difference>),
     /// Nothing may be done: it was begun under other settings, and rows are committed.
     Begun(KnownInput, Vec<Difference>),
+    /// Nothing may be done: it was begun under another version of the rules of values, and rows are committed.
+    OtherRules(KnownInput),
 }
 
 impl<'a> Wanted<'a> {
@@ -161,10 +164,13 @@ impl<'a> Wanted<'a> {
             };
             let same = is_known && differences.is_empty();
             match one.state {
-                InputState::Running if same && one.mode() == mode => {
+                InputState::Running if same && one.mode() == mode && one.rules == VERSION => {
                     return Standing::Unfinished(one);
                 }
                 InputState::Running if one.row.ranges.is_empty() => leftovers.push(one.row),
+                InputState::Running if same && one.mode() == mode => {
+                    return Standing::OtherRules(one);
+                }
                 InputState::Running => {
                     begun.get_or_insert((one, differences));
                 }
@@ -226,7 +232,32 @@ impl<'a> Wanted<'a> {
                     format!("{label}: run {} has loaded a part of this file {what}", known.row.run);
                 Some(unfinished(message, "give the settings of that run"))
             }
+            Standing::OtherRules(known) => Some(self.other_rules(known)),
             Standing::New(_) | Standing::Unfinished(_) | Standing::Loaded(..) => None,
+        }
+    }
+
+    /// E502: rows of an unfinished load were made by other rules than this program has. The same texts may
+    /// give other values now.
+    pub fn other_rules(&self, known: &KnownInput) -> RunError {
+        let KnownInput { row, rules, program, is_overtaken, .. } = known;
+        let newer = if *rules > VERSION { "a newer" } else { "an older" };
+        let message = format!(
+            "{}: run {} has loaded a part of this file ({} rows read) with {newer} etl, by version {rules} of \
+             the rules for values; this program has version {VERSION}, and rows of both are never mixed",
+            self.input.origin.label(),
+            row.run,
+            row.tally.read
+        );
+        let fresh = "give --fresh: the rows of the unfinished run are deleted first, and the file is loaded anew";
+        let error = RunError::new(RunErrorKind::Input, message).with_code("E502");
+        match is_overtaken {
+            true => error.with_hint(fresh),
+            false => error
+                .with_hint(format!(
+                    "run the same command with the program that has begun it (etl {program}) to finish it"
+                ))
+                .with_hint(format!("or {fresh}")),
         }
     }
 

@@ -3,6 +3,18 @@
 //! The same agents make the same rows with the same hashes; each key is looked up as a load would. So it
 //! finds what was changed, deleted or added in the table behind the ledger's back, and a file that is
 //! no longer the one that was loaded. Nothing is written.
+//!
+//! Under other rules of values the same source makes other hashes. So an input that was loaded under older ones is
+//! compared cell by cell (`cells`), as is one whose table keeps no hashes.
+
+mod cells;
+mod hashes;
+mod one;
+
+use cells::{ByCells, Sides};
+pub use cells::{CellDifference, RuleDifference};
+use hashes::Compare;
+use one::{Held, One};
 
 use super::agents;
 use super::error::{RunError, RunErrorKind};
@@ -14,26 +26,31 @@ use super::memory::{self, Shares};
 use super::named;
 use super::passage::Passage;
 use super::prepare::{Prepared, prepare};
-use super::request::{Mode, Request};
+use super::request::Request;
 use super::standing::{Relation, Wanted};
+use super::types;
+use super::value_rules::ValueRules;
 use super::whole::Whole;
-use crate::chunk::{Chunk, Existing, Mark};
+use crate::chunk::{Mark, ReadColumn};
 use crate::duck::Value;
 use crate::flow::{Consumer, Event, Meters, Observer, Stop};
 use crate::load::encode::Encode;
 use crate::load::ledger::{InputState, Ledger, PastInput, has_provenance, replays};
+use crate::load::stored::{self, Compared};
 use crate::load::target::{Changes, KeyQuestion};
-use crate::load::{KeySet, Link, LoadError, LoadErrorKind, Target, cut_off, rehash};
+use crate::load::{KeySet, Link, LoadError, Target, rehash};
 use crate::pack::Pack;
 use crate::stage::{Engine, StageSpec};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
 /// Rows of a chunk.
 const CHUNK_ROWS: usize = 50_000;
+/// The same where cells are compared: rows of the table are held beside them.
+const CHUNK_ROWS_BY_CELLS: usize = 4_096;
 /// Rows that are named of each kind of difference.
 const EXAMPLES: usize = 5;
 
@@ -65,6 +82,12 @@ pub struct VerifiedInput {
     pub refused: u64,
     /// Rows whose key stands in an earlier row.
     pub repeated: u64,
+    /// Version of the rules of values under which it was loaded.
+    pub rules: u32,
+    /// Rows that differ from the source only because rules of values have changed since: no fault.
+    pub by_rules: u64,
+    /// Their cells, by change.
+    pub changes: Vec<RuleDifference>,
     /// Rows of which the table has nothing.
     pub missing: u64,
     /// Rows that the table holds with other content, though no run of ours has written it.
@@ -84,6 +107,17 @@ pub struct VerifiedInput {
 pub fn verify(
     request: &Request,
     run: &str,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Verified, RunError> {
+    verify_under(request, run, &ValueRules::current(), observer, stop)
+}
+
+/// The same with other rules of values than those of the program: for tests of the list of changes.
+pub fn verify_under(
+    request: &Request,
+    run: &str,
+    rules: &ValueRules,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Verified, RunError> {
@@ -118,10 +152,10 @@ pub fn verify(
     }
     let engine = agents::engine(&pack);
     let (request, pack, con) = (&request, &pack, &*con);
-    let verifier = Verifier { request, pack, engine, shares, target, con, observer, stop };
+    let verifier = Verifier { request, pack, engine, shares, target, con, rules, observer, stop };
     let of = past.len();
     let verified = past.iter().enumerate().map(|(at, past)| {
-        let input = inputs.iter().find(|input| is_source(input, past));
+        let input = inputs.iter_mut().find(|input| is_source(input, past));
         verifier.one(&run.run, past, input, (at, of))
     });
     let inputs = verified.collect::<Result<Vec<_>, _>>()?;
@@ -148,6 +182,7 @@ struct Verifier<'a> {
     shares: Shares,
     target: Box<dyn Target>,
     con: &'a dyn Link,
+    rules: &'a ValueRules,
     observer: &'a dyn Observer,
     stop: &'a Stop,
 }
@@ -157,7 +192,7 @@ impl Verifier<'_> {
         &self,
         run: &str,
         past: &PastInput,
-        input: Option<&Prepared>,
+        input: Option<&mut Prepared>,
         place: (usize, usize),
     ) -> Result<VerifiedInput, RunError> {
         let mut found =
@@ -184,8 +219,26 @@ impl Verifier<'_> {
             found.wrong.push(format!("table {} with its rows is gone", past.table));
             return Ok(found);
         }
-        let compared = self.compare(run, past, input, place)?;
-        self.judge(run, past, input, &compared, &mut found)?;
+        if let Some(known) = Ledger::new(self.con).at(run, past.input)? {
+            found.rules = known.rules;
+            self.refuse_newer(&found)?;
+            if known.rules < self.rules.version {
+                // By other rules the file alone might give other types than those that its rows have.
+                let types = known.types.map_or_else(|| types_there(input, self.con), Ok)?;
+                types::restore(input, &types);
+            }
+        }
+        let one = One { run, past, input, place };
+        let held = self.held(&one)?;
+        let compared = Compared::of(self.con, &input.spec, &not_compared(input))?;
+        // Without a key nobody knows which rows the target has refused.
+        let is_unsure = held.by_target > 0 && !one.has_key();
+        if found.rules < self.rules.version || !compared.has_hash || is_unsure {
+            self.by_cells(&one, &compared, &held, &mut found)?;
+        } else {
+            self.by_hashes(&one, &held, &mut found)?;
+        }
+        judge(past, &held, &mut found);
         Ok(found)
     }
 
@@ -209,122 +262,134 @@ impl Verifier<'_> {
             .with_hint("give the flags, rules and pack of that load"))
     }
 
-    /// Reads the source and asks for each of its keys.
-    fn compare(
-        &self,
-        run: &str,
-        past: &PastInput,
-        input: &Prepared,
-        (at, of): (usize, usize),
-    ) -> Result<Compare, RunError> {
-        let request = self.request;
+    /// Rules that this program does not know cannot be held against its own.
+    fn refuse_newer(&self, found: &VerifiedInput) -> Result<(), RunError> {
+        let (loaded, known) = (found.rules, self.rules.version);
+        if loaded <= known {
+            return Ok(());
+        }
+        let told = format!(
+            "{} was loaded by a newer etl: its values follow version {loaded} of the rules, and this program \
+             knows version {known}",
+            found.input
+        );
+        Err(RunError::new(RunErrorKind::Usage, told).with_hint("verify it with the newer program"))
+    }
+
+    /// Sends the rows of the source through the agents of the load to `consumer`.
+    fn pass<C>(&self, one: &One<'_>, chunk_rows: usize, consumer: &mut C) -> Result<(), RunError>
+    where
+        C: Consumer<Error = LoadError>,
+    {
+        let (request, input) = (self.request, one.input);
         let meters = Meters::new(super::check::agent_names(request, input));
         self.observer.on(&Event::InputStarted {
-            input: at,
-            of,
+            input: one.place.0,
+            of: one.place.1,
             origin: &input.origin,
-            table: &past.table,
+            table: &one.past.table,
             bytes: input.table.extent().bytes,
             resumed_from: None,
             meters: Arc::clone(&meters),
         });
-        let key = if input.mode == Mode::Append { Vec::new() } else { input.spec.key.clone() };
-        let lookup = (!key.is_empty()).then(|| {
-            let (spec, source) = (input.spec.clone(), Some(past.label()));
-            self.target.lookup(KeyQuestion { spec, run: run.to_owned(), source })
+        let key = if one.has_key() { input.spec.key.clone() } else { Vec::new() };
+        let lookup = one.has_key().then(|| {
+            let (spec, source) = (input.spec.clone(), Some(one.past.label()));
+            self.target.lookup(KeyQuestion { spec, run: one.run.to_owned(), source })
         });
-        let mapping = input.mapping.as_ref();
-        let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
         let mut stages =
             agents::agents(request, self.pack, input, &self.engine, &Whole::default())?;
         agents::rehearse(&stages, input)?;
-        let renamed = input.fitted.renamed.clone();
+        let (not_compared, renamed) = (not_compared(input), input.fitted.renamed.clone());
         let encode = Arc::new(Encode { key, lookup, not_compared, renamed });
         stages.push(Arc::new(encode) as Arc<dyn StageSpec>);
-        let seen = KeySet::new(self.shares.keys, request.limits.temp_dir.clone());
-        let mut compare = Compare::new(seen, input.rank(), request.limit);
         let passage = Passage {
             request,
             shares: &self.shares,
             input,
             stages: &stages,
-            chunk_rows: request.limits.chunk_rows.unwrap_or(CHUNK_ROWS),
+            chunk_rows: request.limits.chunk_rows.map_or(chunk_rows, |rows| rows.min(chunk_rows)),
             meters: &meters,
             stop: self.stop,
         };
-        passage.run(Mark::default(), &mut compare)?;
-        Ok(compare)
+        passage.run(Mark::default(), consumer)
     }
 
-    /// Beside what the ledger says and the table holds.
-    fn judge(
+    fn keys(&self) -> KeySet {
+        KeySet::new(self.shares.keys, self.request.limits.temp_dir.clone())
+    }
+
+    /// Compares rows by their hashes, as a load would.
+    fn by_hashes(
         &self,
-        run: &str,
-        past: &PastInput,
-        input: &Prepared,
-        compared: &Compare,
+        one: &One<'_>,
+        held: &Held,
         found: &mut VerifiedInput,
     ) -> Result<(), RunError> {
-        let own = [Value::from(run), Value::from(past.label())];
-        let table = self.con.table(&past.table);
-        let held = format!("SELECT count(*) FROM {table} WHERE _etl_run = ? AND _etl_source = ?");
-        let held = self.con.number(&held, &own)?;
+        let mut compared = Compare::new(self.keys(), one.input.rank(), self.request.limit);
+        self.pass(one, CHUNK_ROWS, &mut compared)?;
+        compared.tell(found);
+        if one.has_key() {
+            found.extra = held.rows.saturating_sub(compared.ours);
+            let by_target = held.by_target.min(found.missing);
+            found.refused += by_target;
+            found.missing -= by_target;
+        } else {
+            let table = self.con.table(&one.past.table);
+            self.judge_sums(&one.own(), &table, &compared, held.rows + held.rewritten, found)?;
+        }
+        self.rehash(one, found)
+    }
+
+    /// Compares rows cell by cell.
+    fn by_cells(
+        &self,
+        one: &One<'_>,
+        compared: &Compared,
+        held: &Held,
+        found: &mut VerifiedInput,
+    ) -> Result<(), RunError> {
+        let sides = Sides {
+            input: one.input,
+            compared,
+            rules: self.rules,
+            under: found.rules,
+            has_key: one.has_key(),
+            limit: self.request.limit,
+            refused: one.past.tally.rejected,
+            by_target: held.by_target,
+            rewritten: held.rewritten,
+        };
+        let counted = stored::beside(&*self.target, compared, &one.own(), |rows| {
+            let mut cells = ByCells::new(sides, rows, self.keys());
+            self.pass(one, CHUNK_ROWS_BY_CELLS, &mut cells)?;
+            Ok::<_, RunError>(cells.end())
+        })?;
+        let (input, table) = (std::mem::take(&mut found.input), std::mem::take(&mut found.table));
+        *found = VerifiedInput { input, table, rules: found.rules, ..counted };
+        if compared.has_hash { self.rehash(one, found) } else { Ok(()) }
+    }
+
+    /// What the table and the ledger have of the input.
+    fn held(&self, one: &One<'_>) -> Result<Held, RunError> {
+        let (own, table) = (one.own(), self.con.table(&one.past.table));
+        let sql = format!("SELECT count(*) FROM {table} WHERE _etl_run = ? AND _etl_source = ?");
+        let rows = self.con.number(&sql, &own)?;
         let rewritten = self.con.number(
             "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ?",
             &own,
         )?;
-        let by_target = past.tally.rejected.saturating_sub(compared.refused);
-        compared.tell(found);
-        if input.mode == Mode::Append || input.spec.key.is_empty() {
-            self.judge_sums(&own, &table, compared, held + rewritten, found)?;
-        } else {
-            found.extra = held.saturating_sub(compared.ours);
-            found.refused += found.missing.min(by_target);
-            found.missing -= found.missing.min(by_target);
-        }
-        self.rehash(input, &own, found)?;
-        let claimed = past.tally.inserted + past.tally.updated;
-        let mut wrong = |holds: bool, told: String| {
-            if !holds {
-                found.wrong.push(told);
-            }
-        };
-        wrong(
-            compared.read == past.tally.read,
-            format!("rows of the source: {}; the ledger has {}", compared.read, past.tally.read),
-        );
-        wrong(
-            held + rewritten == claimed,
-            format!(
-                "the ledger has {claimed} rows inserted or updated, {rewritten} of them rewritten since; \
-                 the table holds {held}"
-            ),
-        );
-        let counts = [
-            (found.missing, "missing in the table"),
-            (found.different, "other than in the source, and no run of etl has written them"),
-            (found.altered, "changed by somebody: their cells are not those of their hash"),
-            (found.extra, "of this input by their name and not in the source"),
-        ];
-        for (count, told) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            found.wrong.push(format!("rows {told}: {count}"));
-        }
-        Ok(())
+        let by_target = Ledger::new(self.con).refused_by_target(one.run, one.past.input)?;
+        Ok(Held { rows, rewritten, by_target })
     }
 
     /// Hashes the rows of the table anew. Texts that were cut have the hash of the whole.
-    fn rehash(
-        &self,
-        input: &Prepared,
-        own: &[Value],
-        found: &mut VerifiedInput,
-    ) -> Result<(), RunError> {
-        let mapping = input.mapping.as_ref();
-        let not_compared = mapping.map(|mapping| mapping.not_compared()).unwrap_or_default();
+    fn rehash(&self, one: &One<'_>, found: &mut VerifiedInput) -> Result<(), RunError> {
         if self.request.cut {
             return Ok(());
         }
-        let altered = rehash::altered(self.con, &input.spec, &not_compared, own, EXAMPLES)?;
+        let (input, own) = (one.input, one.own());
+        let altered = rehash::altered(self.con, &input.spec, &not_compared(input), &own, EXAMPLES)?;
         if let Some((count, rows)) = altered {
             found.altered = count;
             found.rows.extend(rows);
@@ -363,98 +428,49 @@ impl Verifier<'_> {
     }
 }
 
-/// Takes the rows of the source in order, each with what the target holds under its key.
-struct Compare {
-    seen: KeySet,
-    rank: i64,
-    /// As many records of the source were loaded at most.
-    limit: Option<u64>,
-    read: u64,
-    kept: u64,
-    refused: u64,
-    repeated: u64,
-    same: u64,
-    later: u64,
-    missing: u64,
-    different: u64,
-    /// Keys whose row in the table is of this input.
-    ours: u64,
-    /// Of the hashes of all kept rows.
-    sum: u128,
-    rows: Vec<u64>,
-}
-
-impl Compare {
-    fn new(seen: KeySet, rank: i64, limit: Option<u64>) -> Self {
-        let (read, kept, refused, repeated) = (0, 0, 0, 0);
-        let (same, later, missing, different, ours) = (0, 0, 0, 0, 0);
-        let (sum, rows) = (0, Vec::new());
-        Self {
-            seen,
-            rank,
-            limit,
-            read,
-            kept,
-            refused,
-            repeated,
-            same,
-            later,
-            missing,
-            different,
-            ours,
-            sum,
-            rows,
+/// What does not hold, beside what the ledger says and the table holds.
+fn judge(past: &PastInput, held: &Held, found: &mut VerifiedInput) {
+    let (claimed, Held { rows, rewritten, .. }) = (past.tally.inserted + past.tally.updated, held);
+    let mut wrong = |holds: bool, told: String| {
+        if !holds {
+            found.wrong.push(told);
         }
-    }
-
-    fn row(&mut self, place: u64, hash: u128, found: Option<&Existing>) {
-        self.ours += u64::from(found.is_some_and(|found| found.this_run && found.row.is_some()));
-        match found {
-            Some(found) if found.hash == hash => self.same += 1,
-            Some(found) if found.rank > self.rank || !found.this_run => self.later += 1,
-            Some(_) => self.different += 1,
-            None => self.missing += 1,
-        }
-        let wrong = self.missing + self.different;
-        if wrong > self.rows.len() as u64 && self.rows.len() < EXAMPLES {
-            self.rows.push(place);
-        }
-    }
-
-    fn tell(&self, found: &mut VerifiedInput) {
-        (found.read, found.same, found.later) = (self.read, self.same, self.later);
-        (found.refused, found.repeated) = (self.refused, self.repeated);
-        (found.missing, found.different) = (self.missing, self.different);
-        found.rows = self.rows.clone();
+    };
+    wrong(
+        found.read == past.tally.read,
+        format!("rows of the source: {}; the ledger has {}", found.read, past.tally.read),
+    );
+    wrong(
+        rows + rewritten == claimed,
+        format!(
+            "the ledger has {claimed} rows inserted or updated, {rewritten} of them rewritten since; \
+             the table holds {rows}"
+        ),
+    );
+    let counts = [
+        (found.missing, "missing in the table"),
+        (found.different, "other than in the source, and no run of etl has written them"),
+        (found.altered, "changed by somebody: their cells are not those of their hash"),
+        (found.extra, "of this input by their name and not in the source"),
+    ];
+    for (count, told) in counts.into_iter().filter(|(count, _)| *count > 0) {
+        found.wrong.push(format!("rows {told}: {count}"));
     }
 }
 
-impl Consumer for Compare {
-    type Error = LoadError;
+/// Columns in which equal rows may differ.
+fn not_compared(input: &Prepared) -> Vec<String> {
+    input.mapping.as_ref().map(|mapping| mapping.not_compared()).unwrap_or_default()
+}
 
-    fn take(&mut self, mut chunk: Chunk) -> Result<(), LoadError> {
-        if let Some(limit) = self.limit {
-            cut_off(&mut chunk, limit.saturating_sub(self.read));
-        }
-        self.read += u64::from(chunk.records);
-        self.refused += chunk.rejects.len() as u64;
-        self.kept += chunk.hashes.len() as u64;
-        let mut existing = chunk.existing.iter().peekable();
-        for (row, hash) in chunk.hashes.iter().enumerate() {
-            self.sum = self.sum.wrapping_add(*hash);
-            let Some(key) = chunk.keys.get(row) else { continue };
-            let found = existing.next_if(|(at, _)| *at as usize == row).map(|(_, found)| found);
-            let place = chunk.raw.place(chunk.index[row]).row;
-            match self.seen.insert(*key, place)? {
-                Some(_) => self.repeated += 1,
-                None => self.row(place, *hash, found),
-            }
-        }
-        match self.limit {
-            Some(limit) if self.read >= limit => {
-                Err(LoadError::new(LoadErrorKind::Enough, "enough rows"))
-            }
-            _ => Ok(()),
-        }
-    }
+/// Types of the columns of an input as its table has them, in the form in which the ledger keeps types.
+fn types_there(input: &Prepared, con: &dyn Link) -> Result<String, RunError> {
+    let there = con.columns(&input.spec.name)?;
+    let column = |column: &ReadColumn| {
+        let name = input.fitted.name(&column.name);
+        let (_, ty) = there.iter().find(|(known, _)| known == name)?;
+        Some((column.name.clone(), ty.clone()))
+    };
+    let types: BTreeMap<_, _> = input.schema.columns.iter().filter_map(column).collect();
+    Ok(serde_json::to_string(&types).unwrap_or_default())
 }

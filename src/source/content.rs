@@ -4,7 +4,7 @@
 //! `open_at`, `seekable` and `len`.
 
 use super::resolve::{Stream, label, read_full};
-use super::watch::{Recorder, Watch};
+use super::watch::{Change, Recorder, Watch};
 use super::zstd::ZstdReader;
 use super::{SourceError, SourceErrorKind};
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
@@ -174,16 +174,34 @@ impl Content {
 
     /// E502 unless the file holds what was surveyed; see [`Watch::check`].
     pub fn unchanged(&self) -> Result<(), SourceError> {
-        self.watch.check().map_err(|change| {
-            let message = format!("the file has changed while it was read: {change}");
-            SourceError::new(SourceErrorKind::Changed, &self.label, message)
-                .with_hint("wait until nothing writes to it any more")
-        })
+        self.watch.check().map_err(|change| self.changed(&change))
+    }
+
+    /// E502 unless nobody has touched the file since it was first looked at.
+    pub(super) fn untouched(&self) -> Result<(), SourceError> {
+        self.watch.check_untouched().map_err(|change| self.changed(&change))
+    }
+
+    fn changed(&self, change: &Change) -> SourceError {
+        let message = format!("the file has changed while it was read: {change}");
+        SourceError::new(SourceErrorKind::Changed, &self.label, message)
+            .with_hint("wait until nothing writes to it any more")
+    }
+
+    /// The same content, watched from now on.
+    pub(super) fn anew(&self) -> Self {
+        let watch = Arc::new(Watch::whole(&self.path).part(self.packing.part()));
+        Self { watch, ..self.clone() }
     }
 
     /// The error that a reader met, or E502 where it met it because the file has changed.
     pub fn blame(&self, error: SourceError) -> SourceError {
         self.unchanged().err().unwrap_or(error)
+    }
+
+    /// Whether it lies in an archive among others.
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.packing, Packing::Zip(_))
     }
 
     /// The file that holds the bytes, packed as they are.
@@ -350,6 +368,18 @@ impl Spooled {
     /// A temporary file, removed when the last handle goes.
     pub(super) fn temporary(temp: tempfile::TempPath) -> Self {
         Self { path: temp.to_path_buf(), watch: None, _temp: Some(Arc::new(temp)) }
+    }
+
+    /// The content to be watched while this file is read: the one it was made for, or the copy, which is
+    /// whole and nobody else's.
+    pub(super) fn watched(&self, of: &Content) -> Content {
+        match self.watch {
+            Some(_) => of.clone(),
+            None => {
+                let watch = Arc::new(Watch::whole(&self.path));
+                Content { path: self.path.clone(), packing: Packing::Plain, watch, ..of.clone() }
+            }
+        }
     }
 
     /// Where it is; valid as long as this value lives.

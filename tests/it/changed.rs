@@ -71,9 +71,10 @@ fn parquet(word: &str, rows: u32) -> Vec<u8> {
     std::fs::read(path).expect("it was written")
 }
 
-/// Ways in which a file changes. The last one leaves another content of the same length, where the
-/// format allows it.
-const CHANGES: [(&str, fn(&Path, &[u8], &[u8])); 3] = [
+/// A way in which a file with the old bytes changes, perhaps into the new ones.
+type Change = (&'static str, fn(&Path, &[u8], &[u8]));
+
+const CHANGES: [Change; 3] = [
     ("cut off", |path, old, _| put(path, &old[..old.len() / 3])),
     ("replaced", |path, _, new| {
         put(&path.with_extension("new"), new);

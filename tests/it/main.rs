@@ -3,6 +3,8 @@
 mod addresses;
 mod alerts;
 mod catalog;
+mod cell_faults;
+mod cells;
 mod changed;
 mod cleaning;
 mod cli_config;
@@ -57,6 +59,7 @@ mod table_names;
 mod upgrade;
 mod upgrade_place;
 mod user_rules;
+mod value_rules;
 mod verify;
 
 /// A file that is not a module of this binary would never run.

@@ -45,6 +45,18 @@ fn a_schema_stands_before_the_table_in_duckdb() {
     schemas("duckdb:d.duckdb");
 }
 
+/// DuckDB finds schemas and tables in capitals or not: such a load is known again.
+#[test]
+fn capitals_of_a_schema_make_no_other_schema_in_duckdb() {
+    let (place, to) = (place(), "duckdb:d.duckdb");
+    loads(&place, to, &["x.csv"], &["--table", "staging.parcels"]);
+    let again = loads(&place, to, &["x.csv"], &["--table", "STAGING.Parcels"]);
+    assert_eq!(again["status"], "already_loaded", "{again}");
+    let main = loads(&place, to, &["x.csv"], &["--table", "Main.other"]);
+    assert_eq!(main["tally"]["inserted"], 2);
+    assert_eq!(ask(&place, to, "SELECT count(*) AS n FROM main.other"), "n\n2\n");
+}
+
 #[test]
 fn a_schema_stands_before_the_table_on_a_server() {
     let server = Server::start();
@@ -170,4 +182,26 @@ fn rows_of_a_schema_are_merged_and_replayed_there() {
     assert_eq!(ask(&place, to, count), before);
     let gold = place.output(&["gold", "--to", to, "--rolls", "sdf=rolls.sales"]);
     assert!(gold.status.success(), "{}", String::from_utf8_lossy(&gold.stderr));
+}
+
+#[test]
+fn refused_rows_are_replayed_into_their_schema() {
+    let server = Server::start();
+    for to in ["duckdb:d.duckdb", &server.url()] {
+        // A row with a field too many is refused, and repaired by hand.
+        let place = Place::new().file("f.csv", "k,v\na,1\nb,2,3\n");
+        loads(&place, to, &["f.csv"], &["--table", "s.t", "--failed", "failed"]);
+        let sheet = place
+            .output(&["failures", "export", "--to", to, "--failed", "failed", "--out", "c.csv"]);
+        assert!(sheet.status.success(), "{}", String::from_utf8_lossy(&sheet.stderr));
+        let text = std::fs::read_to_string(place.path("c.csv")).expect("a sheet");
+        std::fs::write(place.path("c.csv"), text.replace("b,2,3", "b,2")).expect("writable");
+        let replay =
+            place.output(&["reprocess-failures", "c.csv", "--to", to, "--failed", "failed"]);
+        let told = [replay.stdout, replay.stderr].concat();
+        let told = String::from_utf8_lossy(&told);
+        assert!(!told.contains("schema main") && !told.contains("schema public"), "{told}");
+        let tables = "SELECT count(*) AS n FROM information_schema.tables WHERE table_name = 't'";
+        assert_eq!(ask(&place, to, tables), "n\n1\n", "{told}");
+    }
 }

@@ -1,8 +1,10 @@
 //! A connection to the file as the seam sees it.
 
 use super::MAIN;
+use super::count;
 use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
+use crate::load::cells::Cells;
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachRows, SCHEMA, no_schema};
@@ -92,6 +94,14 @@ impl Link for Connection {
         let (table, side) = (self.named(&spec.name), quote(side));
         let sql = format!("INSERT INTO {table} BY NAME SELECT * FROM {SCHEMA}.{side}");
         Ok(Connection::execute(self, &sql)?)
+    }
+
+    fn counts_added(&self) -> bool {
+        true
+    }
+
+    fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
+        count::added(self, MAIN, table, columns).map(|(_, cells)| cells)
     }
 
     /// The file has one writer, and no server behind it.

@@ -4,7 +4,7 @@ use super::lookup::KeyLookup;
 use super::turns::Turns;
 use super::write::{DuckWriter, File};
 use super::{ROW_GROUP, STORAGE};
-use crate::duck::{Connection, Database, Settings};
+use crate::duck::{Connection, Database, Settings, Value};
 use crate::load::ledger;
 use crate::load::lookup::Lookup;
 use crate::load::target::{KeyQuestion, Opening, Target, WritePlan};
@@ -25,7 +25,7 @@ pub struct DuckTarget {
 }
 
 impl DuckTarget {
-    /// Opens or makes the file for loading. The memory is DuckDB's own share of the budget.
+    /// Opens or makes the file for loading; its ledger stays as it is. The memory is DuckDB's own share of the budget.
     pub fn open(path: &Path, opening: &Opening) -> Result<Self, LoadError> {
         let settings = Settings {
             memory_limit: Some(opening.memory),
@@ -43,9 +43,7 @@ impl DuckTarget {
             checkpoint_threshold: Some(1 << 40),
             ..Settings::default()
         };
-        let db = Database::open(path, &settings)?;
-        migrate(&db.connect()?)?;
-        Ok(Self { db, turns: Arc::default() })
+        Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
     }
 
     /// Opens an existing file for questions only.
@@ -55,10 +53,15 @@ impl DuckTarget {
         Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
     }
 
-    /// The same file, with tables in another schema than `main`.
-    #[must_use]
-    pub fn in_schema(self, schema: Option<&str>) -> Self {
-        Self { db: self.db.in_schema(schema), turns: self.turns }
+    /// The same file, with tables in another schema than `main`. DuckDB finds a schema in capitals or
+    /// not; the ledger knows it as it was made.
+    pub fn in_schema(self, schema: Option<&str>) -> Result<Self, LoadError> {
+        let Some(schema) = schema else { return Ok(self) };
+        let sql = "SELECT schema_name FROM information_schema.schemata \
+                   WHERE catalog_name = current_database() AND lower(schema_name) = lower(?)";
+        let rows = self.connect()?.query(sql, &[Value::from(schema)])?;
+        let made = rows.scalar().and_then(Value::as_text).unwrap_or(schema);
+        Ok(Self { db: self.db.in_schema(Some(made)), turns: self.turns })
     }
 
     fn connect(&self) -> Result<Connection, LoadError> {
@@ -81,6 +84,10 @@ fn migrate(con: &Connection) -> Result<(), LoadError> {
 impl Target for DuckTarget {
     fn link(&self) -> Result<Box<dyn Link>, LoadError> {
         Ok(Box::new(self.connect()?))
+    }
+
+    fn prepare_ledger(&self) -> Result<(), LoadError> {
+        migrate(&self.connect()?)
     }
 
     /// The file has one writer: whoever has opened it holds all tables.

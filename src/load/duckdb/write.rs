@@ -1,10 +1,12 @@
 //! One writer: one connection, one transaction a group.
 
 use super::ROW_GROUP;
+use super::count::Counter;
 use super::insert::Inserter;
 use super::replayed;
 use super::turns::Turns;
 use crate::duck::{Appender, Connection, Database, Frame};
+use crate::load::cells::Handed;
 use crate::load::dead_letter;
 use crate::load::ledger;
 use crate::load::table::Strategy;
@@ -29,12 +31,36 @@ pub struct DuckWriter {
     con: Connection,
     file: File,
     plan: Arc<WritePlan>,
-    inserts: Inserter,
-    changes: Option<Inserter>,
+    inserts: Into,
+    changes: Option<Into>,
     open: bool,
     /// Rows of the open transaction.
     inserted: u64,
     pending: Pending,
+}
+
+/// A table that rows go into, and what the open transaction has added to it.
+struct Into {
+    inserter: Inserter,
+    counter: Counter,
+}
+
+impl Into {
+    fn new(
+        con: &Connection,
+        schema: &str,
+        table: &str,
+        plan: &WritePlan,
+    ) -> Result<Self, LoadError> {
+        let counter = Counter::new(con, schema, table, plan)?;
+        Ok(Self { inserter: Inserter::new(con, schema, table)?, counter })
+    }
+
+    fn insert(&mut self, con: &Connection, rows: &Rows, plan: &WritePlan) -> Result<(), LoadError> {
+        self.inserter.insert(con, rows, &plan.provenance)?;
+        self.counter.added(rows);
+        Ok(())
+    }
 }
 
 /// What a group holds that goes out with its seal.
@@ -54,15 +80,16 @@ impl DuckWriter {
         file: File,
         plan: Arc<WritePlan>,
     ) -> Result<Self, LoadError> {
-        let beside =
-            |side: Option<String>| side.map(|side| Inserter::new(&con, SCHEMA, &side)).transpose();
+        let beside = |side: Option<String>| {
+            side.map(|side| Into::new(&con, SCHEMA, &side, &plan)).transpose()
+        };
         let (inserts, changes) = match plan.strategy {
             Strategy::Replace => (beside(plan.side())?, None),
             Strategy::Insert | Strategy::Merge => (None, beside(plan.side())?),
         };
         let inserts = match inserts {
             Some(inserts) => inserts,
-            None => Inserter::new(&con, Link::schema(&con), &plan.spec.name)?,
+            None => Into::new(&con, Link::schema(&con), &plan.spec.name, &plan)?,
         };
         let pending = Pending::default();
         Ok(Self { con, file, plan, inserts, changes, open: false, inserted: 0, pending })
@@ -87,7 +114,7 @@ impl DuckWriter {
     fn flush_changes(&mut self) -> Result<(), LoadError> {
         let Some(changes) = &mut self.changes else { return Ok(()) };
         for rows in std::mem::take(&mut self.pending.changes) {
-            changes.insert(&self.con, &rows, &self.plan.provenance)?;
+            changes.insert(&self.con, &rows, &self.plan)?;
         }
         self.pending.changed_rows = 0;
         Ok(())
@@ -113,6 +140,16 @@ impl DuckWriter {
         Ok(appender.close()?)
     }
 
+    /// Whether the tables have the cells that were handed over for them.
+    fn count_cells(&mut self, handed: Option<&Handed>) -> Result<(), LoadError> {
+        let Some(handed) = handed else { return Ok(()) };
+        self.inserts.counter.check(&self.con, &handed.inserted)?;
+        match &mut self.changes {
+            Some(changes) => changes.counter.check(&self.con, &handed.changed),
+            None => Ok(()),
+        }
+    }
+
     /// Ledger row and findings, in the open transaction.
     fn record(&self, seal: &Seal) -> Result<(), LoadError> {
         ledger::insert_range(&self.con, &self.plan.run, self.plan.input, seal)
@@ -127,7 +164,7 @@ impl Writer for DuckWriter {
         if let Some(rows) = piece.inserts {
             written += rows.len();
             self.inserted += rows.len() as u64;
-            self.inserts.insert(&self.con, &rows, &self.plan.provenance)?;
+            self.inserts.insert(&self.con, &rows, &self.plan)?;
         }
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
@@ -157,6 +194,7 @@ impl Writer for DuckWriter {
         let started = Instant::now();
         self.begin()?;
         self.flush_changes()?;
+        self.count_cells(seal.cells.as_ref())?;
         self.flush_settled()?;
         let replayed = std::mem::take(&mut self.pending.replayed);
         replayed::insert(&self.con, &self.plan.run, self.plan.input, &replayed)?;

@@ -1,5 +1,6 @@
 //! The end of an input: changes applied, account checked, ledger closed, in one transaction.
 
+use super::cells::CellCheck;
 use super::replace::Leaving;
 use super::{InputRow, InputState, Ledger, counts, failed, known, meet, unsigned};
 use crate::chunk::Tally;
@@ -7,7 +8,7 @@ use crate::duck::{Value, quote};
 use crate::load::table::{Strategy, TableSpec, side_table};
 use crate::load::target::{SCHEMA, transaction};
 use crate::load::{Link, LoadError, LoadErrorKind};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Finishes or gives up one input.
 pub struct Finish<'a> {
@@ -19,6 +20,14 @@ pub struct Finish<'a> {
     pub input: &'a InputRow,
     /// Release of the input.
     pub release: Option<String>,
+    /// How much of its cells is counted.
+    pub cells: CellCheck,
+    /// Columns that say the same as one of provenance: they are not compared.
+    pub repeated: BTreeMap<String, String>,
+    /// Columns that are in no content hash.
+    pub not_compared: Vec<String>,
+    /// Whether a row's hash can be made from what the table holds: not where texts are cut.
+    pub hashes_hold: bool,
 }
 
 /// An input that is closed.
@@ -121,6 +130,7 @@ impl Finish<'_> {
             let rows =
                 format!("{} AS t JOIN {SCHEMA}.{} AS s ON {join}", self.table(), quote(&side));
             meet::note_rewritten(self.con, &self.spec.name, &rows, &[])?;
+            let waiting = self.waiting(&side)?;
             let (deleted, added) = self.con.apply_changes(self.spec, &side)?;
             if deleted != tally.updated || added != tally.updated {
                 return Err(gap(format!(
@@ -128,6 +138,7 @@ impl Finish<'_> {
                     tally.updated
                 )));
             }
+            self.check_added(waiting)?;
         }
         self.drop_side()
     }
@@ -152,7 +163,12 @@ impl Finish<'_> {
         let (run, input) = (self.input.run.as_str(), self.input.input);
         meet::mark_replaced(self.con, self.spec, run, input)?;
         let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"), &[])?;
+        let waiting = match self.whole_claim()? {
+            Some(claim) => Some(claim),
+            None => self.waiting(&self.side())?,
+        };
         self.con.take_over(self.spec, &self.side())?;
+        self.check_added(waiting)?;
         self.drop_side()?;
         Ok(gone)
     }
@@ -211,6 +227,7 @@ impl Finish<'_> {
         let mut rows = None;
         if self.con.is_alone() {
             let all = self.check_rows(&table, tally, replaced)?;
+            self.check_cells(None)?;
             rows = self.spec.scope.is_empty().then(|| (meet::scope_text(self.spec), all));
         } else {
             let claimed = tally.inserted + tally.updated;
@@ -220,6 +237,7 @@ impl Finish<'_> {
             }
             let (rows, ours) = self.count_scope(&table, claimed)?;
             if ours == claimed {
+                self.check_cells(Some((rows, ours)))?;
                 return Ok(Some((meet::scope_text(self.spec), rows)));
             }
         }
@@ -267,12 +285,7 @@ impl Finish<'_> {
                 (number(0), number(1))
             }
         };
-        let rewritten = self.con.number(
-            "SELECT coalesce(sum(rows), 0)::BIGINT FROM etl.rewritten WHERE run = ? AND source = ? \
-             AND \"table\" = ?",
-            &[own[0].clone(), own[1].clone(), Value::from(self.spec.name.as_str())],
-        )?;
-        Ok((rows, ours + rewritten))
+        Ok((rows, ours + self.rewritten(&own)?))
     }
 
     /// Where nobody else writes, the whole table can be counted. Returns its rows.

@@ -2,7 +2,8 @@
 
 use super::schema::Columns;
 use super::{
-    InputKey, InputRow, InputState, Ledger, counts, optional, replays, stored, text, unsigned,
+    InputKey, InputRow, InputState, Ledger, counts, optional, replays, rules, stored, text,
+    unsigned,
 };
 use crate::duck::Value;
 use crate::load::table::{Mode, Strategy};
@@ -33,6 +34,12 @@ pub struct KnownInput {
     pub types: Option<String>,
     /// Unpacked length of its content; older programs have not stored it.
     pub bytes: Option<u64>,
+    /// Version of the rules of values under which it was begun.
+    pub rules: u32,
+    /// Version of the program that has begun it.
+    pub program: String,
+    /// Whether a newer program has brought the ledger up to date since: then that one cannot go on with it.
+    pub is_overtaken: bool,
 }
 
 impl KnownInput {
@@ -122,12 +129,17 @@ impl Ledger<'_> {
         let columns = Columns::of(self.con)?;
         let since_2 = ["i.identity", "i.types", "i.\"schema\""].map(|name| columns.since_2(name));
         let [identity, types, schema] = since_2;
-        let [replaces, absolute, bytes] =
-            ["i.replaces", "i.absolute_path", "i.bytes"].map(|name| columns.since_2(name));
+        let [replaces, absolute, bytes, rules] =
+            ["i.replaces", "i.absolute_path", "i.bytes", "i.rules"]
+                .map(|name| columns.since_2(name));
         let mode = columns.mode();
+        let overtaken = match columns.is_current() {
+            true => "i.started < (SELECT max(since) FROM etl.ledger)",
+            false => "false",
+        };
         let sql = format!(
             "SELECT {INPUT}, {replaces}, i.fingerprint, {mode}, {identity}, i.kind, {types}, {absolute}, \
-               {bytes} \
+               {bytes}, {rules}, r.version, {overtaken} \
              FROM etl.inputs i JOIN etl.runs r ON r.run = i.run \
              WHERE {condition} AND coalesce({schema}, ?) = ? AND i.status IN ({}, {}) \
              ORDER BY i.started DESC, i.input DESC",
@@ -148,6 +160,9 @@ impl Ledger<'_> {
                 types: optional(&row[15]),
                 path: InputPath { named: text(&row[6]), absolute: optional(&row[16]) },
                 bytes: (!row[17].is_null()).then(|| unsigned(&row[17])),
+                rules: rules::version(&row[18]),
+                program: text(&row[19]),
+                is_overtaken: row[20].as_bool().unwrap_or(false),
             })
         };
         rows.rows.iter().map(known).collect()

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use super::table::{Mode, Strategy};
 use super::{Link, LoadError, LoadErrorKind};
 
+mod cells;
 mod counts;
 mod failed;
 mod finish;
@@ -22,9 +23,11 @@ mod past;
 mod ranges;
 mod replace;
 pub mod replays;
+mod rules;
 pub mod schema;
 mod status;
 
+pub use cells::{CellCheck, count as count_cells, count_sql, counted};
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
@@ -98,6 +101,8 @@ pub struct NewInput<'a> {
     pub mode: Mode,
     /// Its scope, as JSON.
     pub scope: &'a str,
+    /// Version of the rules of values.
+    pub rules: u32,
 }
 
 const TALLY: &str = "read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected";
@@ -269,14 +274,15 @@ impl<'c> Ledger<'c> {
 
     /// Begins an input.
     pub fn begin_input(&self, new: &NewInput<'_>) -> Result<(), LoadError> {
-        let NewInput { row, key, identity, types, path, absolute_path, kind, mode, scope } = new;
+        let NewInput { row, key, identity, types, path, absolute_path, kind, mode, scope, rules } =
+            new;
         let replaces = (!row.replaces.is_empty())
             .then(|| serde_json::to_string(&row.replaces).unwrap_or_default());
         self.con.execute(
             "INSERT INTO etl.inputs (run, input, path, sheet, fingerprint, config, \"table\", kind, \
                release, strategy, status, rows_before, failed_file, started, scope, mode, \"schema\", \
-               identity, types, absolute_path, replaces) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?, ?, ?, ?, ?)",
+               identity, types, absolute_path, replaces, rules) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, now(), ?, ?, ?, ?, ?, ?, ?, ?)",
             &[
                 Value::from(row.run.as_str()),
                 Value::from(row.input),
@@ -298,6 +304,7 @@ impl<'c> Ledger<'c> {
                 Value::from(*types),
                 Value::from(absolute_path.map(str::to_owned)),
                 Value::from(replaces),
+                Value::from(*rules),
             ],
         )?;
         Ok(())

@@ -22,7 +22,7 @@ const PROBLEM: [&str; 11] = [
 
 /// Columns of a range, before the moment of its commit.
 const RANGE: &str = "run, input, range, from_record, from_byte, from_row, to_record, to_byte, to_row, \
-    read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected";
+    read, inserted, updated, unchanged, superseded, duplicate, filtered, rejected, cells";
 
 /// A statement with its values.
 pub type Statement = (String, Vec<Value>);
@@ -34,6 +34,7 @@ pub fn range_statements(run: &str, input: u32, seal: &Seal) -> Vec<Statement> {
         values.extend([mark.record, mark.byte, mark.row].map(Value::from));
     }
     values.extend(tally_values(&seal.tally).map(Value::from));
+    values.push(Value::from(seal.cells.as_ref().map(|cells| cells.all().to_json())));
     let marks = vec!["?"; values.len()].join(", ");
     let mut all = vec![(
         format!("INSERT INTO etl.ranges ({RANGE}, committed) VALUES ({marks}, now())"),

@@ -33,10 +33,10 @@ impl Approach {
         Self { address: address.clone(), looked: started.is_ok().then_some(looked) }
     }
 
-    /// The server, with its ledger.
+    /// The server; its ledger stays as it is.
     pub fn open(self) -> Result<PgTarget, LoadError> {
         let looked = self.looked.and_then(|looked| looked.recv().ok());
         // Without a thread there was nobody to look.
-        looked.unwrap_or_else(|| PgTarget::look(&self.address))?.with_ledger()
+        looked.unwrap_or_else(|| PgTarget::look(&self.address))
     }
 }

@@ -26,6 +26,27 @@ SELECT 'unique index ' || i.indexrelid::regclass FROM pg_index i JOIN t ON i.ind
     WHERE a.attname IS NULL OR a.attname::text = ANY (string_to_array(?, chr(10))))
 ORDER BY 1";
 
+/// Triggers that run with a row that is written, of the table and of its partitions, and rules in the place
+/// of an INSERT. `pg_partition_tree` gives nothing for a table that is no part of one.
+const CHANGING: &str = "
+WITH t AS (SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = ? AND c.relname = ?),
+parts AS (SELECT oid FROM t UNION SELECT p.relid::oid FROM t, pg_partition_tree(t.oid) AS p)
+SELECT DISTINCT 'trigger ' || tgname FROM pg_trigger JOIN parts ON tgrelid = parts.oid
+  WHERE NOT tgisinternal AND tgenabled <> 'D' AND (tgtype & 20) <> 0
+UNION ALL
+SELECT 'rule ' || rulename FROM pg_rewrite JOIN t ON ev_class = t.oid
+  WHERE ev_type <> '1' AND ev_enabled <> 'D'
+ORDER BY 1";
+
+/// What may change cells of rows on their way into the table, or change rows that are there when others
+/// come, each in a few words. Defaults and generated columns do not: a value, or NULL, is written into each
+/// column that is loaded.
+pub fn changes_cells(con: &dyn Link, schema: &str, table: &str) -> Result<Vec<String>, LoadError> {
+    let rows = con.query(CHANGING, &[schema, table].map(Value::from))?;
+    Ok(rows.rows.iter().map(|row| row[0].to_string()).collect())
+}
+
 /// What may refuse a row that fits all columns, each in a few words.
 pub fn hazards(con: &dyn Link, schema: &str, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
     let mut key = spec.key.clone();
@@ -51,6 +72,17 @@ pub fn remarks(
             "table {} may refuse rows by itself ({}): such rows become failed records (E404)",
             spec.name,
             found.join(", ")
+        ));
+    }
+    let changing = changes_cells(con, schema, &spec.name)?;
+    if !changing.is_empty() {
+        let columns: Vec<_> = spec.columns.iter().map(|column| column.name.as_str()).collect();
+        remarks.push(format!(
+            "filled cells of table {} are not compared with what is handed over, as it may change them by \
+             itself ({}); columns left out: {}",
+            spec.name,
+            changing.join(", "),
+            columns.join(", ")
         ));
     }
     let limited: Vec<_> = there

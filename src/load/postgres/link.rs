@@ -286,6 +286,14 @@ impl Link for PgLink {
         recount::count(self, &self.server, spec, claims, &bind(sql, values)?)
     }
 
+    fn changes_cells(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
+        hazards::changes_cells(self, &self.server.schema, &spec.name)
+    }
+
+    fn spots(&self, spec: &TableSpec) -> Result<Option<String>, LoadError> {
+        recount::spots(self, spec)
+    }
+
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {
         let (columns, table) = (self.side_columns(side)?.join(", "), self.table(&spec.name));
         let from = format!("{SCHEMA}.{}", quote(side));

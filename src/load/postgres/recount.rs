@@ -15,6 +15,7 @@ use crate::duck::Value;
 use crate::load::ledger::scope_text;
 use crate::load::table::TableSpec;
 use crate::load::{Link, LoadError};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// Servers from here on find the rows of some pages without reading all others.
@@ -26,6 +27,8 @@ const BY_PAGES: &str = "BEGIN READ ONLY; SET LOCAL enable_indexscan = off; \
                         SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
 /// Most connections at work.
 const MOST: usize = 4;
+/// Pages of which some rows are looked at.
+const SPOTS: u64 = 8;
 
 /// Rows of a scope, and those of them that a source of a run has brought. `None` where one question does as
 /// well: the table holds more of other scopes, is small, or no connections are at rest.
@@ -98,6 +101,17 @@ fn two(mut session: Loan, sql: &str) -> Result<Option<(u64, u64)>, LoadError> {
     let text = answer(&mut session, &both)?.unwrap_or_default();
     let mut numbers = text.split(' ').map(|number| number.parse().ok());
     Ok(numbers.next().flatten().zip(numbers.next().flatten()))
+}
+
+/// SQL condition for a few rows on pages all over a table, with the last ones among them.
+pub fn spots(con: &dyn Link, spec: &TableSpec) -> Result<Option<String>, LoadError> {
+    let pages = pages(con, spec)?;
+    let all_over = (0..SPOTS).map(|at| pages * at / SPOTS);
+    let last = pages.saturating_sub(SPOTS / 2)..pages;
+    let chosen: BTreeSet<_> = all_over.chain(last).filter(|page| *page < pages).collect();
+    let rows = chosen.iter().flat_map(|page| [1, 2].map(|row| format!("\"({page},{row})\"")));
+    let list = rows.collect::<Vec<_>>().join(",");
+    Ok((pages > 0).then(|| format!("ctid = ANY ({}::tid[])", text_literal(&format!("{{{list}}}")))))
 }
 
 #[cfg(test)]

@@ -107,13 +107,8 @@ struct Guard {
 }
 
 impl PgTarget {
-    /// Opens a database for loading; the ledger is made where it is missing.
-    pub fn open(address: &Address) -> Result<Self, LoadError> {
-        Self::look(address)?.with_ledger()
-    }
-
-    /// Makes the ledger where it is missing.
-    pub fn with_ledger(self) -> Result<Self, LoadError> {
+    /// Makes the ledger where it is missing, or brings it up to date.
+    fn with_ledger(&self) -> Result<(), LoadError> {
         let link = self.connect();
         let version = ledger::schema::version(&link)?;
         let script = ledger::schema::migration(version, HOME)?;
@@ -126,7 +121,7 @@ impl PgTarget {
         if version == 1 {
             homes::settle(&self.connect())?;
         }
-        Ok(self)
+        Ok(())
     }
 
     /// The server, for a thread of its own.
@@ -279,6 +274,10 @@ pub fn answer(session: &mut Session, sql: &str) -> Result<Option<String>, LoadEr
 impl Target for PgTarget {
     fn link(&self) -> Result<Box<dyn Link>, LoadError> {
         Ok(Box::new(self.connect()))
+    }
+
+    fn prepare_ledger(&self) -> Result<(), LoadError> {
+        self.with_ledger()
     }
 
     /// Two locks. `holds` is kept by an open transaction of a connection of its own, so that it also

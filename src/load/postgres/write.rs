@@ -12,12 +12,15 @@ use crate::chunk::{
     Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity, Wording,
 };
 use crate::duck::Value;
+use crate::load::cells::Handed;
 use crate::load::dead_letter::{DeadLetterError, Record};
 use crate::load::encode::NAME;
 use crate::load::ledger;
 use crate::load::table::Strategy;
 use crate::load::target::WritePlan;
-use crate::load::{Behind, LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
+use crate::load::{
+    Behind, Link, LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -33,6 +36,8 @@ pub struct PgWriter {
     session: Loan,
     inserts: CopyInto,
     changes: Option<CopyInto>,
+    /// Whether the table has the cells that are handed over, as nothing of it changes them.
+    keeps_cells: bool,
     pending: Pending,
 }
 
@@ -47,6 +52,8 @@ struct Pending {
     /// Rows that the table did not take, of those that were to go into it and beside it.
     not_inserted: u64,
     not_updated: u64,
+    /// Cells of these rows.
+    refused: Handed,
     /// Findings about them, and about texts that were cut.
     notes: Notes,
 }
@@ -63,8 +70,10 @@ impl PgWriter {
             (Some(side), _) => (table()?, Some(beside(side)?)),
             (None, _) => (table()?, None),
         };
+        let keeps_cells = link.changes_cells(&plan.spec)?.is_empty();
         let session = link.into_session()?;
-        Ok(Self { server, plan, session, inserts, changes, pending: Pending::default() })
+        let pending = Pending::default();
+        Ok(Self { server, plan, session, inserts, changes, keeps_cells, pending })
     }
 
     /// A transaction says first that it writes to the table: whoever takes over waits for its end.
@@ -136,6 +145,7 @@ impl PgWriter {
             let mut records = Vec::new();
             for (row, problem) in some {
                 let at = *row as usize;
+                self.pending.refused.part(beside).add_row(&rows.frame, at);
                 let reject = reject(&self.plan, behind, at, problem);
                 let record = Record::of(
                     &reject,
@@ -272,6 +282,7 @@ impl Writer for PgWriter {
 
     fn seal(&mut self, mut seal: Seal) -> Result<(), LoadError> {
         self.pending.settle(&mut seal);
+        seal.cells = seal.cells.filter(|_| self.keeps_cells);
         let started = Instant::now();
         self.begin()?;
         self.flush_settled()?;
@@ -377,6 +388,8 @@ impl Pending {
         seal.tally.inserted -= inserted;
         seal.tally.updated -= updated;
         seal.tally.rejected += inserted + updated;
+        let refused = std::mem::take(&mut self.refused);
+        seal.cells.iter_mut().for_each(|handed| handed.take(&refused));
         seal.notes.merge(std::mem::take(&mut self.notes));
     }
 }

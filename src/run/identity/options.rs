@@ -77,6 +77,8 @@ pub(super) fn settings(request: &Request, pack: &Pack, input: &Prepared) -> Sett
         listing: _,
         require_rows: _,
         keep_going: _,
+        // How much is checked.
+        cells: _,
         limit,
         version: _,
     } = request;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::flow::{Event, Observer};
+use crate::load::ledger::CellCheck;
 use crate::load::target::Changes;
 use crate::load::{TableName, TargetUrl};
 use crate::rules;
@@ -86,6 +87,7 @@ fn request(path: &Path) -> Request {
         listing: Default::default(),
         require_rows: false,
         keep_going: false,
+        cells: Default::default(),
         limit: None,
         version: "test".into(),
     }
@@ -147,6 +149,7 @@ const PLAIN: &[Case] = &[
     ("replaces_previous", false, On::Text, |request, _| request.replaces_previous = true),
     ("listing", false, On::Text, |request, _| request.listing.recursive = true),
     ("require_rows", false, On::Text, |request, _| request.require_rows = true),
+    ("cells", false, On::Text, |request, _| request.cells = CellCheck::All),
     ("keep_going", false, On::Text, |request, _| request.keep_going = true),
     ("limit", true, On::Text, |request, _| request.limit = Some(2)),
     ("version", false, On::Text, |request, _| request.version = "later".into()),

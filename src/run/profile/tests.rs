@@ -51,6 +51,7 @@ fn request(path: &std::path::Path, threads: usize) -> Request {
         values: Default::default(),
         mapping: None,
         cut: false,
+        cells: Default::default(),
         retry_attempts: 0,
         failed: Default::default(),
         fresh: false,

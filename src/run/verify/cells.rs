@@ -59,6 +59,10 @@ pub(super) struct Sides<'a> {
     pub limit: Option<u64>,
     /// Rows that the load has refused.
     pub refused: u64,
+    /// Of these, by the target itself.
+    pub by_target: u64,
+    /// As many rows of the input have given way to later ones.
+    pub rewritten: u64,
 }
 
 impl Sides<'_> {
@@ -124,22 +128,24 @@ impl<'a> ByCells<'a> {
         Self { sides, stored, seen, found, accepted: 0, changes }
     }
 
-    /// When the source is read. `rewritten`: as many rows of the input have given way to later ones; without a key
-    /// they cannot be found.
-    pub fn end(mut self, rewritten: u64) -> VerifiedInput {
+    /// When the source is read.
+    pub fn end(mut self) -> VerifiedInput {
         self.orphans(u64::MAX);
-        let mut found = self.found;
+        let Self { sides, mut found, accepted, changes, .. } = self;
         // No more rows can have been refused then than the ledger knows of.
-        let too_many = (self.accepted + found.refused).saturating_sub(self.sides.refused);
-        let too_many = too_many.min(self.accepted);
+        let too_many = (accepted + found.refused).saturating_sub(sides.refused).min(accepted);
         found.by_rules -= too_many;
         found.missing += too_many;
-        if !self.sides.has_key {
-            let later = found.missing.min(rewritten);
+        let by_target = sides.by_target.min(found.missing);
+        found.refused += by_target;
+        found.missing -= by_target;
+        if !sides.has_key {
+            // Without a key they cannot be found among the others.
+            let later = found.missing.min(sides.rewritten);
             found.later = later;
             found.missing -= later;
         }
-        found.changes = self.changes.into_values().collect();
+        found.changes = changes.into_values().collect();
         found
     }
 
@@ -313,8 +319,11 @@ impl<'a> ByCells<'a> {
             self.found.refused += 1;
             return;
         };
-        let cells: Option<Vec<_>> =
-            reject.problems.iter().map(|problem| self.refuses(chunk, reject, problem, &stored)).collect();
+        let cells: Option<Vec<_>> = reject
+            .problems
+            .iter()
+            .map(|problem| self.refuses(chunk, reject, problem, &stored))
+            .collect();
         match cells {
             Some(cells) if !cells.is_empty() => {
                 self.found.by_rules += 1;

@@ -46,7 +46,7 @@ pub fn survey(
     let (fingerprint, found) =
         rayon::join(|| file.blake3(label), || find_tables(&book, options, label));
     let (fingerprint, mut found) = (fingerprint?, found?);
-    let bounds = found.bounds.as_ref();
+    let (bounds, content) = (found.bounds.as_ref(), &file.watched(content));
     let mut result = Vec::<Arc<dyn Table>>::new();
     for (sheet, head) in found.tables {
         let mut table = SheetTable::new(head, &book, content, sheet, fingerprint, options, bounds)?;

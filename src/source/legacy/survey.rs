@@ -13,7 +13,6 @@ use crate::source::excel::page::Packer;
 use crate::source::excel::survey::{
     SAMPLE, SAMPLE_BYTES, choose, empty, listed, no_header, sample,
 };
-use crate::source::watch::WatchedSource;
 use crate::source::{Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table};
 use std::sync::Arc;
 
@@ -23,7 +22,6 @@ pub struct LegacyTable {
     pub(super) span: SheetSpan,
     /// The file and the sheet.
     pub(super) label: String,
-    content: Content,
     pub(super) layout: Arc<Layout>,
     fingerprint: Fingerprint,
     sample: Vec<Vec<String>>,
@@ -62,7 +60,7 @@ pub fn survey(
             notes.push(format!("sheet \"{}\" holds no rows and is left out", span.name));
             continue;
         }
-        let mut table = LegacyTable::new(&spool, span, content, workbook, options)?;
+        let mut table = LegacyTable::new(&spool, span, label, workbook, options)?;
         table.notes.append(&mut notes);
         tables.push(Arc::new(table));
     }
@@ -89,11 +87,10 @@ impl LegacyTable {
     fn new(
         spool: &Spool,
         span: &SheetSpan,
-        content: &Content,
+        label: &str,
         workbook: blake3::Hash,
         options: &SourceOptions,
     ) -> Result<Self, SourceError> {
-        let label = content.label();
         let sheet_label = format!("{label}, sheet \"{}\"", span.name);
         let from = options.header_row.unwrap_or(0);
         let mut rows = Rows::open(spool, span, from).map_err(|e| SourceError::io(label, e))?;
@@ -118,7 +115,6 @@ impl LegacyTable {
             spool: spool.clone(),
             span: span.clone(),
             label: sheet_label,
-            content: content.clone(),
             fingerprint: Fingerprint(*hasher.finalize().as_bytes()),
             sample: sample(&page, &layout),
             layout: Arc::new(layout),
@@ -171,10 +167,6 @@ impl Table for LegacyTable {
     }
 
     fn open(&self, schema: Arc<ReadSchema>, from: Mark) -> Result<Box<dyn Source>, SourceError> {
-        WatchedSource::open(&self.content, || SheetSource::open(self, schema, from))
-    }
-
-    fn unchanged(&self) -> Result<(), SourceError> {
-        self.content.unchanged()
+        Ok(Box::new(SheetSource::open(self, schema, from)?))
     }
 }

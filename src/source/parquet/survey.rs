@@ -47,6 +47,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
     let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
     let whole = mend(&original, label, options, Variants::Whole)?;
+    let content = &original.watched(content);
     let look_at = |file| look(file, content, fingerprint, length);
     match look_at(whole.unwrap_or_else(|| original.clone())) {
         Err(error) if error.kind == SourceErrorKind::Broken => {

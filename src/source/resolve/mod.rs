@@ -30,10 +30,24 @@ impl InputFile {
     /// The tables of the file. E502 where it changes meanwhile: what was found out would be true of no
     /// content that there ever was.
     pub fn survey(&self, options: &SourceOptions) -> Result<Vec<Arc<dyn Table>>, SourceError> {
-        let content = &self.content;
-        let found = self.format.survey(content, options).map_err(|error| content.blame(error))?;
-        content.unchanged()?;
-        Ok(found)
+        let content = &self.as_it_is()?;
+        let found = self.format.survey(content, options);
+        // What a survey makes of a file that changes is not what is wrong with it.
+        content.untouched()?;
+        found
+    }
+
+    /// The content, which may have been looked at long ago, when many files were named. A file that
+    /// still has the same format is read as it is now; a member may lie elsewhere in its archive.
+    fn as_it_is(&self) -> Result<Content, SourceError> {
+        let Err(changed) = self.content.untouched() else { return Ok(self.content.clone()) };
+        let content = self.content.anew();
+        let is_member = self.content.is_member();
+        let format = (!is_member).then(|| sniff::with_format(content.clone()).ok()).flatten();
+        match format.filter(|file| file.format.name() == self.format.name()) {
+            Some(_) => Ok(content),
+            None => Err(changed),
+        }
     }
 }
 

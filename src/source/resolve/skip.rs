@@ -145,6 +145,10 @@ impl Skipper {
 
     /// Why nothing is looked at in a folder of this name.
     pub fn folder(&self, name: &str) -> Option<&str> {
+        // Steps within a path, and no names.
+        if matches!(name, "." | "..") {
+            return None;
+        }
         let fits = |pattern: &glob::Pattern| pattern.matches_with(name, MATCHING);
         let entry = self.entries.iter().find(|entry| entry.folders.iter().any(fits));
         entry.map(|entry| &*entry.reason)
@@ -200,6 +204,7 @@ mod tests {
         assert_eq!(skipper.by_name("ReadMe.txt"), None);
         assert!(skipper.without_table("ReadMe.txt").is_some());
         assert!(skipper.folder("__MACOSX").is_some() && skipper.folder("2024").is_none());
+        assert!(skipper.folder(".git").is_some() && skipper.folder("..").is_none());
         assert!(skipper.is_called_table("a.CSV") && !skipper.is_called_table("csv"));
     }
 

@@ -82,7 +82,7 @@ fn holds_table(file: &InputFile) -> Result<bool, SourceError> {
 }
 
 /// The format that is surest of the content.
-fn with_format(content: Content) -> Result<InputFile, SourceError> {
+pub(super) fn with_format(content: Content) -> Result<InputFile, SourceError> {
     let head = content.head(SNIFF)?;
     let format = FORMATS
         .iter()

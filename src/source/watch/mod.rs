@@ -62,6 +62,16 @@ impl Stamp {
             true
         }
     }
+
+    /// What happened to a file that has this stamp now and had `before`.
+    fn change_since(&self, before: Option<&Self>) -> Change {
+        match before.map(|before| (before.is_same_file(self), before.length)) {
+            Some((false, _)) => Change::Replaced,
+            Some((true, was)) if self.length < was => Change::Shorter { was, is: self.length },
+            Some((true, was)) if self.length > was => Change::Longer { was, is: self.length },
+            Some(_) | None => Change::Rewritten(None),
+        }
+    }
 }
 
 /// How a file differs from what was surveyed.
@@ -76,7 +86,7 @@ pub enum Change {
         /// Length now.
         is: u64,
     },
-    /// It holds all that was surveyed, and more behind it.
+    /// It has more bytes.
     Longer {
         /// Length at the survey.
         was: u64,
@@ -184,31 +194,34 @@ impl Watch {
         Ok(())
     }
 
-    /// Reads the file again, where it is known what it held.
-    fn compare(&self, now: &Stamp, before: Option<&Stamp>) -> Result<(), Change> {
-        let is_same = before.is_none_or(|before| before.is_same_file(now));
-        let Some(sums) = self.sums.get() else {
-            return Err(match before {
-                _ if !is_same => Change::Replaced,
-                Some(before) if now.length < before.length => {
-                    Change::Shorter { was: before.length, is: now.length }
-                }
-                Some(before) if now.length > before.length => {
-                    Change::Longer { was: before.length, is: now.length }
-                }
-                _ => Change::Rewritten(None),
-            });
-        };
-        let differs = File::open(&self.path).and_then(|file| sums.find_difference(file));
-        let whole = self.part.is_none();
-        let (was, is) = (sums.end(), now.length);
-        match differs {
+    /// Whether nobody has even touched the file. For the survey, of which not every reader compares
+    /// checksums.
+    pub fn check_untouched(&self) -> Result<(), Change> {
+        let before = self.state().stamp;
+        match Stamp::of(&self.path) {
+            Ok(now) if before == Some(now) => Ok(()),
+            Ok(now) => Err(now.change_since(before.as_ref())),
             Err(error) => Err(Change::Gone(error.to_string())),
-            Ok(Some(_)) if !is_same => Err(Change::Replaced),
-            Ok(Some(_)) if whole && is < was => Err(Change::Shorter { was, is }),
-            Ok(Some(at)) => Err(Change::Rewritten(Some(at))),
-            Ok(None) if whole && is > was => Err(Change::Longer { was, is }),
+        }
+    }
+
+    /// Reads the file again, where it is known what it held. Another length needs no reading.
+    fn compare(&self, now: &Stamp, before: Option<&Stamp>) -> Result<(), Change> {
+        let change = now.change_since(before);
+        let Some(sums) = self.sums.get() else { return Err(change) };
+        if self.part.is_none() && now.length != sums.end() {
+            let (was, is) = (sums.end(), now.length);
+            return Err(match change {
+                Change::Replaced => change,
+                _ if is < was => Change::Shorter { was, is },
+                _ => Change::Longer { was, is },
+            });
+        }
+        match File::open(&self.path).and_then(|file| sums.find_difference(file)) {
+            Err(error) => Err(Change::Gone(error.to_string())),
             Ok(None) => Ok(()),
+            Ok(Some(_)) if change == Change::Replaced => Err(change),
+            Ok(Some(at)) => Err(Change::Rewritten(Some(at))),
         }
     }
 }

@@ -57,6 +57,8 @@ impl Sums {
 pub struct CheckedReader {
     watch: Arc<Watch>,
     file: File,
+    /// The checksums were known when it was opened.
+    is_checked: bool,
     /// Offset in the file of the next byte to be given; unused where nothing is compared.
     at: u64,
     /// The block that was read last, from `given` on not yet given.
@@ -66,9 +68,11 @@ pub struct CheckedReader {
 
 impl CheckedReader {
     pub(super) fn open(watch: &Arc<Watch>, mut file: File, offset: u64) -> io::Result<Self> {
-        let block = watch.sums.get().and_then(|sums| sums.block(offset));
+        let (sums, watch) = (watch.sums.get(), Arc::clone(watch));
+        let block = sums.and_then(|sums| sums.block(offset));
         file.seek(SeekFrom::Start(block.map_or(offset, |(_, from, _)| from)))?;
-        Ok(Self { watch: Arc::clone(watch), file, at: offset, buffer: Vec::new(), given: 0 })
+        let is_checked = sums.is_some();
+        Ok(Self { watch, file, is_checked, at: offset, buffer: Vec::new(), given: 0 })
     }
 
     /// Reads the next block whole and compares it; false at the end.
@@ -107,7 +111,7 @@ impl CheckedReader {
 
 impl Read for CheckedReader {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if self.watch.sums.get().is_none() {
+        if !self.is_checked {
             return self.file.read(buf);
         }
         if self.given == self.buffer.len() && (buf.is_empty() || !self.next_block()?) {
