@@ -163,13 +163,7 @@ impl Finish<'_> {
         let (run, input) = (self.input.run.as_str(), self.input.input);
         meet::mark_replaced(self.con, self.spec, run, input)?;
         let gone = self.con.execute(&format!("DELETE FROM {table} WHERE {scope}"), &[])?;
-        let waiting = match self.whole_claim()? {
-            Some(claim) => Some(claim),
-            None => self.waiting(&self.side())?,
-        };
-        self.con.take_over(self.spec, &self.side())?;
-        self.check_added(waiting)?;
-        self.drop_side()?;
+        self.take_over()?;
         Ok(gone)
     }
 
@@ -186,9 +180,19 @@ impl Finish<'_> {
         for one in leaving {
             gone += one.leave(self.con, &self.spec.name)?;
         }
-        self.con.take_over(self.spec, &self.side())?;
-        self.drop_side()?;
+        self.take_over()?;
         Ok(gone)
+    }
+
+    /// Adds the rows of the side table to the table, and compares their cells.
+    fn take_over(&self) -> Result<(), LoadError> {
+        let waiting = match self.whole_claim()? {
+            Some(claim) => Some(claim),
+            None => self.waiting(&self.side())?,
+        };
+        self.con.take_over(self.spec, &self.side())?;
+        self.check_added(waiting)?;
+        self.drop_side()
     }
 
     /// Counts scopes anew that have lost rows and are not that of the input.
