@@ -165,6 +165,7 @@ impl Bench {
             kind: "generic",
             mode,
             scope: "{}",
+            rules: 1,
         };
         ledger.begin_input(&new).expect("begun");
         if strategy != Strategy::Insert {
