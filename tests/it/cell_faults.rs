@@ -165,6 +165,7 @@ impl Bench {
             kind: "generic",
             mode,
             scope: "{}",
+            rules: etl::run::value_rules::VERSION,
         };
         ledger.begin_input(&new).expect("begun");
         if strategy != Strategy::Insert {
