@@ -165,7 +165,7 @@ impl Bench {
             kind: "generic",
             mode,
             scope: "{}",
-            rules: 1,
+            rules: etl::run::value_rules::VERSION,
         };
         ledger.begin_input(&new).expect("begun");
         if strategy != Strategy::Insert {

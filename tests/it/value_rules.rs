@@ -4,7 +4,7 @@
 //! made them: a file is loaded that has the values of old, and the ledger is then told that it was the file of
 //! today.
 
-use super::pg_server::{Server, arguments};
+use super::pg_server::{Server, arguments, load as ingest, started};
 use super::roll;
 use super::support::Place;
 use etl::config::{Call, Machine, Partial, Sources, load};
@@ -286,4 +286,82 @@ fn rows_without_a_key_that_a_server_has_refused_are_no_fault() {
     // One more is gone: that is no refusal.
     target.sql("DELETE FROM plain WHERE id = 4");
     assert_eq!(found(1)["inputs"][0]["missing"], 1);
+}
+
+/// A load that is killed behind its first commits, and what it was.
+const SALES: &str = "SDF16P202501.csv";
+const SMALL: [&str; 6] = ["--commit-rows", "200", "--chunk-rows", "100", "--writers", "1"];
+
+#[test]
+fn rows_of_two_versions_of_the_rules_are_never_mixed() {
+    for target in Target::both() {
+        let Target { place, to, .. } = &target;
+        std::fs::write(place.path(SALES), roll::sales(20_000)).expect("writable");
+        let mut child = started(place, to, SALES, &SMALL, 2);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+        // Opened by the program first: what a kill has left of a commit is cut off.
+        let (code, _, told) = ingest(place, to, &["missing.csv"], &[]);
+        assert_eq!(code, 6, "{told}");
+        let rows =
+            || target.sql("SELECT count(*), max(_etl_row), min(_etl_run) FROM sales").remove(0);
+        let ledger = || target.sql("SELECT run, status, rules FROM etl.inputs ORDER BY run");
+        for (rules, whose) in [("0", "an older etl"), ("7", "a newer etl")] {
+            target.sql(&format!("UPDATE etl.inputs SET rules = {rules}"));
+            let before = (rows(), ledger());
+            let (code, _, told) = ingest(place, to, &[SALES], &SMALL);
+            assert_eq!(code, 6, "{to}: {told}");
+            let version = format!("with {whose}, by version {rules} of the rules");
+            for words in ["E502", "--fresh", "the program that has begun it", &version] {
+                assert!(told.contains(words), "{to}: {words}: {told}");
+            }
+            let output = place.output(&["plan", SALES, "--to", to]);
+            let planned = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(
+                planned.contains("would not be loaded") && planned.contains(whose),
+                "{planned}"
+            );
+            assert_eq!((rows(), ledger()), before, "{to}: nothing is changed");
+        }
+        // A newer program has brought the ledger up to date since: the old one cannot read it any more.
+        target.sql("UPDATE etl.inputs SET rules = 0");
+        target.sql("UPDATE etl.ledger SET since = now()");
+        let (code, _, told) = ingest(place, to, &[SALES], &SMALL);
+        assert!(code == 6 && !told.contains("the program that has begun it"), "{to}: {told}");
+        let (code, summary, told) = ingest(place, to, &[SALES], &["--fresh"]);
+        assert_eq!(code, 3, "{told}");
+        assert_eq!(summary["inputs"][0]["resumed_from"], serde_json::Value::Null);
+        let inserted = summary["tally"]["inserted"].to_string();
+        let run = summary["run"].as_str().expect("an id");
+        assert_eq!(rows()[0], inserted, "{to}: the rows of the old run are gone");
+        assert_eq!(rows()[2], run, "{to}: all are of the new one");
+    }
+}
+
+#[test]
+fn a_load_that_has_committed_nothing_begins_anew_under_the_rules_of_today() {
+    for target in Target::both() {
+        let Target { place, to, .. } = &target;
+        std::fs::write(place.path("plain.csv"), "id,size\n1,2\n2,3,x\n").expect("writable");
+        let (code, _, told) = ingest(place, to, &["plain.csv"], &["--max-errors", "0"]);
+        assert_eq!(code, 4, "{told}");
+        target.sql("UPDATE etl.inputs SET rules = 0");
+        let (code, summary, told) = ingest(place, to, &["plain.csv"], &[]);
+        assert_eq!(code, 3, "{to}: {told}");
+        assert_eq!(summary["tally"]["inserted"], 1, "{summary}");
+        let done = target.sql("SELECT rules FROM etl.inputs WHERE status = 'done'");
+        assert_eq!(done, [["1"]], "{to}");
+    }
+}
+
+#[test]
+fn what_is_loaded_stays_loaded_whatever_its_rules_were() {
+    for target in Target::both() {
+        target.loads("plain.csv", OLD, &[]);
+        target.sql("UPDATE etl.inputs SET rules = 0");
+        let path = target.place.path("plain.csv").display().to_string();
+        let (code, summary, told) = ingest(&target.place, &target.to, &[&path], &[]);
+        assert_eq!((code, &summary["status"]), (0, &"already_loaded".into()), "{told}");
+        assert_eq!(target.sql("SELECT rules FROM etl.inputs"), [["0"]]);
+    }
 }

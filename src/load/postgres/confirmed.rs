@@ -14,6 +14,7 @@ use super::link::PgLink;
 use super::text::bind;
 use crate::chunk::{Held, Loaded};
 use crate::duck::{Value, quote};
+use crate::load::ledger::schema::Columns;
 use crate::load::ledger::{InputRow, InputState, scope_text};
 use crate::load::lookup::rank_of;
 use crate::load::table::TableSpec;
@@ -108,23 +109,24 @@ impl Ranks {
             Value::from(con.schema()),
             Value::from(con.schema()),
         ];
-        con.query_each(
+        // `verify` asks a ledger as it is, of any version.
+        let schema = Columns::of(con)?.since_2("i.\"schema\"");
+        let sql = format!(
             "SELECT c.run, c.input, c.of_run, c.of_source, c.first, c.last, c.release \
              FROM etl.confirmed c JOIN etl.inputs i ON i.run = c.run AND i.input = c.input \
              WHERE c.\"table\" = ? AND i.scope = ? AND i.status = ? \
-               AND coalesce(i.\"schema\", ?) = ? AND c.release IS NOT NULL \
-             ORDER BY c.first",
-            &values,
-            &mut |_, rows| {
-                for row in &rows {
-                    let by = (row[0].to_string(), row[1].as_int().unwrap_or(0));
-                    let rank = rank_of(&row[6].to_string());
-                    let of = found.entry(by).or_default().0.entry(loaded(row, 2)).or_default();
-                    of.push((number(row, 4), number(row, 5), rank));
-                }
-                ControlFlow::Continue(())
-            },
-        )?;
+               AND coalesce({schema}, ?) = ? AND c.release IS NOT NULL \
+             ORDER BY c.first"
+        );
+        con.query_each(&sql, &values, &mut |_, rows| {
+            for row in &rows {
+                let by = (row[0].to_string(), row[1].as_int().unwrap_or(0));
+                let rank = rank_of(&row[6].to_string());
+                let of = found.entry(by).or_default().0.entry(loaded(row, 2)).or_default();
+                of.push((number(row, 4), number(row, 5), rank));
+            }
+            ControlFlow::Continue(())
+        })?;
         Ok(Self { of_inputs: found.into_values().collect() })
     }
 
