@@ -111,6 +111,8 @@ fn every_fixture_is_in_the_catalogue_and_vice_versa() {
     let mut found = BTreeSet::new();
     walk(&folder(), &mut found);
     found.remove("catalog.toml");
+    // What older programs have left has tests of its own.
+    found.retain(|file| !file.starts_with("upgrade/"));
     assert_eq!(listed, found, "left: in the catalogue, right: in the folder");
     for fixture in &catalog {
         assert!(fixture.why.len() > 10, "{}: say why it exists", fixture.file);

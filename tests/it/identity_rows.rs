@@ -255,9 +255,9 @@ fn rows_of_a_path_without_its_folder_are_told_and_stay() {
 
 /// Rows that are to go must not be in the way of those that come for them.
 #[test]
-fn a_corrected_file_replaces_its_rows_under_a_primary_key() {
+fn a_corrected_file_replaces_its_rows_under_a_unique_index() {
     let server = Server::start();
-    server.psql("CREATE TABLE public.t (k integer PRIMARY KEY, v varchar)");
+    server.psql("CREATE TABLE public.t (k integer UNIQUE, v varchar)");
     let (place, to) = (Place::new().file("t.csv", "k,v\n1,a\n2,b\n"), server.url());
     let place = place.file("other.csv", "k,v\n9,z\n");
     loads(&place, &to, &["t.csv"], &["--evolve"]);

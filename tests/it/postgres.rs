@@ -266,7 +266,7 @@ fn failures_name_the_cause_and_never_the_password() {
         (at("127.0.0.1:1/etl"), "E401", "nothing listens there"),
         (at("no-such-host.invalid/etl"), "E401", "cannot be resolved"),
         (at(&format!("127.0.0.1:{port}?sslmode=require")), "E403", "offers none"),
-        (at(&format!("127.0.0.1:{port}?sslmode=never")), "", "unknown; use disable"),
+        (at(&format!("127.0.0.1:{port}?sslmode=never")), "", "one of disable, allow"),
     ];
     for (to, code, words) in cases {
         for verb in [&["ingest", SALES][..], &["doctor"], &["runs", "list"], &["plan", SALES]] {

@@ -101,7 +101,7 @@ impl Link for Connection {
     }
 
     fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
-        count::added(self, MAIN, table, columns).map(|(_, cells)| cells)
+        count::added(self, Link::schema(self), table, columns).map(|(_, cells)| cells)
     }
 
     /// The file has one writer, and no server behind it.
