@@ -344,10 +344,40 @@ struct MachineArgs {
     temp_dir: Option<PathBuf>,
 }
 
+impl InputArgs {
+    /// The layer of these flags, over that of others.
+    fn partial(&self, others: Partial) -> Partial {
+        Partial {
+            recursive: self.recursive.then_some(true),
+            require_rows: self.require_rows.then_some(true),
+            keep_going: self.keep_going.then_some(true),
+            skip_list: self.skip_list.clone(),
+            kind: self.kind.clone(),
+            county: self.county.clone(),
+            year: self.year,
+            release: self.release.clone(),
+            submission: self.submission,
+            sheet: self.sheet.clone(),
+            range: self.range.clone(),
+            excel_table: self.excel_table.clone(),
+            header_row: self.header_row,
+            header_rows: self.header_rows,
+            headers: self.headers.clone(),
+            encoding: self.encoding.clone(),
+            delimiter: self.delimiter,
+            quote: self.quote,
+            escape: self.escape,
+            csv: self.csv,
+            pack: self.pack.clone(),
+            ..others
+        }
+    }
+}
+
 impl LoadArgs {
     /// The layer of these flags.
     pub fn partial(&self) -> Partial {
-        let (input, errors, machine) = (&self.input, &self.errors, &self.machine);
+        let (errors, machine) = (&self.errors, &self.machine);
         Partial {
             table: self.table.clone(),
             mapping: self.mapping.clone(),
@@ -359,27 +389,6 @@ impl LoadArgs {
             retry_attempts: self.retry_attempts,
             mode: self.mode,
             replaces_previous: self.replaces_previous.then_some(true),
-            recursive: input.recursive.then_some(true),
-            require_rows: input.require_rows.then_some(true),
-            keep_going: input.keep_going.then_some(true),
-            skip_list: input.skip_list.clone(),
-            kind: input.kind.clone(),
-            county: input.county.clone(),
-            year: input.year,
-            release: input.release.clone(),
-            submission: input.submission,
-            sheet: input.sheet.clone(),
-            range: input.range.clone(),
-            excel_table: input.excel_table.clone(),
-            header_row: input.header_row,
-            header_rows: input.header_rows,
-            headers: input.headers.clone(),
-            encoding: input.encoding.clone(),
-            delimiter: input.delimiter,
-            quote: input.quote,
-            escape: input.escape,
-            csv: input.csv,
-            pack: input.pack.clone(),
             agents: self.agents.agents.clone(),
             locations: self.agents.locations.clone(),
             layers: self.agents.layer.clone(),
@@ -406,7 +415,7 @@ impl LoadArgs {
             commit_rows: machine.commit_rows,
             fuse: machine.fuse,
             temp_dir: machine.temp_dir.clone(),
-            ..self.target.partial()
+            ..self.input.partial(self.target.partial())
         }
     }
 
