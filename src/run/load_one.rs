@@ -198,7 +198,7 @@ impl<'a> LoadOne<'a> {
             })?;
             self.record_headers(&ledger, &row.run, is_new)?;
             if let Some(bytes) = self.input.table.extent().bytes {
-                ledger.note_length(&row, bytes)?;
+                ledger.note_length(row, bytes)?;
             }
             if row.strategy != Strategy::Insert {
                 con.make_side(spec, &side_table(&row.run, row.input))?;
