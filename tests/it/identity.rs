@@ -265,7 +265,7 @@ fn members_sheets_and_ranges_are_inputs_of_their_own() {
     loads(&place, DUCK, &["a.zip"], &own);
     zip("k,v\n1,a\n", "k,v\n2,c\n");
     let summary = loads(&place, DUCK, &["a.zip"], &own);
-    assert_eq!(summary["inputs"][0]["already_loaded_by"].is_string(), true, "{summary}");
+    assert!(summary["inputs"][0]["already_loaded_by"].is_string(), "{summary}");
     assert_eq!(summary["inputs"][1]["replaced"], 1);
     let rows = "SELECT k, v, _etl_source FROM t ORDER BY k";
     assert_eq!(answer(&place, DUCK, rows), "1,a,a.zip/one.csv\n2,c,a.zip/two.csv");
