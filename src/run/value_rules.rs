@@ -149,7 +149,7 @@ mod tests {
         let rules = ValueRules::current();
         let versions: Vec<_> = rules.changes.iter().map(|change| change.version).collect();
         assert!(versions.is_sorted(), "oldest first");
-        assert!(versions.iter().all(|version| *version > 1 && *version <= VERSION));
+        assert!(versions.iter().all(|version| *version > 1), "version 1 has changed nothing");
         assert_eq!(versions.last().copied().unwrap_or(1), VERSION, "the last change raised it");
     }
 }
