@@ -194,7 +194,7 @@ impl Connection {
     }
 
     /// Prepares a question without parameters, whose columns are all of types that we read: parsing and
-    /// planning of one over 200 columns cost as much as its answer over 40,000 rows.
+    /// planning of one over 200 columns cost as much as its answer over 4,000 rows.
     pub fn prepare(&self, sql: &str) -> Result<Question, DuckError> {
         let statement = self.raw.prepare(sql).map_err(|e| e.on(sql))?;
         Ok(Question { statement, sql: sql.to_owned() })

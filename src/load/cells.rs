@@ -178,10 +178,11 @@ pub fn compare<'c>(
     )))
 }
 
-/// Cells that do not arrive as they were handed over.
+/// Rows or cells that do not arrive as they were handed over.
 pub fn gap(what: String) -> LoadError {
     LoadError::new(LoadErrorKind::Account, format!("the account does not hold: {what}")).with_hint(
-        "the last step was not committed; please report this with the output of `etl runs show`",
+        "nothing of the last step was committed; `--fresh` takes away what is there of this input and loads it \
+         again; please report this with the output of `etl runs show`",
     )
 }
 

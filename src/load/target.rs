@@ -11,7 +11,6 @@
 //! * [`Link`]: one connection of one thread; the ledger is read and written through it in SQL that
 //!   all targets understand.
 
-use super::cells::Cells;
 use super::ledger::{CountRow, InputRow};
 use super::lookup::Lookup;
 use super::names::NameRule;
@@ -245,30 +244,24 @@ pub trait Link {
         Ok(false)
     }
 
-    /// Answers a question of two counts over the table's scope, of which the ledger `claims` so many rows,
-    /// all committed: where the target has a better way than to be asked once. `sql` ends within its
-    /// condition.
+    /// Counts in the table's scope, of which the ledger `claims` so many rows, all committed: where the
+    /// target has a better way than to be asked once.
     fn count_at_once(
         &self,
         spec: &TableSpec,
         claims: u64,
-        sql: &str,
-        values: &[Value],
-    ) -> Result<Option<(u64, u64)>, LoadError> {
-        let _ = (spec, claims, sql, values);
+        counts: &Counts<'_>,
+    ) -> Result<Option<Vec<u64>>, LoadError> {
+        let _ = (spec, claims, counts);
         Ok(None)
     }
 
-    /// Whether the target tells the rows that an open transaction has added from all others.
-    fn counts_added(&self) -> bool {
-        false
-    }
-
-    /// Filled cells of the rows that the open transaction of this connection has added to a table of the
-    /// user; none where the target does not tell them from others.
-    fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
-        let _ = (table, columns);
-        Ok(Cells::default())
+    /// SQL condition for the last rows of a table and those that the open transaction has added, which leaves
+    /// most of the others out at a low cost. Rows that were deleted since count among them. `None`: the
+    /// target keeps no such order.
+    fn last_rows(&self, spec: &TableSpec, rows: LastRows) -> Result<Option<String>, LoadError> {
+        let _ = (spec, rows);
+        Ok(None)
     }
 
     /// What of the table may change cells on their way into it, each in a few words: its filled cells
@@ -278,11 +271,10 @@ pub trait Link {
         Ok(Vec::new())
     }
 
-    /// SQL condition for a few rows here and there in the table, cheap to find. `None` where its writers
-    /// have looked at some of each commit, or where there are none.
-    fn spots(&self, spec: &TableSpec) -> Result<Option<String>, LoadError> {
-        let _ = spec;
-        Ok(None)
+    /// SQL conditions, each for a few rows here and there among the last ones of the table, cheap to find.
+    fn spots(&self, spec: &TableSpec, rows: LastRows) -> Result<Vec<String>, LoadError> {
+        let _ = (spec, rows);
+        Ok(Vec::new())
     }
 
     /// Adds all rows of a side table to the table.
@@ -296,6 +288,40 @@ pub trait Link {
 
     /// Whether nobody but this program can change the table while it is held.
     fn is_alone(&self) -> bool;
+}
+
+/// A question of several numbers over the rows of a table that meet a condition.
+#[derive(Debug, Clone, Copy)]
+pub struct Counts<'a> {
+    /// SQL of each number: `count(*)`, or another aggregate.
+    pub numbers: &'a [String],
+    /// The table as SQL names it.
+    pub table: &'a str,
+    /// SQL condition.
+    pub condition: &'a str,
+    /// Values for the `?` of the numbers, then those of the condition.
+    pub values: &'a [Value],
+}
+
+impl Counts<'_> {
+    /// Asked once.
+    pub fn ask(&self, con: &dyn Link) -> Result<Vec<u64>, LoadError> {
+        let Self { numbers, table, condition, values } = self;
+        let sql = format!("SELECT {} FROM {table} WHERE {condition}", numbers.join(", "));
+        let found = con.query(&sql, values)?;
+        let number =
+            |value: &Value| value.as_int().and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        Ok(found.rows.first().into_iter().flatten().map(number).collect())
+    }
+}
+
+/// Rows of a table that came last: how many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastRows {
+    /// Committed.
+    pub committed: u64,
+    /// Added by the open transaction.
+    pub open: u64,
 }
 
 impl dyn Link + '_ {

@@ -320,14 +320,36 @@ fn all_faults_are_seen(bench: &Bench) {
 }
 
 #[test]
-fn a_duckdb_file_takes_no_commit_whose_cells_are_not_those_handed_over() {
+fn a_duckdb_file_ends_no_input_whose_cells_are_not_those_handed_over() {
+    all_faults_are_seen(&Bench::new(None));
+}
+
+/// Rows of an input are found where they should be, and where others came between them.
+#[test]
+fn rows_of_an_input_are_found_among_those_of_others() {
     let bench = Bench::new(None);
-    all_faults_are_seen(&bench);
-    // A group with a gap is rolled back.
-    bench.empty();
-    bench.load("01GAP", Strategy::Insert, Fault::EmptyOnce("town")).expect_err("a gap");
-    assert_eq!(bench.number("SELECT count(*) FROM people"), 300);
-    assert_eq!(bench.number("SELECT count(*) FROM etl.ranges"), 1);
+    for (at, (before, between)) in [(0, 0), (50_000, 0), (50_000, 50_000)].into_iter().enumerate() {
+        bench.empty();
+        let others = |from: i64, rows: i64| {
+            let sql = format!(
+                "INSERT INTO people BY NAME SELECT range AS id, 'x' AS name, 'other' AS _etl_run, \
+                 'people.csv' AS _etl_source FROM range({from}, {from} + {rows})"
+            );
+            bench.con.execute(&sql, &[]).expect("rows of others");
+        };
+        others(100_000, before);
+        let row = bench.begin(&format!("01AMONG{at}"), Strategy::Insert);
+        bench.write(&row, vec![(Some(rows(0, 300, "")), None)], Fault::None).expect("written");
+        others(200_000, between);
+        let mut row = InputRow { rows_before: (before + between) as u64, ..row };
+        let tally = bench.close(&row, CellCheck::All).expect("all is there");
+        assert_eq!(tally.inserted, 300);
+        // One cell of them is taken away.
+        bench.con.execute("UPDATE people SET town = NULL WHERE id = 1", &[]).expect("taken");
+        row.rows_before = (before + between) as u64;
+        let error = bench.close(&row, CellCheck::All).expect_err("a gap");
+        assert!(error.message.contains("town (200 handed over, 199 there)"), "{}", error.message);
+    }
 }
 
 #[test]

@@ -30,14 +30,13 @@ impl Inserter {
         Ok(Self { table: table.into(), relation, columns, prepared: Vec::new() })
     }
 
+    /// Rows with all columns of the table, in its order.
+    pub fn in_order(&self, rows: &Rows, provenance: &Provenance) -> Result<Frame, LoadError> {
+        in_table_order(rows, &self.columns, provenance)
+    }
+
     /// Adds rows within the connection's transaction.
-    pub fn insert(
-        &mut self,
-        con: &Connection,
-        rows: &Rows,
-        provenance: &Provenance,
-    ) -> Result<(), LoadError> {
-        let frame = in_table_order(rows, &self.columns, provenance)?;
+    pub fn insert(&mut self, con: &Connection, frame: Frame) -> Result<(), LoadError> {
         let given = frame.len() as u64;
         let inserted = self.statement(con, &frame)?.execute(frame)?;
         if inserted != given {

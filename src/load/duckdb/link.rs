@@ -1,13 +1,12 @@
 //! A connection to the file as the seam sees it.
 
 use super::MAIN;
-use super::count;
+use super::last;
 use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
-use crate::load::cells::Cells;
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, EachRows, SCHEMA, no_schema};
+use crate::load::target::{Changes, EachRows, LastRows, SCHEMA, no_schema};
 use crate::load::{Link, LoadError};
 
 impl Link for Connection {
@@ -96,12 +95,12 @@ impl Link for Connection {
         Ok(Connection::execute(self, &sql)?)
     }
 
-    fn counts_added(&self) -> bool {
-        true
+    fn last_rows(&self, spec: &TableSpec, rows: LastRows) -> Result<Option<String>, LoadError> {
+        last::last_rows(self, &spec.name, rows).map(Some)
     }
 
-    fn cells_added(&self, table: &str, columns: &[String]) -> Result<Cells, LoadError> {
-        count::added(self, Link::schema(self), table, columns).map(|(_, cells)| cells)
+    fn spots(&self, spec: &TableSpec, rows: LastRows) -> Result<Vec<String>, LoadError> {
+        last::spots(self, &spec.name, rows)
     }
 
     /// The file has one writer, and no server behind it.

@@ -22,6 +22,7 @@
 
 mod count;
 mod insert;
+mod last;
 mod link;
 mod lookup;
 mod replayed;

@@ -1,5 +1,6 @@
 //! Opening the file: limits, the ledger's tables, connections.
 
+use super::count::Commits;
 use super::lookup::KeyLookup;
 use super::turns::Turns;
 use super::write::{DuckWriter, File};
@@ -22,6 +23,7 @@ const BLOCK: u64 = 64 << 10;
 pub struct DuckTarget {
     db: Database,
     turns: Arc<Turns>,
+    commits: Arc<Commits>,
 }
 
 impl DuckTarget {
@@ -43,14 +45,22 @@ impl DuckTarget {
             checkpoint_threshold: Some(1 << 40),
             ..Settings::default()
         };
-        Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
+        Ok(Self {
+            db: Database::open(path, &settings)?,
+            turns: Arc::default(),
+            commits: Arc::default(),
+        })
     }
 
     /// Opens an existing file for questions only.
     pub fn read_only(path: &Path, memory: u64) -> Result<Self, LoadError> {
         let settings =
             Settings { memory_limit: Some(memory), read_only: true, ..Settings::default() };
-        Ok(Self { db: Database::open(path, &settings)?, turns: Arc::default() })
+        Ok(Self {
+            db: Database::open(path, &settings)?,
+            turns: Arc::default(),
+            commits: Arc::default(),
+        })
     }
 
     /// The same file, with tables in another schema than `main`. DuckDB finds a schema in capitals or
@@ -61,7 +71,7 @@ impl DuckTarget {
                    WHERE catalog_name = current_database() AND lower(schema_name) = lower(?)";
         let rows = self.connect()?.query(sql, &[Value::from(schema)])?;
         let made = rows.scalar().and_then(Value::as_text).unwrap_or(schema);
-        Ok(Self { db: self.db.in_schema(Some(made)), turns: self.turns })
+        Ok(Self { db: self.db.in_schema(Some(made)), turns: self.turns, commits: self.commits })
     }
 
     fn connect(&self) -> Result<Connection, LoadError> {
@@ -96,7 +106,8 @@ impl Target for DuckTarget {
     }
 
     fn writer(&self, plan: &Arc<WritePlan>) -> Result<Box<dyn Writer>, LoadError> {
-        let file = File { db: self.db.clone(), turns: Arc::clone(&self.turns) };
+        let (turns, commits) = (Arc::clone(&self.turns), Arc::clone(&self.commits));
+        let file = File { db: self.db.clone(), turns, commits };
         Ok(Box::new(DuckWriter::new(self.connect()?, file, Arc::clone(plan))?))
     }
 

@@ -1,7 +1,7 @@
 //! One writer: one connection, one transaction a group.
 
 use super::ROW_GROUP;
-use super::count::Counter;
+use super::count::{Commits, Counter};
 use super::insert::Inserter;
 use super::replayed;
 use super::turns::Turns;
@@ -24,6 +24,7 @@ const CHANGED_ROWS: usize = 16_384;
 pub(super) struct File {
     pub db: Database,
     pub turns: Arc<Turns>,
+    pub commits: Arc<Commits>,
 }
 
 /// Writes groups on one connection.
@@ -51,15 +52,16 @@ impl Into {
         schema: &str,
         table: &str,
         plan: &WritePlan,
+        commits: &Arc<Commits>,
     ) -> Result<Self, LoadError> {
-        let counter = Counter::new(con, schema, table, plan)?;
+        let counter = Counter::new(con, schema, table, plan, Arc::clone(commits))?;
         Ok(Self { inserter: Inserter::new(con, schema, table)?, counter })
     }
 
     fn insert(&mut self, con: &Connection, rows: &Rows, plan: &WritePlan) -> Result<(), LoadError> {
-        self.inserter.insert(con, rows, &plan.provenance)?;
-        self.counter.added(rows);
-        Ok(())
+        let frame = self.inserter.in_order(rows, &plan.provenance)?;
+        self.counter.given(&frame);
+        self.inserter.insert(con, frame)
     }
 }
 
@@ -81,7 +83,7 @@ impl DuckWriter {
         plan: Arc<WritePlan>,
     ) -> Result<Self, LoadError> {
         let beside = |side: Option<String>| {
-            side.map(|side| Into::new(&con, SCHEMA, &side, &plan)).transpose()
+            side.map(|side| Into::new(&con, SCHEMA, &side, &plan, &file.commits)).transpose()
         };
         let (inserts, changes) = match plan.strategy {
             Strategy::Replace => (beside(plan.side())?, None),
@@ -89,7 +91,10 @@ impl DuckWriter {
         };
         let inserts = match inserts {
             Some(inserts) => inserts,
-            None => Into::new(&con, Link::schema(&con), &plan.spec.name, &plan)?,
+            None => {
+                let (schema, table) = (Link::schema(&con), &plan.spec.name);
+                Into::new(&con, schema, table, &plan, &file.commits)?
+            }
         };
         let pending = Pending::default();
         Ok(Self { con, file, plan, inserts, changes, open: false, inserted: 0, pending })
@@ -142,12 +147,14 @@ impl DuckWriter {
 
     /// Whether the tables have the cells that were handed over for them.
     fn count_cells(&mut self, handed: Option<&Handed>) -> Result<(), LoadError> {
-        let Some(handed) = handed else { return Ok(()) };
+        let changes = self.changes.as_mut().map(|changes| &mut changes.counter);
+        let Some(handed) = handed else {
+            self.inserts.counter.forget();
+            changes.into_iter().for_each(Counter::forget);
+            return Ok(());
+        };
         self.inserts.counter.check(&self.con, &handed.inserted)?;
-        match &mut self.changes {
-            Some(changes) => changes.counter.check(&self.con, &handed.changed),
-            None => Ok(()),
-        }
+        changes.map_or(Ok(()), |changes| changes.check(&self.con, &handed.changed))
     }
 
     /// Ledger row and findings, in the open transaction.

@@ -1,20 +1,22 @@
 //! The account of an input's filled cells, from its ranges to its last commit.
 
 use super::{Finish, unsigned};
+use crate::chunk::Tally;
 use crate::duck::{Value, quote};
-use crate::load::cells::{Cells, compare};
+use crate::load::cells::{Cells, compare, gap};
 use crate::load::rehash::Spots;
-use crate::load::target::SCHEMA;
+use crate::load::table::Strategy;
+use crate::load::target::{Counts, LastRows};
 use crate::load::{Link, LoadError};
 
 /// How much is counted before the last commit of an input.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CellCheck {
-    /// What the target tells at a low cost: DuckDB each commit, a server the rows of some ranges.
+    /// What the target tells at a low cost: DuckDB what is given to it, a server the rows of some ranges.
     #[default]
     Usual,
-    /// Also all rows of the input in the table.
+    /// All rows of the input.
     All,
 }
 
@@ -71,35 +73,13 @@ impl Finish<'_> {
         columns
     }
 
-    /// What the ranges have handed over, where a side table takes the place of a scope with it. `None`:
-    /// nothing can be said of all of them.
-    pub(super) fn whole_claim(&self) -> Result<Option<Cells>, LoadError> {
-        let ranges = ranges(self.con, &self.input.run, self.input.input)?;
-        Ok(ranges.iter().all(|range| range.cells.is_some()).then(|| sum(ranges.iter())))
-    }
-
-    /// Filled cells of the rows that wait in the side table, where the target tells what a transaction adds.
-    pub(super) fn waiting(&self, side: &str) -> Result<Option<Cells>, LoadError> {
-        if !self.con.counts_added() {
-            return Ok(None);
-        }
-        let columns = self.compared(&Cells::default());
-        let table = format!("{SCHEMA}.{}", quote(side));
-        let (_, cells) = count(self.con, &table, &columns, "true", &[])?;
-        Ok(Some(cells))
-    }
-
-    /// Compares what this transaction has added to the table with what was to be added.
-    pub(super) fn check_added(&self, wanted: Option<Cells>) -> Result<(), LoadError> {
-        let Some(wanted) = wanted.filter(|_| self.con.counts_added()) else { return Ok(()) };
-        let columns = self.compared(&wanted);
-        let found = self.con.cells_added(&self.spec.name, &columns)?;
-        compare(&self.spec.name, columns.iter().map(String::as_str), &wanted, &found)
-    }
-
     /// Compares the cells of the input's rows with what its ranges have handed over. `rows`: of the scope,
     /// and of the input, where they were counted.
-    pub(super) fn check_cells(&self, rows: Option<(u64, u64)>) -> Result<(), LoadError> {
+    pub(super) fn check_cells(
+        &self,
+        tally: &Tally,
+        rows: Option<(u64, u64)>,
+    ) -> Result<(), LoadError> {
         let asked = self.cells == CellCheck::All;
         let worth = rows.is_some_and(|(all, own)| own > 0 && own * OWN_SHARE >= all);
         if !asked && !worth || !self.con.changes_cells(self.spec)?.is_empty() {
@@ -115,11 +95,38 @@ impl Finish<'_> {
         if chosen.is_empty() {
             return Ok(());
         }
-        let claimed = sum(chosen.iter().copied());
+        let claimed = sum(&chosen);
         let columns = self.compared(&claimed);
-        let Some(found) = self.count_own(&ranges, &chosen, &columns, &own)? else { return Ok(()) };
+        let last = self.last_rows(tally);
+        let Some(found) = self.count_own(&ranges, &chosen, &columns, last)? else {
+            return self.rows_of_others(&ranges);
+        };
         compare(&self.spec.name, columns.iter().map(String::as_str), &claimed, &found)?;
-        self.look_at_spots(&own)
+        self.look_at_spots(&own, last)
+    }
+
+    /// Not as many rows bear the input as its ranges have brought.
+    fn rows_of_others(&self, ranges: &[Range]) -> Result<(), LoadError> {
+        if !self.con.is_alone() {
+            // Somebody else may have changed them.
+            return Ok(());
+        }
+        let rows: u64 = ranges.iter().map(|range| range.rows).sum();
+        let Self { spec, input, .. } = self;
+        Err(gap(format!(
+            "{rows} rows were handed over to table {}, it does not have as many of {} in run {}",
+            spec.name, input.source, input.run
+        )))
+    }
+
+    /// The rows of the input, where no other has added rows since.
+    fn last_rows(&self, tally: &Tally) -> LastRows {
+        let Tally { inserted, updated, .. } = *tally;
+        match self.input.strategy {
+            Strategy::Insert => LastRows { committed: inserted, open: 0 },
+            Strategy::Merge => LastRows { committed: inserted, open: updated },
+            Strategy::Replace => LastRows { committed: 0, open: inserted },
+        }
     }
 
     /// Filled cells of the rows of some ranges. `None`: these rows cannot be told from the others.
@@ -128,33 +135,57 @@ impl Finish<'_> {
         all: &[Range],
         chosen: &[&Range],
         columns: &[String],
-        own: &[Value],
+        last: LastRows,
     ) -> Result<Option<Cells>, LoadError> {
-        let within = |range: &&Range| {
-            let (from, to) = range.of_source;
-            format!("_etl_row >= {from} AND _etl_row < {to}")
-        };
-        let places = match chosen.len() == all.len() {
-            true => "true".into(),
-            false => chosen.iter().map(within).collect::<Vec<_>>().join(" OR "),
-        };
-        let scope = self.spec.scope_sql();
-        let condition = format!("{scope} AND _etl_run = ? AND _etl_source = ? AND ({places})");
-        let table = self.con.table(&self.spec.name);
-        let (rows, cells) = count(self.con, &table, columns, &condition, own)?;
+        let mut condition = vec![self.spec.scope_sql(), "_etl_run = ? AND _etl_source = ?".into()];
+        if chosen.len() < all.len() {
+            let within = |range: &&Range| {
+                let (from, to) = range.of_source;
+                format!("_etl_row >= {from} AND _etl_row < {to}")
+            };
+            let places: Vec<_> = chosen.iter().map(within).collect();
+            condition.push(format!("({})", places.join(" OR ")));
+        }
         let claimed: u64 = chosen.iter().map(|range| range.rows).sum();
-        Ok((rows == claimed).then_some(cells))
+        // First where they should be; where others came between them, everywhere.
+        let mut tries = vec![condition.join(" AND ")];
+        if let Some(last) = self.con.last_rows(self.spec, last)? {
+            tries.insert(0, format!("{last} AND {}", tries[0]));
+        }
+        for condition in tries {
+            let (rows, cells) = self.count_cells(columns, &condition, last.committed)?;
+            if rows == claimed {
+                return Ok(Some(cells));
+            }
+        }
+        Ok(None)
     }
 
-    /// Makes the content hash of a few rows again, where the target has not done so with each commit.
-    fn look_at_spots(&self, own: &[Value]) -> Result<(), LoadError> {
-        let Some(spots) = self.con.spots(self.spec)?.filter(|_| self.hashes_hold) else {
+    /// Rows of the input under a condition, and their filled cells; `claimed`: rows that the ledger knows of.
+    fn count_cells(
+        &self,
+        columns: &[String],
+        condition: &str,
+        claimed: u64,
+    ) -> Result<(u64, Cells), LoadError> {
+        let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
+        let (table, numbers) = (self.con.table(&self.spec.name), numbers(columns));
+        let counts = Counts { numbers: &numbers, table: &table, condition, values: &own };
+        Ok(told(columns, &self.count(claimed, &counts)?))
+    }
+
+    /// Makes the content hash of a few rows again.
+    fn look_at_spots(&self, own: &[Value], last: LastRows) -> Result<(), LoadError> {
+        let Some(content) = Spots::of(self.spec, &self.not_compared).filter(|_| self.hashes_hold)
+        else {
             return Ok(());
         };
-        let condition = format!("_etl_run = ? AND _etl_source = ? AND {spots}");
         let table = self.con.table(&self.spec.name);
-        let Some(content) = Spots::of(self.spec, &self.not_compared) else { return Ok(()) };
-        content.check(&self.con.query(&content.question(&table, &condition), own)?.rows)
+        for spots in self.con.spots(self.spec, last)? {
+            let condition = format!("_etl_run = ? AND _etl_source = ? AND {spots}");
+            content.check(&self.con.query(&content.question(&table, &condition), own)?.rows)?;
+        }
+        Ok(())
     }
 
     /// Rows of the input that others have rewritten since.
@@ -167,34 +198,32 @@ impl Finish<'_> {
     }
 }
 
-/// What some ranges have handed over.
-fn sum<'r>(ranges: impl Iterator<Item = &'r Range>) -> Cells {
-    let mut all = Cells::default();
-    ranges.filter_map(|range| range.cells.as_ref()).for_each(|cells| all.add(cells));
-    all
-}
-
-/// Rows under a condition, and their filled cells.
-pub fn count(
-    con: &dyn Link,
-    table: &str,
-    columns: &[String],
-    condition: &str,
-    values: &[Value],
-) -> Result<(u64, Cells), LoadError> {
-    let found = con.query(&count_sql(table, columns, condition), values)?;
-    Ok(counted(columns, &found.rows))
-}
-
 /// SQL for rows under a condition and their filled cells.
 pub fn count_sql(table: &str, columns: &[String], condition: &str) -> String {
-    let counts: String = columns.iter().map(|name| format!(", count({})", quote(name))).collect();
-    format!("SELECT count(*){counts} FROM {table} WHERE {condition}")
+    format!("SELECT {} FROM {table} WHERE {condition}", numbers(columns).join(", "))
 }
 
 /// What answers it.
 pub fn counted(columns: &[String], answer: &[Vec<Value>]) -> (u64, Cells) {
     let numbers: Vec<_> = answer.first().into_iter().flatten().map(unsigned).collect();
+    told(columns, &numbers)
+}
+
+/// The number of rows, and that of the filled cells of each column.
+fn numbers(columns: &[String]) -> Vec<String> {
+    let of_columns = columns.iter().map(|name| format!("count({})", quote(name)));
+    ["count(*)".to_owned()].into_iter().chain(of_columns).collect()
+}
+
+/// These numbers by their meaning.
+fn told(columns: &[String], numbers: &[u64]) -> (u64, Cells) {
     let (rows, cells) = numbers.split_first().map_or((0, &[][..]), |(rows, cells)| (*rows, cells));
     (rows, Cells::counted(columns, cells))
+}
+
+/// What some ranges have handed over.
+fn sum(ranges: &[&Range]) -> Cells {
+    let mut all = Cells::default();
+    ranges.iter().filter_map(|range| range.cells.as_ref()).for_each(|cells| all.add(cells));
+    all
 }

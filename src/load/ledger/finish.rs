@@ -2,12 +2,13 @@
 
 use super::cells::CellCheck;
 use super::replace::Leaving;
-use super::{InputRow, InputState, Ledger, counts, failed, known, meet, unsigned};
+use super::{InputRow, InputState, Ledger, counts, failed, known, meet};
 use crate::chunk::Tally;
 use crate::duck::{Value, quote};
+use crate::load::cells::gap;
 use crate::load::table::{Strategy, TableSpec, side_table};
-use crate::load::target::{SCHEMA, transaction};
-use crate::load::{Link, LoadError, LoadErrorKind};
+use crate::load::target::{Counts, SCHEMA, transaction};
+use crate::load::{Link, LoadError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Finishes or gives up one input.
@@ -130,7 +131,6 @@ impl Finish<'_> {
             let rows =
                 format!("{} AS t JOIN {SCHEMA}.{} AS s ON {join}", self.table(), quote(&side));
             meet::note_rewritten(self.con, &self.spec.name, &rows, &[])?;
-            let waiting = self.waiting(&side)?;
             let (deleted, added) = self.con.apply_changes(self.spec, &side)?;
             if deleted != tally.updated || added != tally.updated {
                 return Err(gap(format!(
@@ -138,7 +138,6 @@ impl Finish<'_> {
                     tally.updated
                 )));
             }
-            self.check_added(waiting)?;
         }
         self.drop_side()
     }
@@ -184,14 +183,9 @@ impl Finish<'_> {
         Ok(gone)
     }
 
-    /// Adds the rows of the side table to the table, and compares their cells.
+    /// Adds the rows of the side table to the table.
     fn take_over(&self) -> Result<(), LoadError> {
-        let waiting = match self.whole_claim()? {
-            Some(claim) => Some(claim),
-            None => self.waiting(&self.side())?,
-        };
         self.con.take_over(self.spec, &self.side())?;
-        self.check_added(waiting)?;
         self.drop_side()
     }
 
@@ -231,7 +225,7 @@ impl Finish<'_> {
         let mut rows = None;
         if self.con.is_alone() {
             let all = self.check_rows(&table, tally, replaced)?;
-            self.check_cells(None)?;
+            self.check_cells(tally, None)?;
             rows = self.spec.scope.is_empty().then(|| (meet::scope_text(self.spec), all));
         } else {
             let claimed = tally.inserted + tally.updated;
@@ -241,7 +235,7 @@ impl Finish<'_> {
             }
             let (rows, ours) = self.count_scope(&table, claimed)?;
             if ours == claimed {
-                self.check_cells(Some((rows, ours)))?;
+                self.check_cells(tally, Some((rows, ours)))?;
                 return Ok(Some((meet::scope_text(self.spec), rows)));
             }
         }
@@ -271,25 +265,22 @@ impl Finish<'_> {
     fn count_scope(&self, table: &str, claimed: u64) -> Result<(u64, u64), LoadError> {
         let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
         let scope = self.spec.scope_sql();
-        let sql = format!(
-            "SELECT count(*), count(*) FILTER (WHERE _etl_run = ? AND _etl_source = ?) \
-             FROM {table} WHERE {scope}"
-        );
+        let of_own = "count(*) FILTER (WHERE _etl_run = ? AND _etl_source = ?)";
+        let numbers = ["count(*)", of_own].map(str::to_owned);
+        let counts = Counts { numbers: &numbers, table, condition: &scope, values: &own };
+        let counted = self.count(claimed, &counts)?;
+        let number = |at: usize| counted.get(at).copied().unwrap_or(0);
+        Ok((number(0), number(1) + self.rewritten(&own)?))
+    }
+
+    /// Answers a question over the table, of whose scope the ledger claims so many rows.
+    pub(super) fn count(&self, claimed: u64, counts: &Counts<'_>) -> Result<Vec<u64>, LoadError> {
         // What was applied in this transaction is seen by its own connection alone.
-        let committed = self.input.strategy == Strategy::Insert;
-        let at_once = match committed {
-            true => self.con.count_at_once(self.spec, claimed, &sql, &own)?,
-            false => None,
+        let at_once = match self.input.strategy {
+            Strategy::Insert => self.con.count_at_once(self.spec, claimed, counts)?,
+            Strategy::Merge | Strategy::Replace => None,
         };
-        let (rows, ours) = match at_once {
-            Some(counted) => counted,
-            None => {
-                let counted = self.con.query(&sql, &own)?;
-                let number = |at: usize| counted.rows.first().map_or(0, |row| unsigned(&row[at]));
-                (number(0), number(1))
-            }
-        };
-        Ok((rows, ours + self.rewritten(&own)?))
+        at_once.map_or_else(|| counts.ask(self.con), Ok)
     }
 
     /// Where nobody else writes, the whole table can be counted. Returns its rows.
@@ -305,11 +296,4 @@ impl Finish<'_> {
             self.input.rows_before, tally.inserted
         )))
     }
-}
-
-fn gap(what: String) -> LoadError {
-    LoadError::new(LoadErrorKind::Account, format!("the account does not hold: {what}")).with_hint(
-        "nothing of the last step was committed; please report this with the output of \
-         `etl runs show`",
-    )
 }

@@ -27,7 +27,7 @@ mod rules;
 pub mod schema;
 mod status;
 
-pub use cells::{CellCheck, count as count_cells, count_sql, counted};
+pub use cells::{CellCheck, count_sql, counted};
 pub use counts::CountRow;
 pub use failed::failed_statements;
 pub use finish::{Closed, Finish};

@@ -15,7 +15,7 @@ use crate::duck::{ResultColumn, Value, quote};
 use crate::load::ledger::InputRow;
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, EachKey, EachRows, SCHEMA, WritePlan};
+use crate::load::target::{Changes, Counts, EachKey, EachRows, LastRows, SCHEMA, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -280,18 +280,17 @@ impl Link for PgLink {
         &self,
         spec: &TableSpec,
         claims: u64,
-        sql: &str,
-        values: &[Value],
-    ) -> Result<Option<(u64, u64)>, LoadError> {
-        recount::count(self, &self.server, spec, claims, &bind(sql, values)?)
+        counts: &Counts<'_>,
+    ) -> Result<Option<Vec<u64>>, LoadError> {
+        recount::count(self, &self.server, spec, claims, counts)
     }
 
     fn changes_cells(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {
         hazards::changes_cells(self, &self.server.schema, &spec.name)
     }
 
-    fn spots(&self, spec: &TableSpec) -> Result<Option<String>, LoadError> {
-        recount::spots(self, spec)
+    fn spots(&self, spec: &TableSpec, _rows: LastRows) -> Result<Vec<String>, LoadError> {
+        Ok(recount::spots(self, spec)?.into_iter().collect())
     }
 
     fn take_over(&self, spec: &TableSpec, side: &str) -> Result<u64, LoadError> {

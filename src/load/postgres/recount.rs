@@ -14,6 +14,7 @@ use super::text::{bind, text_literal};
 use crate::duck::Value;
 use crate::load::ledger::scope_text;
 use crate::load::table::TableSpec;
+use crate::load::target::Counts;
 use crate::load::{Link, LoadError};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -30,15 +31,15 @@ const MOST: usize = 4;
 /// Pages of which some rows are looked at.
 const SPOTS: u64 = 8;
 
-/// Rows of a scope, and those of them that a source of a run has brought. `None` where one question does as
-/// well: the table holds more of other scopes, is small, or no connections are at rest.
+/// Numbers over rows of a scope. `None` where one question does as well: the table holds more of other scopes,
+/// is small, or no connections are at rest.
 pub fn count(
     link: &PgLink,
     server: &Server,
     spec: &TableSpec,
     claims: u64,
-    question: &str,
-) -> Result<Option<(u64, u64)>, LoadError> {
+    counts: &Counts<'_>,
+) -> Result<Option<Vec<u64>>, LoadError> {
     let connections = server.pool.len().min(MOST);
     if server.version < READS_PAGES || connections < 2 || claims < others(link, spec)? {
         return Ok(None);
@@ -48,19 +49,22 @@ pub fn count(
     if parts.len() < 2 {
         return Ok(None);
     }
+    let Counts { numbers, table, condition: of_rows, values } = counts;
+    let all = format!("SELECT ARRAY[{}]::text FROM {table} WHERE {of_rows}", numbers.join(", "));
+    let question = bind(&all, values)?;
     let counted: Vec<_> = std::thread::scope(|scope| {
         let ask = |part: &Range<Option<u64>>| {
             let sql = format!("{question}{}", condition(part));
-            scope.spawn(move || two(server.open()?, &sql))
+            scope.spawn(move || counts_of(server.open()?, &sql))
         };
         let asked: Vec<_> = parts.iter().map(ask).collect();
         asked.into_iter().map(|part| part.join().ok()?.ok()?).collect()
     });
     // Where one of them has failed, all is asked again, and what is wrong is told then.
-    let sum = counted.into_iter().try_fold((0, 0), |(rows, ours), part: Option<(u64, u64)>| {
-        part.map(|(some, own)| (rows + some, ours + own))
-    });
-    Ok(sum)
+    let parts: Option<Vec<Vec<u64>>> = counted.into_iter().collect();
+    Ok(parts.map(|parts| {
+        (0..numbers.len()).map(|at| parts.iter().filter_map(|part| part.get(at)).sum()).collect()
+    }))
 }
 
 /// Rows of the table that the ledger knows of in other scopes.
@@ -94,13 +98,11 @@ fn condition(part: &Range<Option<u64>>) -> String {
     [from, to].into_iter().flatten().collect()
 }
 
-/// The two numbers of an answer.
-fn two(mut session: Loan, sql: &str) -> Result<Option<(u64, u64)>, LoadError> {
-    let both =
-        format!("{BY_PAGES}; SELECT concat_ws(' ', c.a, c.b) FROM ({sql}) AS c(a, b); COMMIT");
-    let text = answer(&mut session, &both)?.unwrap_or_default();
-    let mut numbers = text.split(' ').map(|number| number.parse().ok());
-    Ok(numbers.next().flatten().zip(numbers.next().flatten()))
+/// The numbers of an answer, which is an array of them as text.
+fn counts_of(mut session: Loan, sql: &str) -> Result<Option<Vec<u64>>, LoadError> {
+    let text = answer(&mut session, &format!("{BY_PAGES}; {sql}; COMMIT"))?.unwrap_or_default();
+    let numbers = text.trim_matches(['{', '}']).split(',').map(|number| number.parse().ok());
+    Ok(numbers.collect())
 }
 
 /// SQL condition for a few rows on pages all over a table, with the last ones among them.
