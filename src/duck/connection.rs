@@ -1,11 +1,10 @@
 //! Statements, transactions, and frames as views.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
-use super::CATALOG;
 use super::appender::Appender;
 use super::columns::{Builder, values};
 use super::error::{DuckError, DuckErrorKind};
@@ -13,6 +12,7 @@ use super::frame::Frame;
 use super::raw::{RawCon, RawResult, RawStatement};
 use super::scan::{FRAME_FUNCTION, Frames};
 use super::value::{ColumnType, ResultColumn, Rows, Value};
+use super::{CATALOG, IN_MEMORY};
 
 /// An SQL identifier, quoted whatever it holds.
 pub fn quote(name: &str) -> String {
@@ -25,13 +25,41 @@ pub struct Connection {
     frames: Arc<Frames>,
     /// Schema in which [`Connection::named`] names tables; else `main`.
     pub(super) schema: Option<Arc<str>>,
+    /// Catalog of the tables.
+    pub(super) catalog: &'static str,
+    kept: OnceCell<u32>,
     // DuckDB would serialise calls from several threads, but their transactions would mix.
     _one_thread: PhantomData<Cell<()>>,
 }
 
 impl Connection {
     pub(super) fn new(raw: Arc<RawCon>, frames: Arc<Frames>) -> Connection {
-        Connection { raw, frames, schema: None, _one_thread: PhantomData }
+        Connection {
+            raw,
+            frames,
+            schema: None,
+            catalog: IN_MEMORY,
+            kept: OnceCell::new(),
+            _one_thread: PhantomData,
+        }
+    }
+
+    /// A number that the user of the connection keeps with it.
+    pub fn kept(&self) -> &OnceCell<u32> {
+        &self.kept
+    }
+
+    /// Columns of a table or view with their types; none where there is no such thing. The catalogue's own
+    /// views list the columns of all tables first: four times the time.
+    pub fn described(&self, schema: &str, table: &str) -> Result<Vec<(String, String)>, DuckError> {
+        let of = format!("{}.{}.{}", self.catalog, quote(schema), quote(table));
+        let sql = format!("SELECT column_name, column_type FROM (DESCRIBE {of})");
+        let rows = match self.query(&sql, &[]) {
+            Err(error) if matches!(error.kind, DuckErrorKind::Missing(_)) => return Ok(Vec::new()),
+            found => found?.rows,
+        };
+        let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
+        Ok(rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
     }
 
     /// Schema in which tables are named; `None`: `main`.

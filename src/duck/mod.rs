@@ -244,6 +244,7 @@ impl Database {
         let mut con = Connection::new(raw, Arc::clone(&self.frames));
         con.schema = self.schema.clone();
         if self.attach.is_some() {
+            con.catalog = CATALOG;
             con.execute(&format!("USE {CATALOG}"))?;
         }
         Ok(con)

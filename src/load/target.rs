@@ -18,6 +18,7 @@ use super::table::{Provenance, Strategy, TableSpec};
 use super::{LoadError, LoadErrorKind, Writer, dead_letter};
 use crate::duck::{ResultColumn, Rows, Value};
 use crate::flow::Meters;
+use std::cell::OnceCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -191,6 +192,9 @@ pub trait Link {
     /// Makes the table, or checks that the existing one can take the rows; what does not fit is one
     /// error that names all of it. `unique`: rows are told apart by the key.
     fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError>;
+
+    /// Where the version of the ledger is kept once it is that of this program.
+    fn ledger_version(&self) -> &OnceCell<u32>;
 
     /// What is worth knowing of a table that can take the rows: what may refuse some of them.
     fn remarks(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {

@@ -8,6 +8,7 @@ use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, EachRows, LastRows, SCHEMA, no_schema};
 use crate::load::{Link, LoadError};
+use std::cell::OnceCell;
 
 impl Link for Connection {
     fn query_each(
@@ -47,6 +48,10 @@ impl Link for Connection {
     /// Everything into the file, and the log empty.
     fn settle(&self, _table: Option<&TableSpec>, _changed: u64) -> Result<(), LoadError> {
         Ok(self.checkpoint()?)
+    }
+
+    fn ledger_version(&self) -> &OnceCell<u32> {
+        self.kept()
     }
 
     fn schema(&self) -> &str {

@@ -81,9 +81,10 @@ pub fn table_called(
     table: &str,
 ) -> Result<Option<String>, DuckError> {
     let rows = con.query(
-        "SELECT table_name FROM information_schema.tables \
-         WHERE table_catalog = current_database() AND table_schema = ? \
-           AND lower(table_name) = lower(?)",
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() \
+           AND schema_name = $1 AND lower(table_name) = lower($2) \
+         UNION ALL SELECT view_name FROM duckdb_views() WHERE database_name = current_database() \
+           AND schema_name = $1 AND lower(view_name) = lower($2)",
         &[Value::from(schema), Value::from(table)],
     )?;
     let names = rows.rows.iter().filter_map(|row| row[0].as_text());
@@ -96,15 +97,7 @@ pub fn columns_of(
     schema: &str,
     table: &str,
 ) -> Result<Vec<(String, String)>, LoadError> {
-    let Some(table) = table_called(con, schema, table)? else { return Ok(Vec::new()) };
-    let rows = con.query(
-        "SELECT column_name, data_type FROM information_schema.columns \
-         WHERE table_catalog = current_database() AND table_schema = ? AND table_name = ? \
-         ORDER BY ordinal_position",
-        &[Value::from(schema), Value::from(table)],
-    )?;
-    let text = |value: &Value| value.as_text().unwrap_or_default().to_owned();
-    Ok(rows.rows.iter().map(|row| (text(&row[0]), text(&row[1]))).collect())
+    Ok(con.described(schema, table)?)
 }
 
 /// Rows as a frame in the order of the table's columns; columns that the rows do not have are null. A

@@ -95,8 +95,20 @@ CREATE TABLE IF NOT EXISTS etl.columns (
   header VARCHAR NOT NULL, run VARCHAR NOT NULL);
 ";
 
-/// Version of the ledger behind a connection; 0 where there is none.
+/// Version of the ledger behind a connection; 0 where there is none. Once it is that of this program it is
+/// asked for no more: nobody makes a ledger older.
 pub fn version(con: &dyn Link) -> Result<u32, LoadError> {
+    if let Some(known) = con.ledger_version().get() {
+        return Ok(*known);
+    }
+    let version = stored_version(con)?;
+    if version == VERSION {
+        con.ledger_version().get_or_init(|| version);
+    }
+    Ok(version)
+}
+
+fn stored_version(con: &dyn Link) -> Result<u32, LoadError> {
     let there = con.query(
         "SELECT table_name FROM information_schema.tables WHERE table_schema = 'etl' \
          AND table_name IN ('ledger', 'ranges') AND table_catalog = current_database()",

@@ -17,7 +17,7 @@ use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, Counts, EachKey, EachRows, LastRows, SCHEMA, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -36,12 +36,18 @@ pub struct PgLink {
     server: Arc<Server>,
     session: RefCell<Option<Loan>>,
     used: Cell<Instant>,
+    ledger: OnceCell<u32>,
 }
 
 impl PgLink {
     /// Connects with the first statement.
     pub fn new(server: Arc<Server>) -> Self {
-        Self { server, session: RefCell::new(None), used: Cell::new(Instant::now()) }
+        Self {
+            server,
+            session: RefCell::new(None),
+            used: Cell::new(Instant::now()),
+            ledger: OnceCell::new(),
+        }
     }
 
     /// The connection itself, for somebody who has asked all that there was to ask.
@@ -218,6 +224,10 @@ impl Link for PgLink {
             }
             _ => Ok(()),
         }
+    }
+
+    fn ledger_version(&self) -> &OnceCell<u32> {
+        &self.ledger
     }
 
     fn schema(&self) -> &str {
