@@ -248,23 +248,14 @@ pub trait Link {
         Ok(false)
     }
 
-    /// Counts in the table's scope, of which the ledger `claims` so many rows, all committed: where the
-    /// target has a better way than to be asked once.
+    /// Answers a question where the target has a better way than to be asked once. Of a stretch it may look
+    /// only where its rows should be: who asks compares their number.
     fn count_at_once(
         &self,
         spec: &TableSpec,
-        claims: u64,
         counts: &Counts<'_>,
     ) -> Result<Option<Vec<u64>>, LoadError> {
-        let _ = (spec, claims, counts);
-        Ok(None)
-    }
-
-    /// SQL condition for the last rows of a table and those that the open transaction has added, which leaves
-    /// most of the others out at a low cost. Rows that were deleted since count among them. `None`: the
-    /// target keeps no such order.
-    fn last_rows(&self, spec: &TableSpec, rows: LastRows) -> Result<Option<String>, LoadError> {
-        let _ = (spec, rows);
+        let _ = (spec, counts);
         Ok(None)
     }
 
@@ -305,12 +296,31 @@ pub struct Counts<'a> {
     pub condition: &'a str,
     /// Values for the `?` of the numbers, then those of the condition.
     pub values: &'a [Value],
+    /// Rows of the scope that the ledger knows of.
+    pub claims: u64,
+    /// Whether all of them are committed.
+    pub committed: bool,
+    /// Where the rows are that it is about.
+    pub near: Option<Stretch>,
+}
+
+/// Some of the rows that an input has added to a table, in the order in which it has added them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// All rows of the input.
+    pub input: LastRows,
+    /// Those before the stretch, of the committed ones.
+    pub from: u64,
+    /// Those up to its end.
+    pub to: u64,
+    /// All rows of the scope; `None`: not counted.
+    pub scope: Option<u64>,
 }
 
 impl Counts<'_> {
     /// Asked once.
     pub fn ask(&self, con: &dyn Link) -> Result<Vec<u64>, LoadError> {
-        let Self { numbers, table, condition, values } = self;
+        let Self { numbers, table, condition, values, .. } = self;
         let sql = format!("SELECT {} FROM {table} WHERE {condition}", numbers.join(", "));
         let found = con.query(&sql, values)?;
         let number =

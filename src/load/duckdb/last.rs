@@ -5,7 +5,7 @@
 //! condition on ids. A checkpoint may close gaps of deleted rows, so an id says nothing the next day.
 
 use crate::duck::{Connection, Value};
-use crate::load::target::LastRows;
+use crate::load::target::{Counts, LastRows, Stretch};
 use crate::load::{Link, LoadError};
 
 /// The first id of rows that are not committed (`MAX_ROW_ID` in DuckDB's `constants.hpp`).
@@ -16,14 +16,16 @@ const PLACES: u64 = 16;
 /// Rows that are looked at in a place.
 const FEW: u64 = 4;
 
-/// SQL condition for the last so many committed rows, and those that are not committed.
-pub(super) fn last_rows(
+/// Answers a question about the last rows of a table from the beginning of a stretch on.
+pub(super) fn count(
     con: &Connection,
     table: &str,
-    rows: LastRows,
-) -> Result<String, LoadError> {
-    let all = committed(con, table)?;
-    Ok(format!("rowid >= {}", all.saturating_sub(rows.committed)))
+    counts: &Counts<'_>,
+    near: Stretch,
+) -> Result<Vec<u64>, LoadError> {
+    let first = committed(con, table)?.saturating_sub(near.input.committed) + near.from;
+    let condition = format!("rowid >= {first} AND {}", counts.condition);
+    Counts { condition: &condition, ..*counts }.ask(con)
 }
 
 /// SQL conditions for some of the last rows: the first ones of each place, in equal steps.

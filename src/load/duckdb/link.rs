@@ -6,7 +6,7 @@ use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, EachRows, LastRows, SCHEMA, no_schema};
+use crate::load::target::{Changes, Counts, EachRows, LastRows, SCHEMA, no_schema};
 use crate::load::{Link, LoadError};
 use std::cell::OnceCell;
 
@@ -100,8 +100,12 @@ impl Link for Connection {
         Ok(Connection::execute(self, &sql)?)
     }
 
-    fn last_rows(&self, spec: &TableSpec, rows: LastRows) -> Result<Option<String>, LoadError> {
-        last::last_rows(self, &spec.name, rows).map(Some)
+    fn count_at_once(
+        &self,
+        spec: &TableSpec,
+        counts: &Counts<'_>,
+    ) -> Result<Option<Vec<u64>>, LoadError> {
+        counts.near.map(|near| last::count(self, &spec.name, counts, near)).transpose()
     }
 
     fn spots(&self, spec: &TableSpec, rows: LastRows) -> Result<Vec<String>, LoadError> {

@@ -267,20 +267,25 @@ impl Finish<'_> {
         let scope = self.spec.scope_sql();
         let of_own = "count(*) FILTER (WHERE _etl_run = ? AND _etl_source = ?)";
         let numbers = ["count(*)", of_own].map(str::to_owned);
-        let counts = Counts { numbers: &numbers, table, condition: &scope, values: &own };
-        let counted = self.count(claimed, &counts)?;
+        let counts = Counts {
+            numbers: &numbers,
+            table,
+            condition: &scope,
+            values: &own,
+            claims: claimed,
+            committed: self.is_committed(),
+            near: None,
+        };
+        let at_once = self.con.count_at_once(self.spec, &counts)?;
+        let counted = at_once.map_or_else(|| counts.ask(self.con), Ok)?;
         let number = |at: usize| counted.get(at).copied().unwrap_or(0);
         Ok((number(0), number(1) + self.rewritten(&own)?))
     }
 
-    /// Answers a question over the table, of whose scope the ledger claims so many rows.
-    pub(super) fn count(&self, claimed: u64, counts: &Counts<'_>) -> Result<Vec<u64>, LoadError> {
-        // What was applied in this transaction is seen by its own connection alone.
-        let at_once = match self.input.strategy {
-            Strategy::Insert => self.con.count_at_once(self.spec, claimed, counts)?,
-            Strategy::Merge | Strategy::Replace => None,
-        };
-        at_once.map_or_else(|| counts.ask(self.con), Ok)
+    /// Whether all rows of the input are committed. What is applied in the transaction that ends it is seen
+    /// by its own connection alone.
+    pub(super) fn is_committed(&self) -> bool {
+        self.input.strategy == Strategy::Insert
     }
 
     /// Where nobody else writes, the whole table can be counted. Returns its rows.

@@ -289,10 +289,9 @@ impl Link for PgLink {
     fn count_at_once(
         &self,
         spec: &TableSpec,
-        claims: u64,
         counts: &Counts<'_>,
     ) -> Result<Option<Vec<u64>>, LoadError> {
-        recount::count(self, &self.server, spec, claims, counts)
+        recount::count(self, &self.server, spec, counts)
     }
 
     fn changes_cells(&self, spec: &TableSpec) -> Result<Vec<String>, LoadError> {

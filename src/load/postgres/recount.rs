@@ -14,7 +14,7 @@ use super::text::{bind, text_literal};
 use crate::duck::Value;
 use crate::load::ledger::scope_text;
 use crate::load::table::TableSpec;
-use crate::load::target::Counts;
+use crate::load::target::{Counts, Stretch};
 use crate::load::{Link, LoadError};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -26,30 +26,37 @@ const WORTH: u64 = 256;
 /// Begins a transaction that reads pages where it is asked for them.
 const BY_PAGES: &str = "BEGIN READ ONLY; SET LOCAL enable_indexscan = off; \
                         SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
+/// As many times its length are looked at before and behind a stretch.
+const AROUND: u64 = 2;
 /// Most connections at work.
 const MOST: usize = 4;
 /// Pages of which some rows are looked at.
 const SPOTS: u64 = 8;
 
 /// Numbers over rows of a scope. `None` where one question does as well: the table holds more of other scopes,
-/// is small, or no connections are at rest.
+/// is small, or no connections are at rest; or where other connections would not see all rows.
 pub fn count(
     link: &PgLink,
     server: &Server,
     spec: &TableSpec,
-    claims: u64,
     counts: &Counts<'_>,
 ) -> Result<Option<Vec<u64>>, LoadError> {
     let connections = server.pool.len().min(MOST);
-    if server.version < READS_PAGES || connections < 2 || claims < others(link, spec)? {
+    if server.version < READS_PAGES || connections < 2 || !counts.committed {
+        return Ok(None);
+    }
+    let others = others(link, spec)?;
+    if counts.claims < others {
         return Ok(None);
     }
     let pages = pages(link, spec)?;
-    let parts = parts(pages, (pages / WORTH).min(connections as u64));
-    if parts.len() < 2 {
+    let looked_at = counts.near.and_then(|near| stretch(pages, near, others));
+    let (from, to) = looked_at.unwrap_or((0, pages));
+    let parts = parts(from..to, pages, ((to - from) / WORTH).min(connections as u64));
+    if parts.len() < 2 && looked_at.is_none() {
         return Ok(None);
     }
-    let Counts { numbers, table, condition: of_rows, values } = counts;
+    let Counts { numbers, table, condition: of_rows, values, .. } = counts;
     let all = format!("SELECT ARRAY[{}]::text FROM {table} WHERE {of_rows}", numbers.join(", "));
     let question = bind(&all, values)?;
     let counted: Vec<_> = std::thread::scope(|scope| {
@@ -85,9 +92,26 @@ fn pages(con: &dyn Link, spec: &TableSpec) -> Result<u64, LoadError> {
     con.number(&sql, &[])
 }
 
-/// The first has no beginning and the last no end.
-fn parts(pages: u64, count: u64) -> Vec<Range<Option<u64>>> {
-    let bound = |at: u64| (at > 0 && at < count).then(|| pages * at / count);
+/// Pages on which the rows of a stretch should be, in a table with so many rows of other scopes: rows are as
+/// wide here as there, and come in their order but for the commits of other connections, which the stretch
+/// is made longer for. `None`: not known.
+fn stretch(pages: u64, near: Stretch, others: u64) -> Option<(u64, u64)> {
+    let rows = near.scope? + others;
+    let first = rows.checked_sub(near.input.committed)?;
+    let more = AROUND * (near.to - near.from);
+    let page = |row: u64| (u128::from(row) * u128::from(pages) / u128::from(rows.max(1))) as u64;
+    let (from, to) =
+        (page((first + near.from).saturating_sub(more)), page(first + near.to + more) + 1);
+    Some((from, to.min(pages)))
+}
+
+/// Parts of some of the pages. The first of a table has no beginning and the last no end.
+fn parts(of: Range<u64>, pages: u64, count: u64) -> Vec<Range<Option<u64>>> {
+    let count = count.max(1);
+    let bound = |at: u64| {
+        let page = of.start + (of.end - of.start) * at / count;
+        (page > 0 && page < pages).then_some(page)
+    };
     (0..count).map(|at| bound(at)..bound(at + 1)).collect()
 }
 
@@ -119,14 +143,28 @@ pub fn spots(con: &dyn Link, spec: &TableSpec) -> Result<Option<String>, LoadErr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::target::LastRows;
 
     #[test]
     fn each_page_is_in_one_part() {
-        let parts = parts(10, 3);
+        let parts = parts(0..10, 10, 3);
         assert_eq!(parts, [None..Some(3), Some(3)..Some(6), Some(6)..None]);
         let conditions: Vec<_> = parts.iter().map(condition).collect();
         assert_eq!(conditions[0], " AND ctid < '(3,0)'::tid");
         assert_eq!(conditions[1], " AND ctid >= '(3,0)'::tid AND ctid < '(6,0)'::tid");
         assert_eq!(conditions[2], " AND ctid >= '(6,0)'::tid");
+    }
+
+    #[test]
+    fn a_stretch_lies_where_its_rows_should_be() {
+        let input = LastRows { committed: 1_000, open: 0 };
+        let near = |from, to, scope| Stretch { input, from, to, scope };
+        // Ten rows on a page; the table has 3,000 more rows before these.
+        assert_eq!(stretch(400, near(0, 100, Some(1_000)), 3_000), Some((280, 331)));
+        assert_eq!(stretch(400, near(900, 1_000, Some(4_000)), 0), Some((370, 400)));
+        assert_eq!(stretch(100, near(0, 1_000, Some(1_000)), 0), Some((0, 100)));
+        assert_eq!(stretch(100, near(0, 1_000, None), 0), None);
+        assert_eq!(parts(280..331, 400, 1), [Some(280)..Some(331)]);
+        assert_eq!(parts(370..400, 400, 1), [Some(370)..None]);
     }
 }
