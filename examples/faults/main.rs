@@ -5,6 +5,7 @@
 //! gives the same command until it ends, and compares with a load that nobody disturbed: every row
 //! once, the same failed records, an account without a gap.
 
+mod changed;
 #[path = "../../tests/it/pg_proxy.rs"]
 mod pg_proxy;
 mod place;
@@ -63,6 +64,9 @@ pub struct Args {
     /// Kills through a pooler in transaction mode
     #[arg(long, default_value_t = 2)]
     pub pooled: u32,
+    /// Files that change while they are loaded, of each target
+    #[arg(long, default_value_t = 4)]
+    pub changes: u32,
     /// Where the table goes; else to the terminal
     #[arg(long)]
     pub out: Option<PathBuf>,

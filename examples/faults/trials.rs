@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-const DUCK: &str = "duckdb:sales.duckdb";
+pub const DUCK: &str = "duckdb:sales.duckdb";
 
 /// Random numbers of a seed (SplitMix64): no library is needed for them.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -24,21 +24,22 @@ impl Random {
     }
 
     /// A part of a time, up to a little more than all of it.
-    fn moment(&mut self, whole: Duration) -> Duration {
+    pub fn moment(&mut self, whole: Duration) -> Duration {
         whole.mul_f64((self.next() >> 11) as f64 / (1u64 << 53) as f64 * 1.05)
     }
 }
 
-struct Bench<'a> {
-    args: &'a Args,
-    random: Random,
+/// What trials need.
+pub struct Bench<'a> {
+    pub args: &'a Args,
+    pub random: Random,
     roll: PathBuf,
-    server: Server,
+    pub server: Server,
     /// What an undisturbed load leaves: the same in every target.
-    expected: Left,
+    pub expected: Left,
     /// How long it takes, by target.
-    duck_time: Duration,
-    server_time: Duration,
+    pub duck_time: Duration,
+    pub server_time: Duration,
 }
 
 /// All trials.
@@ -78,19 +79,21 @@ pub fn all(args: &Args) -> Outcome<Vec<Row>> {
     found.push(bench.pairs(DUCK)?);
     let url = Server::url(bench.server.port);
     found.push(bench.pairs(&url)?);
+    found.extend(bench.changes_of_both()?);
     found.push(bench.torn()?);
     found.push(bench.pooled(folder.path())?);
     Ok(found)
 }
 
-fn row(fault: &str, target: &'static str) -> Row {
+/// The row of a kind of trials, which begins.
+pub fn row(fault: &str, target: &'static str) -> Row {
     say(&format!("{fault}: {target}"));
     Row { fault: fault.into(), target, ..Row::default() }
 }
 
 impl Bench<'_> {
     /// An empty target and a folder.
-    fn place(&self, to: &str) -> Outcome<Place> {
+    pub fn place(&self, to: &str) -> Outcome<Place> {
         if to != DUCK {
             self.server
                 .ask("DROP TABLE IF EXISTS public.sales; DROP SCHEMA IF EXISTS etl CASCADE")?;
