@@ -103,7 +103,9 @@ fn ask(
         return Ok(());
     }
     let key = || NoteKey { code: Code::E304, rule: rule.id.clone(), column: String::new() };
-    let examples = examples(con, input, &sql)?;
+    let mut examples = examples(con, input, &sql)?;
+    // A row that is found once may stand for several of the table.
+    examples.truncate(usize::try_from(count).unwrap_or(usize::MAX));
     let wording = Wording::new(rule.message.as_str(), &rule.hint);
     let shown = examples.len() as u64;
     for example in examples {

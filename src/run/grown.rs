@@ -6,7 +6,6 @@ use super::prepare::Prepared;
 use super::standing::{Relation, Standing, Wanted};
 use super::types;
 use crate::chunk::Fingerprint;
-use crate::flow::Event;
 use crate::load::LoadError;
 use crate::load::ledger::{Grown, InputState, KnownInput, Ledger};
 use crate::load::target::transaction;
@@ -19,10 +18,10 @@ pub(super) fn take_over(session: &Session<'_>, inputs: &[Prepared]) -> Result<()
     if !Ledger::new(session.con()).is_any_unfinished()? {
         return Ok(());
     }
-    inputs.iter().try_for_each(|input| one(session, input))
+    inputs.iter().enumerate().try_for_each(|(at, input)| one(session, at, input))
 }
 
-fn one(session: &Session<'_>, input: &Prepared) -> Result<(), RunError> {
+fn one(session: &Session<'_>, at: usize, input: &Prepared) -> Result<(), RunError> {
     let (con, wanted) = (session.con(), session.wanted(input));
     let Some(bytes) = input.table.extent().bytes else { return Ok(()) };
     let is_new = matches!(session.standing(&wanted)?, Standing::New(_));
@@ -46,12 +45,13 @@ fn one(session: &Session<'_>, input: &Prepared) -> Result<(), RunError> {
     let (identity, config) = (wanted.identity.json(), wanted.identity.config());
     let grown = Grown { fingerprint: wanted.key.fingerprint, bytes, identity, config };
     transaction(con, |con| -> Result<(), LoadError> { Ledger::new(con).grow(row, &grown) })?;
-    session.observer.on(&Event::Warning(&format!(
+    let told = format!(
         "{}: the file has grown since run {} has loaded a part of it, and what was there before is as it \
          was: the load goes on with the file as it is now",
         input.origin.label(),
         row.run
-    )));
+    );
+    session.found.borrow_mut().insert(at, told);
     Ok(())
 }
 

@@ -120,6 +120,8 @@ pub struct Session<'a> {
     touched: RefCell<BTreeSet<String>>,
     /// Tables that were held.
     pub tables: RefCell<BTreeSet<String>>,
+    /// What was found of inputs before the first was loaded, by their position.
+    pub found: RefCell<BTreeMap<usize, String>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
     /// Inputs that this process has begun: their entries in the ledger.
@@ -161,6 +163,7 @@ impl<'a> Session<'a> {
             whole: Whole::default(),
             touched: RefCell::default(),
             tables: RefCell::default(),
+            found: RefCell::default(),
             begun: RefCell::default(),
             presences: Presences::default(),
             anew: BTreeSet::new(),

@@ -90,7 +90,7 @@ impl<'a> LoadOne<'a> {
     ) -> Result<Self, RunError> {
         let (input, started) = (&inputs[index], Instant::now());
         let spec = with_unmade(input, session.con())?;
-        let told = RefCell::default();
+        let told = RefCell::new(session.found.borrow().get(&index).cloned().into_iter().collect());
         Ok(Self { session, input, inputs, spec, index, halvings: 0, started, told })
     }
 

@@ -87,6 +87,16 @@ fn each_mode_lets_through_what_libpq_would() {
         assert_eq!(code, 7, "{mode}: {told}");
         assert!(told.contains("E403") && told.contains(word), "{mode}: {told}");
     }
+    // The proof of the password holds for the channel: where there is none, nobody gets in.
+    let bound = url("127.0.0.1", "require&channel_binding=require");
+    loads(&place, &bound, &[SALES], &["--fresh"]);
+    let bound = url("127.0.0.1", "disable&channel_binding=require");
+    let (code, _, told) = load(&place, &bound, &[SALES], &["--fresh"]);
+    assert_eq!(code, 7, "{told}");
+    assert!(
+        told.contains("channel_binding=require cannot be met: the connection is not"),
+        "{told}"
+    );
     // What is asked for is what is done.
     let (code, _, told) = load(&place, &url("127.0.0.1", "disable"), &[SALES], &["--fresh"]);
     assert!(matches!(code, 0 | 3), "{told}");

@@ -107,8 +107,9 @@ pub fn roll(place: &Place, arguments: &[&str]) {
 /// `cargo test` builds all examples; `cargo test --test it` does not.
 fn build_roll() {
     let cargo = std::env::var_os("CARGO").expect("tests run under cargo");
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let built = Command::new(cargo)
-        .args(["build", "--release", "--example", "roll"])
+        .args(["build", "--profile", profile, "--example", "roll"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("cargo starts");

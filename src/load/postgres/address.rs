@@ -88,6 +88,22 @@ impl WantedSession {
     }
 }
 
+/// Whether the proof of a password must hold for the TLS channel alone (`channel_binding`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Binding {
+    /// No.
+    Disable,
+    /// Where both sides can.
+    #[default]
+    Prefer,
+    /// Yes, or there is no connection.
+    Require,
+}
+
+/// How `channel_binding` is written.
+const BINDINGS: [(&str, Binding); 3] =
+    [("disable", Binding::Disable), ("prefer", Binding::Prefer), ("require", Binding::Require)];
+
 /// A host with its port. A name that starts with `/` is the folder of a socket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Host {
@@ -137,6 +153,9 @@ pub struct Address {
     pub schema: Option<String>,
     /// TLS.
     pub ssl: SslMode,
+    /// Binding of the password's proof to the TLS channel.
+    #[serde(default)]
+    pub binding: Binding,
     /// Root certificates; else those of this system.
     pub root_cert: Option<PathBuf>,
     /// Options for the server, as `-c name=value`.
@@ -241,6 +260,7 @@ impl Address {
             database,
             schema: schema(get("schema"))?,
             ssl: ssl_mode(&get)?,
+            binding: one_of(&get, "channel_binding", &BINDINGS)?.unwrap_or_default(),
             root_cert: get("sslrootcert").filter(|path| path != "system").map(PathBuf::from),
             options: get("options"),
             application: application.unwrap_or_else(|| "etl".into()),
@@ -323,13 +343,11 @@ fn ssl_mode(get: &dyn Fn(&str) -> Option<String>) -> Result<SslMode, Unreadable>
 /// Demands that cannot be met. To go on without them would be less secure than was asked for.
 fn refuse_demands(get: &dyn Fn(&str) -> Option<String>) -> Result<(), Unreadable> {
     let levels = [("disable", false), ("prefer", false), ("require", true)];
-    for (name, instead) in [
-        ("channel_binding", "leave it out; sslmode=verify-full proves who the server is"),
-        ("gssencmode", "leave it out; sslmode=require encrypts by TLS"),
-    ] {
-        if one_of(get, name, &levels)? == Some(true) {
-            return Err(Unreadable::new(format!("{name}=require cannot be met by etl"), instead));
-        }
+    if one_of(get, "gssencmode", &levels)? == Some(true) {
+        return Err(Unreadable::new(
+            "gssencmode=require cannot be met by etl",
+            "leave it out; sslmode=require encrypts by TLS",
+        ));
     }
     Ok(())
 }

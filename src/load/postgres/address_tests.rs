@@ -153,7 +153,7 @@ fn mistakes_are_told_without_what_was_written() {
         ("postgres://u@h:0/d", "port"),
         ("postgres://u@h:70000/d", "port"),
         ("postgres://u@h/d?connect_timeout=S3CR3T", "connect_timeout"),
-        ("postgres://u@h/d?channel_binding=require", "channel_binding"),
+        ("postgres://u@h/d?channel_binding=S3CR3T", "channel_binding"),
         ("postgres://u@h/d?gssencmode=require", "gssencmode"),
         ("postgres://u@h/d?require_auth=scram-sha-256", "require_auth"),
         ("postgres://u@h/d?sslrootcert=system&sslmode=require", "verify-full"),
@@ -162,6 +162,8 @@ fn mistakes_are_told_without_what_was_written() {
         let told = refused(text);
         assert!(told.contains(words) && !told.contains("S3CR3T"), "{told}");
     }
+    let bound = parse("postgres://u@h/d?sslmode=require&channel_binding=require", &[]).expect("ok");
+    assert_eq!(bound.binding, Binding::Require);
     let long = refused(&format!("postgres://u@h/d?schema={}", "s".repeat(64)));
     assert!(long.contains("64 bytes"), "{long}");
     let error = parse("postgres://h/d", &[]).expect_err("nobody");

@@ -23,6 +23,7 @@
 
 mod address;
 mod approach;
+mod binding;
 mod confirmed;
 mod conninfo;
 mod copy;
@@ -36,6 +37,7 @@ mod homes;
 mod indexes;
 mod lean;
 mod link;
+mod login;
 mod lookup;
 mod messages;
 mod pool;

@@ -10,10 +10,8 @@ use super::wire::Wire;
 use crate::load::{LoadError, LoadErrorKind};
 use bytes::BytesMut;
 use fallible_iterator::FallibleIterator;
-use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::backend::{
-    AuthenticationSaslBody, DataRowBody, ErrorResponseBody, Message, RowDescriptionBody,
+    DataRowBody, ErrorResponseBody, Message, RowDescriptionBody,
 };
 use postgres_protocol::message::frontend;
 use std::io;
@@ -30,7 +28,7 @@ pub struct Column {
 
 /// A connection that may speak.
 pub struct Session {
-    wire: Wire,
+    pub(super) wire: Wire,
     /// Process of the server.
     pub pid: i32,
     /// `I`: idle, `T`: in a transaction, `E`: in one that has failed.
@@ -135,74 +133,7 @@ impl Session {
         Ok(session)
     }
 
-    fn enter(&mut self, address: &Address, host: &Host) -> Result<(), LoadError> {
-        loop {
-            match self.wire.receive()? {
-                Message::AuthenticationOk => {}
-                Message::AuthenticationCleartextPassword => {
-                    self.say(|out| {
-                        frontend::password_message(password(address, host)?.as_bytes(), out)
-                            .map_err(|e| error::lost(&e))
-                    })?;
-                }
-                Message::AuthenticationMd5Password(body) => {
-                    let user = address.user.as_bytes();
-                    let hash = md5_hash(user, password(address, host)?.as_bytes(), body.salt());
-                    self.say(|out| {
-                        frontend::password_message(hash.as_bytes(), out)
-                            .map_err(|e| error::lost(&e))
-                    })?;
-                }
-                Message::AuthenticationSasl(body) => self.scram(&body, address, host)?,
-                Message::BackendKeyData(body) => self.pid = body.process_id(),
-                Message::ReadyForQuery(_) => return Ok(()),
-                Message::ErrorResponse(body) => {
-                    return Err(error::denied(address, ServerError::read(&body)));
-                }
-                _ => return Err(error::unexpected("it asks for another way to log in")),
-            }
-        }
-    }
-
-    fn scram(
-        &mut self,
-        body: &AuthenticationSaslBody,
-        address: &Address,
-        host: &Host,
-    ) -> Result<(), LoadError> {
-        let known = body.mechanisms().any(|name| Ok(name == SCRAM_SHA_256)).unwrap_or(false);
-        if !known {
-            return Err(error::unexpected("it knows no SCRAM-SHA-256"));
-        }
-        let wrong = |_: io::Error| {
-            LoadError::new(
-                LoadErrorKind::Denied,
-                format!("{address}: the server failed to prove itself"),
-            )
-        };
-        let secret = password(address, host)?.as_bytes();
-        let mut scram = ScramSha256::new(secret, ChannelBinding::unsupported());
-        self.say(|out| {
-            frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), out).map_err(wrong)
-        })?;
-        match self.wire.receive()? {
-            Message::AuthenticationSaslContinue(body) => {
-                scram.update(body.data()).map_err(wrong)?
-            }
-            Message::ErrorResponse(body) => {
-                return Err(error::denied(address, ServerError::read(&body)));
-            }
-            _ => return Err(error::unexpected("SCRAM was not gone on with")),
-        }
-        self.say(|out| frontend::sasl_response(scram.message(), out).map_err(wrong))?;
-        match self.wire.receive()? {
-            Message::AuthenticationSaslFinal(body) => scram.finish(body.data()).map_err(wrong),
-            Message::ErrorResponse(body) => Err(error::denied(address, ServerError::read(&body))),
-            _ => Err(error::unexpected("SCRAM was not ended")),
-        }
-    }
-
-    fn say(
+    pub(super) fn say(
         &mut self,
         write: impl FnOnce(&mut BytesMut) -> Result<(), LoadError>,
     ) -> Result<(), LoadError> {
@@ -387,16 +318,6 @@ fn first_of(failed: Vec<LoadError>, hosts: usize) -> LoadError {
 }
 
 /// The password, or word that there is none.
-fn password<'a>(address: &'a Address, host: &'a Host) -> Result<&'a str, LoadError> {
-    let known = address.password.as_ref().or(host.password.as_ref());
-    known.map(super::secret::Password::reveal).ok_or_else(|| {
-        LoadError::new(LoadErrorKind::Denied, format!("{address}: the server asks for a password"))
-            .with_hint(
-                "set PGPASSWORD, write it into .pgpass (readable by you alone), or into the URL",
-            )
-    })
-}
-
 fn read_columns(body: &RowDescriptionBody) -> Result<Vec<Column>, LoadError> {
     let column = |field: postgres_protocol::message::backend::Field<'_>| {
         Ok(Column { name: field.name().to_owned(), oid: field.type_oid() })

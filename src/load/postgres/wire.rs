@@ -115,6 +115,14 @@ impl Wire {
         Err(error::unreachable(address, &[(Address::place(host), error)]))
     }
 
+    /// The certificate that the server has shown, in DER.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        match &self.stream {
+            Stream::Tls(tls) => tls.conn.peer_certificates()?.first().map(|first| first.as_ref()),
+            _ => None,
+        }
+    }
+
     /// Whether what is sent is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
