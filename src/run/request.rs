@@ -165,3 +165,54 @@ pub struct Request {
     /// Version of the program, for the ledger.
     pub version: String,
 }
+
+#[cfg(test)]
+impl Request {
+    /// A request for one file with nothing asked for, in one thread, without agents.
+    pub(crate) fn for_test(path: &std::path::Path) -> Self {
+        Self {
+            inputs: vec![path.display().to_string()],
+            target: TargetUrl::Duckdb("none.duckdb".into()),
+            table: None,
+            mode: None,
+            told: Told::default(),
+            listing: Listing::default(),
+            require_rows: false,
+            keep_going: false,
+            source: SourceOptions::default(),
+            pack: "florida".into(),
+            agents: Vec::new(),
+            rule_levels: BTreeMap::new(),
+            rules: Vec::new(),
+            limits: Limits {
+                memory: 512 << 20,
+                reserved: 0,
+                threads: 1,
+                chunk_rows: None,
+                commit_rows: None,
+                writers: None,
+                temp_dir: None,
+                fuse: true,
+            },
+            errors: ErrorBudget {
+                max_errors: None,
+                max_rate: None,
+                warn_rate: 1.0,
+                on_abort: OnAbort::Keep,
+            },
+            changes: Changes::default(),
+            minimal: false,
+            geography: Asked::default(),
+            values: Values::default(),
+            mapping: None,
+            cut: false,
+            cells: CellCheck::default(),
+            retry_attempts: 0,
+            failed: Failed::default(),
+            fresh: false,
+            replaces_previous: false,
+            limit: None,
+            version: "test".into(),
+        }
+    }
+}

@@ -3,14 +3,12 @@
 use super::*;
 use crate::flow::{Event, Observer};
 use crate::load::ledger::CellCheck;
-use crate::load::target::Changes;
 use crate::load::{TableName, TargetUrl};
 use crate::rules;
 use crate::run::geography;
 use crate::run::prepare::prepare;
-use crate::run::request::{ErrorBudget, Failed, Limits, Mode, OnAbort, Told, Values};
+use crate::run::request::Mode;
 use crate::run::{MaskKey, Masking, load_pack};
-use crate::source::SourceOptions;
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,50 +45,8 @@ impl On {
 }
 
 fn request(path: &Path) -> Request {
-    Request {
-        inputs: vec![path.display().to_string()],
-        target: TargetUrl::Duckdb("none.duckdb".into()),
-        table: None,
-        mode: None,
-        told: Told::default(),
-        source: SourceOptions::default(),
-        pack: "florida".into(),
-        agents: ["validate", "transform", "enrich"].map(str::to_owned).to_vec(),
-        rule_levels: BTreeMap::new(),
-        rules: Vec::new(),
-        limits: Limits {
-            memory: 512 << 20,
-            reserved: 0,
-            threads: 1,
-            chunk_rows: None,
-            commit_rows: None,
-            writers: None,
-            temp_dir: None,
-            fuse: true,
-        },
-        errors: ErrorBudget {
-            max_errors: None,
-            max_rate: None,
-            warn_rate: 1.0,
-            on_abort: OnAbort::Keep,
-        },
-        changes: Changes::default(),
-        minimal: false,
-        geography: Default::default(),
-        values: Values::default(),
-        mapping: None,
-        cut: false,
-        retry_attempts: 0,
-        failed: Failed::default(),
-        fresh: false,
-        replaces_previous: false,
-        listing: Default::default(),
-        require_rows: false,
-        keep_going: false,
-        cells: Default::default(),
-        limit: None,
-        version: "test".into(),
-    }
+    let agents = ["validate", "transform", "enrich"].map(str::to_owned).to_vec();
+    Request { agents, ..Request::for_test(path) }
 }
 
 fn identity(request: &Request) -> Identity {

@@ -1,11 +1,7 @@
 //! The profile of a file does not depend on threads, and a key is one.
 
 use super::*;
-use crate::load::TargetUrl;
-use crate::load::target::Changes;
-use crate::run::request::{ErrorBudget, Limits, OnAbort};
-use crate::source::{Listing, SourceOptions};
-use std::collections::BTreeMap;
+use crate::run::request::Limits;
 use std::fmt::Write as _;
 
 struct Silent;
@@ -15,50 +11,8 @@ impl Observer for Silent {
 }
 
 fn request(path: &std::path::Path, threads: usize) -> Request {
-    Request {
-        listing: Listing::default(),
-        require_rows: false,
-        keep_going: false,
-        inputs: vec![path.display().to_string()],
-        target: TargetUrl::Duckdb("none.duckdb".into()),
-        table: None,
-        mode: None,
-        told: Default::default(),
-        source: SourceOptions::default(),
-        pack: "florida".into(),
-        agents: Vec::new(),
-        rule_levels: BTreeMap::new(),
-        rules: Vec::new(),
-        limits: Limits {
-            memory: 512 << 20,
-            threads,
-            chunk_rows: None,
-            commit_rows: None,
-            writers: None,
-            temp_dir: None,
-            fuse: true,
-            reserved: 0,
-        },
-        errors: ErrorBudget {
-            max_errors: None,
-            max_rate: None,
-            warn_rate: 1.0,
-            on_abort: OnAbort::Keep,
-        },
-        changes: Changes::default(),
-        minimal: false,
-        geography: Default::default(),
-        values: Default::default(),
-        mapping: None,
-        cut: false,
-        cells: Default::default(),
-        retry_attempts: 0,
-        failed: Default::default(),
-        fresh: false,
-        replaces_previous: false,
-        limit: None,
-        version: "test".into(),
-    }
+    let plain = Request::for_test(path);
+    Request { limits: Limits { threads, ..plain.limits.clone() }, ..plain }
 }
 
 fn profile_of(text: &str, threads: usize) -> Profile {
