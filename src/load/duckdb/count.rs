@@ -3,7 +3,7 @@
 //! What is given to DuckDB, column of the table by column, is compared in full with what was handed over.
 //! What the table has of it is read again in some commits, a part of each: the first commit into a table, and
 //! each eighth after it. To read a part of a commit of 223 columns takes 20 to 40 ms, to read all fields of
-//! 750,000 rows again takes 6 to 9 % of their load (measured). Rows that a transaction has added stand apart
+//! 750,000 rows again behind their load 14 % of it (benches/runs/2026-12-01.md). Rows that a transaction has added stand apart
 //! until its commit, in the order in which they came, under row ids that no row of the file has.
 
 use super::last::OPEN;
