@@ -167,10 +167,15 @@ struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// What to say of its place, where that has another name than it and its header have.
+    /// What to say of its place, where that has another name than it and its header have. A number that its own
+    /// name has got, because another header has the same plain form, is worth saying, too.
     fn told(&self, placed: &Placed, rule: NameRule) -> Option<String> {
         let same = |name: &str| rule.same(name, &placed.column);
-        if same(self.own) || self.header.is_some_and(same) {
+        let is_expected = match self.header {
+            Some(header) => same(header) || same(&plain(header)),
+            None => same(self.own),
+        };
+        if is_expected {
             return None;
         }
         let from = self.header.unwrap_or(self.own);
@@ -442,6 +447,23 @@ mod tests {
             &[("a_2", "a_2"), ("a", "A"), ("a_3", "a")],
         );
         assert_eq!(places(&suffixes, &["A", "a", "a_2"]), ["a", "a_3", "a_2"]);
+    }
+
+    #[test]
+    fn a_number_is_told_whatever_the_table_calls_other_columns() {
+        let there = table(NameRule::IgnoreCase, &["Id", "Sale"], &[]);
+        let headers = ["ID", "Sale $", "Sale %"].map(str::to_owned);
+        let own = names::column_names(&headers);
+        let pairs = own.iter().zip(&headers);
+        let wanted: Vec<_> =
+            pairs.map(|(own, header)| Wanted { own, header: Some(header) }).collect();
+        let placed = there.place(&wanted).expect("no two columns");
+        let told: Vec<_> = wanted
+            .iter()
+            .zip(&placed)
+            .filter_map(|(want, place)| want.told(place, there.rule))
+            .collect();
+        assert_eq!(told, ["E204: \"Sale %\" goes into the new column sale_2"]);
     }
 
     #[test]
