@@ -136,19 +136,24 @@ pub fn prepare(
 }
 
 /// Takes plain inputs without rows out, where others bring rows for the same table: their columns have no
-/// types, and would give the table some that the rows of the others do not fit.
+/// types, and would give the table some that the rows of the others do not fit. Where one stands alone for its
+/// table, among inputs of others, it makes the table and is told.
 fn set_headers_aside(inputs: &mut Inputs<Prepared>) {
     let plain = |input: &&Prepared| input.kind.is_none();
     let filled = inputs.ready.iter().filter(plain).filter(|input| !holds_no_rows(&*input.table));
     let filled: HashSet<String> = filled.map(|input| input.spec.name.clone()).collect();
     let Inputs { ready, aside } = inputs;
+    let is_among_others = ready.len() > 1;
     ready.retain(|input| {
-        let goes = input.kind.is_none()
-            && holds_no_rows(&*input.table)
-            && filled.contains(&input.spec.name);
-        if goes {
-            let path = input.origin.label();
+        if input.kind.is_some() || !holds_no_rows(&*input.table) {
+            return true;
+        }
+        let path = input.origin.label();
+        if is_among_others {
             aside.warnings.push(format!("E205: {}", no_rows(&path)));
+        }
+        let goes = filled.contains(&input.spec.name);
+        if goes {
             aside.skipped.push(Skipped { path, reason: "E205: a header and no rows".into() });
         }
         !goes

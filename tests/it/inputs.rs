@@ -382,3 +382,13 @@ fn a_server_that_refuses_one_input_takes_the_others() {
     assert_eq!(server.psql("SELECT k, v FROM t ORDER BY k"), "1|a\n3|c");
     assert_eq!(server.psql("SELECT DISTINCT status FROM etl.runs ORDER BY 1"), "done");
 }
+
+/// Among others it is told, also where it is the only one for its table; the table is made.
+#[test]
+fn a_header_alone_for_its_table_is_told() {
+    let place = Place::new().file("d/a.csv", "k\n1\n").file("d/h.csv", "k,v\n");
+    let summary = loads(&place, &["d"], &[]);
+    assert_eq!(texts(&summary["warnings"]), ["E205: d/h.csv has a header and no rows"]);
+    assert_eq!(ask(&place, "SELECT count(*) FROM h"), "0");
+    assert_eq!(ask(&place, "SELECT k FROM a"), "1");
+}
