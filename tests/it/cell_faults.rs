@@ -399,6 +399,36 @@ fn two_columns_of_equal_numbers_that_changed_places_are_seen_on_a_server() {
     equal_columns_are_told_apart(&Bench::new(Some(&server.url())));
 }
 
+/// The last step copies rows from a side table into the table.
+#[test]
+fn what_changes_in_a_side_table_is_seen() {
+    let bench = Bench::new(None);
+    for (at, strategy) in [Strategy::Merge, Strategy::Replace].into_iter().enumerate() {
+        for (place, harm) in
+            ["name = town, town = name", "size = NULL", "never = 'x'"].into_iter().enumerate()
+        {
+            bench.empty();
+            bench.load(&format!("01B{at}{place}"), Strategy::Insert, Fault::None).expect("good");
+            let run = format!("01SIDE{at}{place}");
+            let row = bench.begin(&run, strategy);
+            let pieces = match strategy {
+                Strategy::Merge => vec![(None, Some(rows(0, 300, "x")))],
+                _ => vec![(Some(rows(0, 300, "x")), None)],
+            };
+            bench.write(&row, pieces, Fault::None).expect("written");
+            let side = format!("UPDATE etl.\"{}\" SET {harm}", side_table(&run, 0));
+            bench.con.execute(&side, &[]).expect("harmed");
+            let error = bench.close(&row, CellCheck::Usual).expect_err(harm);
+            assert_eq!(
+                error.kind,
+                LoadErrorKind::Account,
+                "{strategy:?} {harm}: {}",
+                error.message
+            );
+        }
+    }
+}
+
 /// Ranges that an older program has loaded have no numbers: only the others are compared.
 fn ranges_without_numbers_are_left_out(bench: &Bench) {
     for (at, (harmed, good)) in [(100, true), (400, false)].into_iter().enumerate() {

@@ -89,17 +89,21 @@ impl Finish<'_> {
         rows: Option<(u64, u64)>,
     ) -> Result<(), LoadError> {
         let asked = self.cells == CellCheck::All;
+        let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
+        let last = self.last_rows(tally);
+        if !asked && self.con.is_alone() {
+            // Its writers have looked at the rows up to here; the last step has copied some of them.
+            return self.look_at_spots(&own, LastRows { committed: 0, ..last });
+        }
         let worth = rows.is_some_and(|(all, own)| own > 0 && own * OWN_SHARE >= all);
         if !asked && !worth || !self.con.changes_cells(self.spec)?.is_empty() {
             return Ok(());
         }
-        let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
         if self.rewritten(&own)? > 0 {
             // Other inputs have rewritten some of its rows since, with their cells.
             return Ok(());
         }
         let ranges = ranges(self.con, &self.input.run, self.input.input)?;
-        let last = self.last_rows(tally);
         let scope = rows.map(|(all, _)| all);
         for group in chosen(&ranges, self.cells, &self.input.run) {
             let claimed = sum(&group);
