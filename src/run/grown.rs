@@ -51,7 +51,7 @@ fn one(session: &Session<'_>, at: usize, input: &Prepared) -> Result<(), RunErro
         input.origin.label(),
         row.run
     );
-    session.found.borrow_mut().insert(at, told);
+    session.found.borrow_mut().push((at, told));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use super::memory;
 use super::named;
 use super::prepare::{Prepared, prepare};
 use super::presence::Presences;
+use super::previous::sheets_left;
 use super::request::{Mode, Request};
 use super::retry::{Commits, with_retries};
 use super::standing::{Replaced, Standing, Wanted, outdated};
@@ -121,7 +122,7 @@ pub struct Session<'a> {
     /// Tables that were held.
     pub tables: RefCell<BTreeSet<String>>,
     /// What was found of inputs before the first was loaded, by their position.
-    pub found: RefCell<BTreeMap<usize, String>>,
+    pub found: RefCell<Vec<(usize, String)>>,
     /// Name of the command, for the ledger.
     pub command: &'static str,
     /// Inputs that this process has begun: their entries in the ledger.
@@ -195,6 +196,7 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         grown::take_over(self, inputs)?;
+        self.found.borrow_mut().extend(sheets_left(self.con(), self.request, inputs)?);
         let mut standings = Vec::new();
         for input in inputs.iter() {
             let wanted = self.wanted(input);

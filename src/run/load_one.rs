@@ -90,7 +90,9 @@ impl<'a> LoadOne<'a> {
     ) -> Result<Self, RunError> {
         let (input, started) = (&inputs[index], Instant::now());
         let spec = with_unmade(input, session.con())?;
-        let told = RefCell::new(session.found.borrow().get(&index).cloned().into_iter().collect());
+        let found = session.found.borrow();
+        let of_this = found.iter().filter(|(at, _)| *at == index);
+        let told = RefCell::new(of_this.map(|(_, told)| told.clone()).collect());
         Ok(Self { session, input, inputs, spec, index, halvings: 0, started, told })
     }
 

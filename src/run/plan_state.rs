@@ -4,7 +4,7 @@
 use super::error::RunError;
 use super::prepare::Prepared;
 use super::presence::Presences;
-use super::previous::previous;
+use super::previous::{previous, sheets_left};
 use super::request::{Mode, Request};
 use super::standing::{self, Relation, Replaced, Standing, Wanted, outdated};
 use crate::load::Link;
@@ -60,7 +60,12 @@ pub fn states(
         .collect();
     let anew = outdated(&replaces, "", |table, scope| planner.ledger.within(table, scope))?;
     let states = found.iter().enumerate();
-    states.map(|(at, (wanted, standing))| planner.state(wanted, standing, (at, &anew))).collect()
+    let states = states.map(|(at, (wanted, told))| planner.state(wanted, told, (at, &anew)));
+    let mut states = states.collect::<Result<Vec<_>, RunError>>()?;
+    for (at, told) in sheets_left(&*con, request, inputs)? {
+        states[at].warnings.push(told);
+    }
+    Ok(states)
 }
 
 struct Planner<'a> {

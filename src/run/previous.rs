@@ -1,9 +1,12 @@
 //! Other content that was loaded from the same path: a file that was corrected under its old name.
 
-use super::request::Mode;
+use super::prepare::Prepared;
+use super::request::{Mode, Request};
 use super::standing::{Relation, Wanted};
-use crate::load::ledger::{InputRow, InputState, Ledger, has_provenance};
+use crate::load::ledger::{InputRow, InputState, Ledger, SheetRows, has_provenance};
 use crate::load::{Link, LoadError};
+use crate::source::SourceOptions;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Finished loads of other content from the path of an input whose rows stand in its table.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -74,6 +77,39 @@ impl Previous {
         }
         told
     }
+}
+
+/// Sheets that were loaded from the same workbooks and are not among the inputs, where whole workbooks are
+/// read: each with the position of the first input of its workbook. Their rows stay.
+pub fn sheets_left(
+    con: &dyn Link,
+    request: &Request,
+    inputs: &[Prepared],
+) -> Result<Vec<(usize, String)>, LoadError> {
+    let SourceOptions { sheets, range, excel_table, .. } = &request.source;
+    if !sheets.is_empty() || range.is_some() || excel_table.is_some() {
+        return Ok(Vec::new());
+    }
+    let mut books: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
+    for (at, input) in inputs.iter().enumerate().filter(|(_, input)| !input.replay) {
+        if let (Some(path), Some(sheet)) = (&input.absolute_path, input.origin.sheet()) {
+            books.entry(path).or_insert_with(|| (at, BTreeSet::new())).1.insert(sheet);
+        }
+    }
+    let mut told = Vec::new();
+    for (path, (at, sheets)) in books {
+        let loaded = Ledger::new(con).sheets_of(path)?;
+        let left = loaded.into_iter().filter(|sheet| !sheets.contains(sheet.name.as_str()));
+        told.extend(left.map(|SheetRows { name, table, run, rows }| {
+            let line = format!(
+                "sheet {name} of this path was loaded before ({} of run {run}, into table {table}); it is not \
+                 among what is read of the file now, and its rows stay",
+                counted(rows)
+            );
+            (at, line)
+        }));
+    }
+    Ok(told)
 }
 
 fn counted(rows: u64) -> String {

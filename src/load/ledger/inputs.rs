@@ -8,6 +8,7 @@ use super::{
 use crate::duck::Value;
 use crate::load::table::{Mode, Strategy};
 use crate::load::{LoadError, LoadErrorKind};
+use std::collections::BTreeMap;
 
 /// Columns of `etl.inputs` (as `i`) that [`Ledger::input`] reads, before `replaces`.
 pub(super) const INPUT: &str = "i.run, i.input, i.strategy, i.status, i.rows_before, i.failed_file, \
@@ -79,6 +80,19 @@ pub(super) fn replaces(value: &Value) -> Result<Vec<(String, u32)>, LoadError> {
     })
 }
 
+/// Rows that were loaded from a sheet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetRows {
+    /// Name of the sheet.
+    pub name: String,
+    /// Table.
+    pub table: String,
+    /// Run.
+    pub run: String,
+    /// How many.
+    pub rows: u64,
+}
+
 /// Whether inputs that a replay has loaded are looked for, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Replays {
@@ -120,6 +134,28 @@ impl Ledger<'_> {
             ],
             Replays::LeftOut,
         )
+    }
+
+    /// Sheets whose rows were loaded from a path into this schema and were not given up since, each with its
+    /// last load.
+    pub fn sheets_of(&self, absolute_path: &str) -> Result<Vec<SheetRows>, LoadError> {
+        if !Columns::of(self.con)?.is_current() {
+            return Ok(Vec::new());
+        }
+        let sql = format!(
+            "SELECT i.sheet, i.\"table\", i.run, i.inserted + i.updated FROM etl.inputs i \
+             WHERE i.absolute_path = ? AND i.sheet IS NOT NULL AND i.\"schema\" = ? AND i.status = {} \
+               AND i.inserted + i.updated > 0 ORDER BY i.started, i.input",
+            InputState::Done.sql()
+        );
+        let rows = self.con.query(&sql, &[absolute_path, self.con.schema()].map(Value::from))?;
+        let mut last = BTreeMap::new();
+        for row in &rows.rows {
+            let (name, table) = (text(&row[0]), text(&row[1]));
+            let (run, rows) = (text(&row[2]), unsigned(&row[3]));
+            last.insert((name.clone(), table.clone()), SheetRows { name, table, run, rows });
+        }
+        Ok(last.into_values().collect())
     }
 
     /// One input, by run and position, where it is begun or finished.

@@ -33,7 +33,7 @@ pub use failed::failed_statements;
 pub use finish::{Closed, Finish};
 pub use grown::Grown;
 pub use headers::HeaderOf;
-pub use inputs::{InputPath, KnownInput};
+pub use inputs::{InputPath, KnownInput, SheetRows};
 pub use known::{
     agrees_with_ledger, has_ledger, has_provenance, has_release, holds_scope, known_keys,
     rows_by_source, scope_rows, table_rows,
