@@ -50,12 +50,12 @@ pub fn count(
         return Ok(None);
     }
     let pages = pages(link, spec)?;
+    if pages < 2 * WORTH {
+        return Ok(None);
+    }
     let looked_at = counts.near.and_then(|near| stretch(pages, near, others));
     let (from, to) = looked_at.unwrap_or((0, pages));
     let parts = parts(from..to, pages, ((to - from) / WORTH).min(connections as u64));
-    if parts.len() < 2 && looked_at.is_none() {
-        return Ok(None);
-    }
     let Counts { numbers, table, condition: of_rows, values, .. } = counts;
     let all = format!("SELECT ARRAY[{}]::text FROM {table} WHERE {of_rows}", numbers.join(", "));
     let question = bind(&all, values)?;
