@@ -275,3 +275,38 @@ fn a_corrected_file_replaces_its_rows_under_a_unique_index() {
     assert!(code != 0 && told.contains("duplicate key"), "{code}: {told}");
     assert_eq!(answer(&place, &to, rows), "1,a\n2,c\n9,z");
 }
+
+/// A corrected workbook that has lost a sheet says that its rows stay.
+#[test]
+fn a_sheet_that_is_no_longer_there_is_told() {
+    let place = Place::new();
+    let book = |names: &[&str]| {
+        let mut book = rust_xlsxwriter::Workbook::new();
+        for name in names {
+            let sheet = book.add_worksheet().set_name(*name).expect("a name");
+            for (row, text) in ["k", *name, "x"].iter().enumerate() {
+                sheet.write(row as u32, 0, *text).expect("a cell");
+            }
+        }
+        book.save(place.path("two.xlsx")).expect("room");
+    };
+    book(&["A", "B"]);
+    let first = loads(&place, DUCK, &["two.xlsx"], &["--table", "u"]);
+    assert!(!warnings(&first).contains("its rows stay"), "{first}");
+    book(&["A", "C"]);
+    let run = first["run"].as_str().expect("a run");
+    let line = format!(
+        "sheet B of this path was loaded before (2 rows of run {run}, into table u); it is not among what is \
+         read of the file now, and its rows stay"
+    );
+    let plan =
+        place.output(&["plan", "two.xlsx", "--to", DUCK, "--table", "u", "--format", "json"]);
+    assert!(String::from_utf8_lossy(&plan.stdout).contains(&line));
+    // One sheet of it says nothing of the others.
+    let one = loads(&place, DUCK, &["two.xlsx"], &["--table", "u", "--sheet", "A"]);
+    assert!(!warnings(&one).contains("its rows stay"), "{one}");
+    let summary = loads(&place, DUCK, &["two.xlsx"], &["--table", "u"]);
+    assert!(warnings(&summary).contains(&line), "{summary}");
+    let rows = "SELECT k, count(*) FROM u WHERE k <> 'x' GROUP BY k ORDER BY k";
+    assert_eq!(answer(&place, DUCK, rows), "A,2\nB,1\nC,1");
+}
