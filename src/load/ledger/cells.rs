@@ -162,23 +162,27 @@ impl Finish<'_> {
         let from = group.first().map_or(0, |range| range.before);
         let to = group.last().map_or(0, |range| range.before + range.rows);
         let own = [self.input.run.as_str(), self.input.source.as_str()].map(Value::from);
-        let counts = Counts {
-            numbers: &numbers(columns),
-            table: &self.con.table(&self.spec.name),
-            condition: &condition.join(" AND "),
+        let (numbers, table) = (numbers(columns), self.con.table(&self.spec.name));
+        let condition = condition.join(" AND ");
+        let counts = |near| Counts {
+            numbers: &numbers,
+            table: &table,
+            condition: &condition,
             values: &own,
             claims: input.committed,
             committed: self.is_committed(),
-            near: Some(Stretch { input, from, to, scope }),
+            near,
         };
-        // First where they should be; where others came between them, everywhere.
-        if let Some(found) = self.con.count_at_once(self.spec, &counts)? {
+        // First where they should be; where the rows of others or of another connection came between them,
+        // on all pages.
+        for near in [Some(Stretch { input, from, to, scope }), None] {
+            let Some(found) = self.con.count_at_once(self.spec, &counts(near))? else { break };
             let (rows, cells) = told(columns, &found);
             if rows == claimed {
                 return Ok(Some(cells));
             }
         }
-        let (rows, cells) = told(columns, &counts.ask(self.con)?);
+        let (rows, cells) = told(columns, &counts(None).ask(self.con)?);
         Ok((rows == claimed).then_some(cells))
     }
 
