@@ -260,7 +260,6 @@ impl Settings {
                 create: value(&self.create).unwrap_or(false),
                 evolve: value(&self.evolve).unwrap_or(false),
                 indexes_after: value(&self.indexes_after).unwrap_or(false),
-                nulls_are_refused: false,
             },
             minimal: value(&self.provenance) == Some(Provenance::Minimal),
             geography: GeographyAsked {

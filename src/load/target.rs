@@ -46,9 +46,6 @@ pub struct Changes {
     /// Set indexes aside that only serve questions, until the run is over.
     #[serde(default)]
     pub indexes_after: bool,
-    /// Rows without a value where the table wants one are refused one by one; else the table is.
-    #[serde(default)]
-    pub nulls_are_refused: bool,
 }
 
 /// A database that rows go to.

@@ -64,6 +64,8 @@ pub(super) fn bind_roll(
         unmade,
         missing,
         mode: request.mode.unwrap_or(Mode::Merge),
+        found: Vec::new(),
+        as_written: false,
         column_notes: Vec::new(),
         warnings,
         place: 0,

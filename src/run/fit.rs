@@ -17,6 +17,7 @@
 use super::error::RunError;
 use super::names;
 use super::prepare::Prepared;
+use super::types;
 use crate::load::ledger::{HeaderOf, Ledger};
 use crate::load::names::{NameRule, header_key, numbered, plain};
 use crate::load::table::TargetColumn;
@@ -87,22 +88,17 @@ pub fn columns_for(
     let wanted: Vec<_> = own
         .iter()
         .zip(headers)
-        .map(|(own, header)| Wanted { own, header: Some(named(header, own)) })
+        .map(|(own, header)| Wanted { own, header: Some(names::of_header(header, own)) })
         .collect();
     let placed = Table::of(con, table)?.place(&wanted).map_err(|two| two.error(table))?;
     Ok(placed.into_iter().map(|placed| placed.column).collect())
-}
-
-/// What a column is called in a record: a blank header says no more than its place.
-fn named<'n>(header: &'n str, own: &'n str) -> &'n str {
-    if header.trim().is_empty() { own } else { header }
 }
 
 fn fit_one(input: &mut Prepared, table: &mut Table, may_add: bool) -> Result<(), RunError> {
     let is_plain = input.kind.is_none();
     let header_of = |column: &TargetColumn| {
         let read = input.schema.columns.iter().find(|read| read.name == column.name);
-        read.filter(|_| is_plain).map(|read| named(&read.header, &read.name).to_owned())
+        read.filter(|_| is_plain).map(|read| names::of_header(&read.header, &read.name).to_owned())
     };
     let columns: Vec<_> = input.spec.columns.iter().chain(&input.unmade).collect();
     let headers: Vec<_> = columns.iter().map(|column| header_of(column)).collect();
@@ -133,6 +129,7 @@ fn fit_one(input: &mut Prepared, table: &mut Table, may_add: bool) -> Result<(),
     tell(input, &fitted, told);
     rename(input, &fitted);
     input.fitted = fitted;
+    types::of_table(input, &table.types, table.rule);
     Ok(())
 }
 
@@ -242,6 +239,8 @@ impl Two {
 struct Table {
     rule: NameRule,
     columns: Vec<String>,
+    /// Types of the columns that are there.
+    types: Vec<(String, String)>,
     /// Headers by column; only of columns that are there.
     headers: Vec<HeaderOf>,
     /// Columns whose record the ledger has already.
@@ -251,12 +250,13 @@ struct Table {
 impl Table {
     fn of(con: &dyn Link, name: &str) -> Result<Self, LoadError> {
         let rule = con.names();
-        let columns: Vec<_> = con.columns(name)?.into_iter().map(|(name, _)| name).collect();
+        let types = con.columns(name)?;
+        let columns: Vec<_> = types.iter().map(|(name, _)| name.clone()).collect();
         let mut headers =
             if columns.is_empty() { Vec::new() } else { Ledger::new(con).headers(name)? };
         headers.retain(|known| columns.contains(&known.column));
         let recorded = headers.iter().map(|known| known.column.clone()).collect();
-        Ok(Self { rule, columns, headers, recorded })
+        Ok(Self { rule, columns, types, headers, recorded })
     }
 
     /// Remembers what an input adds.
@@ -400,7 +400,7 @@ mod tests {
             })
             .collect();
         let columns = columns.iter().map(|name| (*name).to_owned()).collect();
-        Table { rule, columns, headers, recorded: Vec::new() }
+        Table { rule, columns, types: Vec::new(), headers, recorded: Vec::new() }
     }
 
     fn places(table: &Table, headers: &[&str]) -> Vec<String> {
@@ -409,7 +409,7 @@ mod tests {
         let wanted: Vec<_> = own
             .iter()
             .zip(&headers)
-            .map(|(own, header)| Wanted { own, header: Some(named(header, own)) })
+            .map(|(own, header)| Wanted { own, header: Some(names::of_header(header, own)) })
             .collect();
         let placed = table.place(&wanted);
         placed.expect("no two columns").into_iter().map(|placed| placed.column).collect()

@@ -25,7 +25,7 @@ use crate::load::ledger::{
     table_rows,
 };
 use crate::load::table::{Strategy, TableSpec, side_table};
-use crate::load::target::{Changes, transaction};
+use crate::load::target::transaction;
 use crate::load::{Link, LoadError, Telling, Threaded, Writer};
 use crate::stage::StageSpec;
 use std::cell::RefCell;
@@ -146,8 +146,7 @@ impl<'a> LoadOne<'a> {
     ) -> Result<LoadedInput, RunError> {
         let con = self.session.con();
         let spec = &self.spec;
-        let mapped = self.input.mapping.is_some();
-        let changes = Changes { nulls_are_refused: mapped, ..self.session.request.changes };
+        let changes = self.session.request.changes;
         let is_new = con.columns(&spec.name)?.is_empty();
         if is_new || !self.brings_nothing() {
             con.ensure(spec, self.input.mode != Mode::Append, changes)?;

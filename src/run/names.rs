@@ -67,6 +67,11 @@ pub(super) fn table_name(file: &str) -> String {
     }
 }
 
+/// What a column is called in a record: a blank header says no more than its place.
+pub fn of_header<'n>(header: &'n str, own: &'n str) -> &'n str {
+    if header.trim().is_empty() { own } else { header }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,11 +18,13 @@ use super::memory;
 use super::named;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
+use super::types;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::enrich::geo::Locate;
 use crate::flow::Observer;
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Binding, Kind, Pack, Release, Settled, read_name, settle};
+use crate::source::infer::Common;
 use crate::source::{InputFile, Skipped, Table, infer};
 use crate::transform::mask::Masks;
 use std::collections::HashSet;
@@ -57,6 +59,10 @@ pub struct Prepared {
     pub missing: Vec<(String, String)>,
     /// Mode.
     pub mode: Mode,
+    /// What the cells of each column have in common, of a plain table whose types were found in its cells.
+    pub found: Vec<Common>,
+    /// Whether values are loaded as they are written.
+    pub as_written: bool,
     /// Notes about single columns, for the plan: (column, note).
     pub column_notes: Vec<(String, String)>,
     /// What the user should know.
@@ -125,6 +131,7 @@ pub fn prepare(
     })?;
     named::settle_tables(request, &mut inputs.ready)?;
     set_headers_aside(&mut inputs);
+    types::unite(&mut inputs.ready);
     let prepared = &mut inputs.ready;
     masking::refuse_unknown(request, pack, prepared)?;
     geography::refuse_several_counties(request, prepared)?;
@@ -328,13 +335,14 @@ fn bind_generic(
     };
     let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
     let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
+    let found = inferred.iter().map(|found| found.common).collect();
     let name = match &request.table {
         Some(name) => name.table().to_owned(),
         None => table_name(file.content.name()),
     };
     let format = file.format.name();
     let plain = generic(table, origin, format, name, &kinds, mode);
-    let mut prepared = Prepared { evidence, warnings, column_notes, ..plain };
+    let mut prepared = Prepared { evidence, warnings, found, column_notes, ..plain };
     changes_of_values(&mut prepared, request, pack, None)?;
     Ok(prepared)
 }
@@ -346,6 +354,7 @@ pub(super) fn changes_of_values(
     pack: &Pack,
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
+    input.as_written = request.values.no_fix;
     if request.values.no_fix {
         let schema = Arc::make_mut(&mut input.schema);
         for column in &mut schema.columns {
@@ -411,6 +420,8 @@ pub(super) fn generic(
         unmade: Vec::new(),
         missing: Vec::new(),
         mode,
+        found: Vec::new(),
+        as_written: false,
         column_notes: Vec::new(),
         warnings: Vec::new(),
         place: 0,

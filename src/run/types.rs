@@ -1,9 +1,17 @@
-//! Types of the columns of an input as the ledger keeps them. They may come from other inputs or from the
-//! table, so an unfinished load goes on with those that it was begun with.
+//! Types of the columns of plain inputs: those that their table has, and in columns that it does not have yet
+//! those that all inputs of the run have in common.
+//!
+//! An input is typed by its own cells first (`source::infer`). All of it is settled before the first row is
+//! loaded, so neither the order of the files nor where one ends decides what is loaded. A cell that does not fit
+//! the type of its table is refused by the reader, like any other cell that is not of its column's type. The
+//! ledger keeps the types of an input, so an unfinished load goes on with those that it was begun with.
 
+use super::names;
 use super::prepare::Prepared;
 use crate::chunk::ColumnKind;
-use std::collections::BTreeMap;
+use crate::load::names::{NameRule, header_key};
+use crate::source::infer::Common;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Column → type as DuckDB names it, as JSON.
@@ -18,23 +26,119 @@ pub fn stored(input: &Prepared) -> String {
 /// pack's, and those that cleaning makes are its own.
 pub fn restore(input: &mut Prepared, json: &str) {
     let types: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
-    if input.kind.is_some() {
+    for at in open_columns(input) {
+        let known = types.get(&input.schema.columns[at].name);
+        if let Some(kind) = known.and_then(|ty| ColumnKind::from_duckdb(ty)) {
+            set(input, at, kind);
+        }
+    }
+}
+
+/// Positions of columns whose type is found, not given: not those of a roll, nor those that cleaning makes, nor
+/// those that a mask turns into another text.
+fn open_columns(input: &Prepared) -> Vec<usize> {
+    if input.kind.is_some() || input.mapping.is_some() {
+        return Vec::new();
+    }
+    let cleaned = |name: &str| input.cleaning.recipes.iter().any(|recipe| recipe.column == name);
+    let masked = |name: &str| {
+        let mut masks = input.masks.columns.iter();
+        masks.any(|mask| mask.name == name && mask.way.needs_text())
+    };
+    let columns = input.schema.columns.iter().enumerate();
+    let open = columns.filter(|(_, column)| !cleaned(&column.name) && !masked(&column.name));
+    open.map(|(at, _)| at).collect()
+}
+
+/// Sets the type of a column, as it is read and in its table.
+fn set(input: &mut Prepared, at: usize, kind: ColumnKind) {
+    if input.schema.columns[at].kind == kind {
         return;
     }
-    let cleaned: Vec<_> =
-        input.cleaning.recipes.iter().map(|recipe| recipe.column.clone()).collect();
-    let schema = Arc::make_mut(&mut input.schema);
-    for column in &mut schema.columns {
-        let kind = types.get(&column.name).and_then(|ty| ColumnKind::from_duckdb(ty));
-        let Some(kind) = kind.filter(|kind| *kind != column.kind) else { continue };
-        if cleaned.contains(&column.name) {
-            continue;
-        }
-        column.kind = kind;
-        let name = input.fitted.name(&column.name);
-        let target = input.spec.columns.iter_mut().find(|target| target.name == name);
-        if let Some(target) = target {
-            target.ty = kind.duckdb();
+    let column = &mut Arc::make_mut(&mut input.schema).columns[at];
+    column.kind = kind;
+    // A number is none with its blanks; a text stays as it is written where values are not to be changed.
+    column.clean = !(input.as_written && kind == ColumnKind::Text);
+    let name = input.fitted.name(&column.name);
+    if let Some(target) = input.spec.columns.iter_mut().find(|target| target.name == name) {
+        target.ty = kind.duckdb();
+    }
+}
+
+/// Gives columns of plain inputs that go into one table, under one header, the type that the cells of all of
+/// them fit.
+pub fn unite(inputs: &mut [Prepared]) {
+    let mut shared: HashMap<(String, String), Common> = HashMap::new();
+    for input in inputs.iter() {
+        for at in open_columns(input) {
+            let Some(own) = input.found.get(at) else { continue };
+            let all = shared.entry(place(input, at)).or_insert(Common::NOTHING);
+            *all = all.with(*own);
         }
     }
+    for input in inputs {
+        for at in open_columns(input) {
+            let Some(own) = input.found.get(at).copied() else { continue };
+            let Some(all) = shared.get(&place(input, at)) else { continue };
+            let kind = all.kind();
+            if own.kind() != kind && !own.is_empty() {
+                note(input, at, format!("{}: other files need it", kind.duckdb()));
+            }
+            set(input, at, kind);
+        }
+    }
+}
+
+/// Says in the plan where the type of a column comes from, in the place of what was said of its own cells.
+fn note(input: &mut Prepared, at: usize, told: String) {
+    let name = input.schema.columns[at].name.clone();
+    input.column_notes.retain(|(noted, _)| *noted != name);
+    input.column_notes.push((name, told));
+}
+
+/// The table and the header of a column.
+fn place(input: &Prepared, at: usize) -> (String, String) {
+    let column = &input.schema.columns[at];
+    let header = names::of_header(&column.header, &column.name);
+    (input.spec.name.clone(), header_key(header))
+}
+
+/// Gives a plain input the types of the columns that its table has. What its own cells would have another type
+/// for is told: some of them may be refused.
+pub fn of_table(input: &mut Prepared, columns: &[(String, String)], rule: NameRule) {
+    let mut told = Vec::new();
+    for at in open_columns(input) {
+        let column = &input.schema.columns[at];
+        let name = input.fitted.name(&column.name);
+        let there = columns.iter().find(|(known, _)| rule.same(known, name));
+        let Some(kind) = there.and_then(|(_, ty)| ColumnKind::from_duckdb(ty)) else { continue };
+        if !may_read(column.kind, kind) {
+            continue;
+        }
+        if let Some(own) = input.found.get(at).filter(|own| may_refuse(**own, kind)) {
+            told.push(format!(
+                "E301: column {name} of table {} is {}, and this file's values are {}: rows whose value does \
+                 not fit are refused",
+                input.spec.name,
+                kind.duckdb(),
+                own.kind().duckdb(),
+            ));
+        }
+        if column.kind != kind {
+            note(input, at, format!("{}: the type in the table", kind.duckdb()));
+        }
+        set(input, at, kind);
+    }
+    input.warnings.extend(told);
+}
+
+/// Whether cells that were found to be of one type can be read as another without a change that nobody sees. A
+/// 64-bit float keeps 17 digits: longer numbers would be rounded.
+fn may_read(found: ColumnKind, wanted: ColumnKind) -> bool {
+    wanted != ColumnKind::Double || matches!(found, ColumnKind::Int | ColumnKind::Double)
+}
+
+/// Whether some cells may not be of a type.
+fn may_refuse(own: Common, wanted: ColumnKind) -> bool {
+    wanted != ColumnKind::Text && own.with(Common::declared(wanted)).kind() != wanted
 }

@@ -222,10 +222,13 @@ impl Verifier<'_> {
         if let Some(known) = Ledger::new(self.con).at(run, past.input)? {
             found.rules = known.rules;
             self.refuse_newer(&found)?;
-            if known.rules < self.rules.version {
-                // By other rules the file alone might give other types than those that its rows have.
-                let types = known.types.map_or_else(|| types_there(input, self.con), Ok)?;
-                types::restore(input, &types);
+            // The file alone, or by other rules, might give other types than those that its rows have.
+            match known.types {
+                Some(types) => types::restore(input, &types),
+                None if known.rules < self.rules.version => {
+                    types::restore(input, &types_there(input, self.con)?);
+                }
+                None => {}
             }
         }
         let one = One { run, past, input, place };
@@ -419,6 +422,7 @@ impl Verifier<'_> {
         found.later = loaded.saturating_sub(rows);
         found.same = if found.later == 0 && sum == compared.sum { rows } else { 0 };
         found.missing = compared.kept.saturating_sub(loaded);
+        found.extra = rows.saturating_sub(compared.kept);
         if found.later == 0 && rows == compared.kept && sum != compared.sum {
             found
                 .wrong

@@ -85,6 +85,8 @@ fn a_file_that_fills_columns_by_itself_is_loaded() {
     let second = place.file("more.csv", &people(700));
     loads(&second, to, &["more.csv"], &["--table", "people", "--mode", "append"]);
     assert_eq!(count(&second, to, "name"), 450 + 630);
+    // That of the column that no file has is used; 500 rows have got it when the column was made.
+    assert_eq!(count(&second, to, "state"), 500 + 700);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::support::Place;
 use etl::duck::{Database, Settings};
 
 /// Runs statements on the test's file as another program would.
-fn duck(place: &Place, sql: &str) {
+pub fn duck(place: &Place, sql: &str) {
     let path = place.path("rolls.duckdb");
     let database = Database::open(&path, &Settings::default()).expect("opens");
     database.connect().expect("connects").execute(sql).expect("runs");

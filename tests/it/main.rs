@@ -53,6 +53,7 @@ mod real_roll;
 mod report;
 mod reprocess;
 mod roll;
+mod shared_types;
 mod stdin;
 mod support;
 mod table_names;

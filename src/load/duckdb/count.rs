@@ -7,7 +7,6 @@
 //! until its commit, in the order in which they came, under row ids that no row of the file has.
 
 use super::last::OPEN;
-use super::table::columns_of;
 use crate::duck::{Connection, Frame, Question, quote};
 use crate::load::LoadError;
 use crate::load::cells::{Cells, compare, gap};
@@ -73,22 +72,21 @@ struct Asked {
 }
 
 impl Counter {
-    /// For a table or side table, which has the columns of the plan.
+    /// For a table or side table, which has the columns of the plan. `there`: the columns of the frames.
     pub fn new(
-        con: &Connection,
         schema: &str,
         table: &str,
+        there: &[(String, String)],
         plan: &WritePlan,
         commits: Arc<Commits>,
-    ) -> Result<Self, LoadError> {
-        let there = columns_of(con, schema, table)?;
+    ) -> Self {
         let place =
             |name: &str| there.iter().position(|(own, _)| NameRule::IgnoreCase.same(own, name));
         let own = own_columns(&plan.spec, &plan.provenance);
         let found = own.filter_map(|name| Some((name.to_owned(), place(name)?)));
         let (columns, places) = found.unzip();
         let content = Spots::of(&plan.spec, &plan.not_compared);
-        Ok(Self {
+        Self {
             sql: format!("{}.{}", quote(schema), quote(table)),
             table: table.to_owned(),
             columns,
@@ -97,10 +95,10 @@ impl Counter {
             given: Vec::new(),
             commits,
             asked: HashMap::new(),
-        })
+        }
     }
 
-    /// A frame with all columns of the table was given to DuckDB.
+    /// A frame was given to DuckDB.
     pub fn given(&mut self, frame: &Frame) {
         let mut from = 0;
         while from < frame.len() {

@@ -11,7 +11,7 @@ use polars::prelude::{
     NewChunkedArray, Series, StringChunked, TimeUnit, TimeZone,
 };
 use polars_arrow::datatypes::Field;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 impl TableSpec {
     /// The statement that makes the table.
@@ -33,6 +33,11 @@ impl TableSpec {
         if existing.is_empty() {
             con.execute(&self.ddl_as(&con.named(&self.name)))?;
             return Ok(());
+        }
+        if is_view(con, &self.name)? {
+            let told = format!("{} is a view, and rows go into tables", self.name);
+            return Err(LoadError::new(LoadErrorKind::Mismatch, told)
+                .with_hint("name the table behind it, or a new one, with --table"));
         }
         let mut wrong = Vec::new();
         let mut missing = Vec::new();
@@ -63,11 +68,13 @@ impl TableSpec {
         Ok(())
     }
 
-    /// Makes a side table in the ledger's schema with the columns of the target.
-    pub fn make_side(&self, con: &Connection, side: &str) -> Result<(), DuckError> {
+    /// Makes a side table in the ledger's schema with the columns of the target that a load fills.
+    pub fn make_side(&self, con: &Connection, side: &str) -> Result<(), LoadError> {
+        let columns = filled(con, Link::schema(con), &self.name, self)?;
         con.execute(&format!(
-            "CREATE TABLE IF NOT EXISTS {SCHEMA}.{} AS SELECT * FROM {} LIMIT 0",
+            "CREATE TABLE IF NOT EXISTS {SCHEMA}.{} AS SELECT {} FROM {} LIMIT 0",
             quote(side),
+            listed(&columns),
             con.named(&self.name)
         ))?;
         Ok(())
@@ -91,6 +98,47 @@ pub fn table_called(
     Ok(names.filter(|name| NameRule::IgnoreCase.same(name, table)).map(str::to_owned).next())
 }
 
+/// Columns of a table that a load of `spec` fills: all but those that the rows do not bring and that fill
+/// themselves, by a default or an expression.
+pub fn filled(
+    con: &Connection,
+    schema: &str,
+    table: &str,
+    spec: &TableSpec,
+) -> Result<Vec<(String, String)>, LoadError> {
+    let mut there = columns_of(con, schema, table)?;
+    let own: HashSet<String> =
+        spec.all_columns().map(|(name, _)| NameRule::IgnoreCase.folded(name)).collect();
+    let is_own = |name: &str| own.contains(&NameRule::IgnoreCase.folded(name));
+    if there.iter().all(|(name, _)| is_own(name)) {
+        return Ok(there);
+    }
+    let by_themselves = con.query(
+        "SELECT column_name FROM duckdb_columns() WHERE database_name = current_database() \
+           AND schema_name = $1 AND lower(table_name) = lower($2) AND column_default IS NOT NULL",
+        &[Value::from(schema), Value::from(table)],
+    )?;
+    let by_themselves: HashSet<_> =
+        by_themselves.rows.iter().filter_map(|row| row[0].as_text()).collect();
+    there.retain(|(name, _)| is_own(name) || !by_themselves.contains(name.as_str()));
+    Ok(there)
+}
+
+/// Names of columns as SQL lists them.
+pub fn listed(columns: &[(String, String)]) -> String {
+    columns.iter().map(|(name, _)| quote(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether a name of the connection's schema is that of a view.
+fn is_view(con: &Connection, name: &str) -> Result<bool, DuckError> {
+    let found = con.query(
+        "SELECT count(*) FROM duckdb_views() WHERE database_name = current_database() \
+           AND schema_name = $1 AND lower(view_name) = lower($2)",
+        &[Value::from(Link::schema(con)), Value::from(name)],
+    )?;
+    Ok(found.rows.first().and_then(|row| row[0].as_int()) != Some(0))
+}
+
 /// Columns of a table with their types; empty when there is no such table.
 pub fn columns_of(
     con: &Connection,
@@ -100,7 +148,7 @@ pub fn columns_of(
     Ok(con.described(schema, table)?)
 }
 
-/// Rows as a frame in the order of the table's columns; columns that the rows do not have are null. A
+/// Rows as a frame in the order of some of the table's columns; columns that the rows do not have are null. A
 /// column of the rows that the table does not have is an error: its values would be lost.
 pub fn in_table_order(
     rows: &Rows,

@@ -9,7 +9,7 @@ use crate::duck::{Connection, Database, Settings, Value};
 use crate::load::ledger;
 use crate::load::lookup::Lookup;
 use crate::load::target::{KeyQuestion, Opening, Target, WritePlan};
-use crate::load::{Link, LoadError, Writer};
+use crate::load::{Link, LoadError, LoadErrorKind, Writer};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,6 +24,18 @@ pub struct DuckTarget {
     db: Database,
     turns: Arc<Turns>,
     commits: Arc<Commits>,
+}
+
+/// DuckDB would call it no database, and not say why.
+fn refuse_empty(path: &Path) -> Result<(), LoadError> {
+    let is_empty = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    if !is_empty {
+        return Ok(());
+    }
+    let told = format!("{} is empty (0 bytes): it is no DuckDB database", path.display());
+    Err(LoadError::new(LoadErrorKind::Target, told).with_hint(
+        "remove it, then the same command makes a new one; or give another path with --to",
+    ))
 }
 
 impl DuckTarget {
@@ -45,6 +57,7 @@ impl DuckTarget {
             checkpoint_threshold: Some(1 << 40),
             ..Settings::default()
         };
+        refuse_empty(path)?;
         Ok(Self {
             db: Database::open(path, &settings)?,
             turns: Arc::default(),

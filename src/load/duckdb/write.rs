@@ -54,8 +54,9 @@ impl Into {
         plan: &WritePlan,
         commits: &Arc<Commits>,
     ) -> Result<Self, LoadError> {
-        let counter = Counter::new(con, schema, table, plan, Arc::clone(commits))?;
-        Ok(Self { inserter: Inserter::new(con, schema, table)?, counter })
+        let inserter = Inserter::new(con, schema, table, &plan.spec)?;
+        let counter = Counter::new(schema, table, inserter.columns(), plan, Arc::clone(commits));
+        Ok(Self { inserter, counter })
     }
 
     fn insert(&mut self, con: &Connection, rows: &Rows, plan: &WritePlan) -> Result<(), LoadError> {

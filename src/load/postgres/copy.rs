@@ -13,6 +13,7 @@ use crate::duck::{Value, quote};
 use crate::load::table::Strategy;
 use crate::load::target::{SCHEMA, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind, Rows};
+use std::cell::Cell;
 
 /// The savepoint that every COPY stands behind; it is set where a transaction begins.
 pub const SAVEPOINT: &str = "SAVEPOINT etl";
@@ -25,6 +26,8 @@ pub struct CopyInto {
     pub columns: Vec<CopyColumn>,
     /// Puts the rows where they will end up, for rows of the source from `?` up to `?`.
     trial: Option<Trial>,
+    /// Whether the table has taken a row of this writer.
+    pub has_taken: Cell<bool>,
 }
 
 struct Trial {
@@ -55,7 +58,7 @@ impl CopyInto {
             columns.push(CopyColumn { name: name.to_owned(), form, limit, key, fills_itself });
         }
         let table = format!("{}.{}", quote(schema), quote(table));
-        Ok(Self { table, columns, trial: None })
+        Ok(Self { table, columns, trial: None, has_taken: Cell::new(false) })
     }
 
     fn statement(&self, encoder: &Encoder<'_>) -> String {
@@ -139,6 +142,9 @@ impl CopyInto {
 fn refusal_of(session: &mut Session, error: LoadError) -> Result<Refusal, LoadError> {
     match (error.kind, session.said()) {
         (LoadErrorKind::Refused, Some(said)) => Ok(Refusal::of(&said)),
+        (LoadErrorKind::Target, Some(said)) if said.may_be_of_a_row() => {
+            Ok(Refusal { doubt: Some(Box::new(error)), ..Refusal::of(&said) })
+        }
         _ => Err(error),
     }
 }

@@ -51,6 +51,13 @@ impl ServerError {
         self.state.get(..2).unwrap_or("")
     }
 
+    /// Whether a single row may be the reason of an error inside a COPY: triggers raise whatever they like, and an
+    /// index may be too narrow for a value. What the connection, the transaction, the server's means or its
+    /// operator are the reason of is never a row's.
+    pub fn may_be_of_a_row(&self) -> bool {
+        !matches!(self.class(), "08" | "25" | "28" | "40" | "53" | "57")
+    }
+
     fn kind(&self) -> LoadErrorKind {
         match (self.class(), self.state.as_str()) {
             (_, "53100") => LoadErrorKind::DiskFull,

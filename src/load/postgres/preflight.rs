@@ -37,7 +37,8 @@ pub fn columns(con: &dyn Link, schema: &str, table: &str) -> Result<Vec<PgColumn
     )?;
     let column = |row: &Vec<Value>| PgColumn {
         name: row[0].to_string(),
-        ty: row[1].to_string(),
+        // Quoted where the server quotes all names (quote_all_identifiers).
+        ty: row[1].to_string().replace('"', ""),
         not_null: row[2].as_bool().unwrap_or(false),
         fills_itself: row[3].as_bool().unwrap_or(false),
         generated: row[4].as_bool().unwrap_or(false),
@@ -92,7 +93,7 @@ pub fn ensure(
         .filter(|(name, ..)| !there.iter().any(|column| column.name == *name))
         .map(|(name, ty)| format!("ADD COLUMN {} {}", quote(name), types::ddl(ty)))
         .collect();
-    let mut wrong = misfits(spec, &there, changes);
+    let mut wrong = misfits(spec, &there);
     wrong.extend(obstacles(con, schema, spec, unique)?);
     let add = format!("ALTER TABLE {table} {}", missing.join(", "));
     if !missing.is_empty() && !changes.evolve {
@@ -151,7 +152,7 @@ fn create(
 }
 
 /// What is wrong with single columns.
-fn misfits(spec: &TableSpec, there: &[PgColumn], changes: Changes) -> Vec<String> {
+fn misfits(spec: &TableSpec, there: &[PgColumn]) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, ty) in spec.all_columns() {
         let Some(column) = there.iter().find(|column| column.name == name) else { continue };
@@ -161,12 +162,14 @@ fn misfits(spec: &TableSpec, there: &[PgColumn], changes: Changes) -> Vec<String
         } else if !types::fits(ty, &column.ty)
             || (types::limit(&column.ty).is_some() && !is_ours(spec, name))
         {
+            let way = types::wider(&column.ty, ty)
+                .map(|wider| format!(": ALTER COLUMN {} TYPE {wider}", quote(name)));
             wrong.push(format!(
-                "{name} is {}, needed {needed}: ALTER COLUMN {} TYPE {needed}",
+                "{name} is {}, needed {needed}{}",
                 column.ty,
-                quote(name)
+                way.unwrap_or_default()
             ));
-        } else if column.not_null && may_be_null(spec, name) && !changes.nulls_are_refused {
+        } else if column.not_null && is_often_null(name) {
             wrong.push(format!(
                 "{name} must not be NULL, but rows may have no value there: ALTER COLUMN {} DROP NOT \
                  NULL",
@@ -192,10 +195,9 @@ fn is_ours(spec: &TableSpec, name: &str) -> bool {
     spec.columns.iter().any(|column| column.name == name)
 }
 
-/// Keys and most of the provenance are always there.
-fn may_be_null(spec: &TableSpec, name: &str) -> bool {
-    let always = ["_etl_run", "_etl_source", "_etl_row", "_etl_hash", "_etl_loaded_at"];
-    !spec.key.iter().any(|key| key == name) && !always.contains(&name)
+/// Provenance that a whole input may lack. In a column of the file a NULL refuses its row, not the table.
+fn is_often_null(name: &str) -> bool {
+    matches!(name, "_etl_release" | "_extra")
 }
 
 /// What is wrong with the table as a whole: kind, rights, row level security, the unique index.

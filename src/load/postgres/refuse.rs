@@ -8,19 +8,24 @@
 use super::error::ServerError;
 use crate::chunk::{Code, Problem};
 use crate::load::LoadError;
+use std::cell::Cell;
 
 /// Longest text of the server that is kept of one refusal.
 const LONGEST: usize = 300;
 /// Rows that are tried first behind a refused one.
 const LEAST: usize = 16;
+/// So many rows refused one by one for one reason, and none taken: the rows are not the reason.
+const ALIKE: usize = 64;
 
 /// Why the server did not take some rows.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug)]
 pub struct Refusal {
     /// The row of the COPY that it names, from 1.
     pub line: Option<usize>,
     /// What is wrong, with the column as the server calls it.
     pub problem: Problem,
+    /// Where a row need not be the reason: the error that ends the load if no row is taken.
+    pub doubt: Option<Box<LoadError>>,
 }
 
 impl Refusal {
@@ -38,7 +43,7 @@ impl Refusal {
         let mut problem =
             Problem::new(Code::E404, cut(&message)).with_rule(rule).with_hint(cut(&hint));
         problem.column = error.column.clone().or_else(|| context_column(error));
-        Self { line: error.context.as_deref().and_then(copy_line), problem }
+        Self { line: error.context.as_deref().and_then(copy_line), problem, doubt: None }
     }
 
     /// Fewer rows went in than were sent, and no word was said.
@@ -47,7 +52,7 @@ impl Refusal {
             Problem::new(Code::E404, "a trigger or a rule of the table keeps the row out")
                 .with_rule("kept out")
                 .with_hint("look at the triggers of the table, or correct the row");
-        Self { line: None, problem }
+        Self { line: None, problem, doubt: None }
     }
 }
 
@@ -97,22 +102,29 @@ struct Window {
 }
 
 /// Puts `rows` into the table by `attempt`, which takes all rows of a part or says why not. Gives the
-/// refused ones.
+/// refused ones. `has_taken`: whether the table has taken any row so far.
 pub fn sift(
     rows: &[u32],
+    has_taken: &Cell<bool>,
     mut attempt: impl FnMut(&[u32]) -> Result<Option<Refusal>, LoadError>,
 ) -> Result<Vec<(u32, Problem)>, LoadError> {
-    let mut refused = Vec::new();
+    let mut refused: Vec<(u32, Problem)> = Vec::new();
     let mut window = Window { rows: rows.len(), failing: None, suspect: None, last: None };
     let mut from = 0;
     while from < rows.len() {
         let to = from.saturating_add(window.rows.max(1)).min(rows.len());
         match attempt(&rows[from..to])? {
             None => {
+                has_taken.set(true);
                 window.taken(to);
                 from = to;
             }
             Some(refusal) if to - from == 1 => {
+                let same = |(_, problem): &(u32, Problem)| problem.rule == refusal.problem.rule;
+                let all_alike = refused.len() + 1 >= ALIKE && refused.iter().all(same);
+                if let Some(error) = refusal.doubt.filter(|_| all_alike && !has_taken.get()) {
+                    return Err(*error);
+                }
                 refused.push((rows[from], refusal.problem));
                 window.refused(from);
                 from = to;
@@ -165,14 +177,13 @@ impl Window {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::cell::Cell;
 
     /// A server that refuses some rows; gives the refused, the rows that are in, the number of
     /// attempts and of rows sent.
     fn served(total: u32, bad: &[u32], names: bool) -> (Vec<u32>, Vec<u32>, usize, usize) {
         let rows: Vec<u32> = (0..total).collect();
         let (mut taken, attempts, sent) = (Vec::new(), Cell::new(0), Cell::new(0));
-        let refused = sift(&rows, |part| {
+        let refused = sift(&rows, &Cell::new(false), |part| {
             attempts.set(attempts.get() + 1);
             sent.set(sent.get() + part.len());
             let at = part.iter().position(|row| bad.contains(row));
@@ -205,6 +216,26 @@ mod tests {
         let (refused, _, attempts, sent) = served(100_000, &bad, true);
         assert_eq!(refused, bad);
         assert!(attempts < 5_000 && sent < 600_000, "{attempts} {sent}");
+    }
+
+    #[test]
+    fn what_refuses_every_row_for_one_reason_ends_the_load() {
+        use crate::load::LoadErrorKind;
+        let rows: Vec<u32> = (0..1_000).collect();
+        let error = || LoadError::new(LoadErrorKind::Target, "not yours (42501)");
+        let doubtful = |taken: &Cell<bool>, good: &[u32]| {
+            sift(&rows, taken, |part| {
+                let bad = part.iter().any(|row| !good.contains(row));
+                let doubt = Some(Box::new(error()));
+                Ok(bad.then(|| Refusal { doubt, ..Refusal::silent() }))
+            })
+        };
+        let none_taken = doubtful(&Cell::new(false), &[]).expect_err("no row is taken");
+        assert_eq!(none_taken.message, error().message);
+        let others = doubtful(&Cell::new(false), &[3]).expect("one row is taken");
+        assert_eq!(others.len(), 999);
+        let before = doubtful(&Cell::new(true), &[]).expect("rows were taken before");
+        assert_eq!(before.len(), 1_000);
     }
 
     proptest! {

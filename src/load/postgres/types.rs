@@ -107,6 +107,25 @@ pub fn fits(duckdb: &str, server: &str) -> bool {
     }
 }
 
+/// The type to which a column can be made wider, so that it keeps all its values and takes those of a type of
+/// DuckDB; `None` where no such type is known to be safe.
+pub fn wider(server: &str, duckdb: &str) -> Option<String> {
+    let wanted = ddl(duckdb);
+    let numbers = ["smallint", "integer", "bigint"];
+    let rank = |ty: &str| numbers.iter().position(|known| *known == ty);
+    let digits = |ty: &str| Some([5, 10, 19][rank(ty)?]).map(|whole| (whole, 0));
+    let of = |ty: &str| size(ty).or_else(|| digits(ty)).map(|(all, scale)| (all - scale, scale));
+    match (rank(server), rank(&wanted)) {
+        (Some(there), Some(needed)) => (needed > there).then_some(wanted),
+        _ if form(server)? == Form::Text => Some("text".to_owned()),
+        _ => {
+            let ((whole, scale), (more, behind)) = (of(server)?, of(&wanted)?);
+            let (whole, scale) = (whole.max(more), scale.max(behind));
+            Some(format!("numeric({},{scale})", whole + scale))
+        }
+    }
+}
+
 /// `numeric(18,2)` → (18, 2).
 fn size(server: &str) -> Option<(u32, u32)> {
     let inside = server.strip_prefix("numeric(")?.strip_suffix(')')?;
@@ -147,6 +166,25 @@ mod tests {
         }
         assert!(fits("TIMESTAMP", "timestamp without time zone"));
         assert!(fits("UUID", "uuid") && fits("VARCHAR", "character varying"));
+    }
+
+    #[test]
+    fn a_column_is_only_ever_made_wider() {
+        let cases = [
+            ("integer", "BIGINT", Some("bigint")),
+            ("bigint", "INTEGER", None),
+            ("numeric(10,2)", "INTEGER", Some("numeric(12,2)")),
+            ("numeric(10,2)", "DECIMAL(18,4)", Some("numeric(18,4)")),
+            ("integer", "DECIMAL(18,2)", Some("numeric(18,2)")),
+            ("character varying(5)", "DATE", Some("text")),
+            ("numeric", "INTEGER", None),
+            ("real", "DOUBLE", None),
+            ("boolean", "VARCHAR", None),
+            ("timestamp with time zone", "DATE", None),
+        ];
+        for (there, needed, wanted) in cases {
+            assert_eq!(wider(there, needed).as_deref(), wanted, "{there} {needed}");
+        }
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl PgWriter {
             (0..rows.len() as u32).filter(|row| !refused.contains_key(row)).collect();
         let session = &mut self.session;
         let mut send = |encoder: &Encoder<'_>, some: &[u32]| {
-            sift(some, |some| into.attempt(session, encoder, rows, some))
+            sift(some, &into.has_taken, |some| into.attempt(session, encoder, rows, some))
         };
         // A trial is made of rows that stand behind each other in the source.
         match encoder.lean().filter(|_| !into.is_tried()) {

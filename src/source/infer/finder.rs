@@ -1,7 +1,7 @@
 //! The fold over one column: which types every cell fits, and the first that do not.
 
 use super::Inferred;
-use super::kinds::{self, Fit, Kinds, SETS};
+use super::kinds::{self, Common, Fit, Kinds, SETS};
 use crate::chunk::{ColumnKind, Place};
 use std::collections::BTreeMap;
 
@@ -105,12 +105,19 @@ impl TypeFinder {
             let sets = self.counts.iter().enumerate();
             sets.filter(|(set, _)| *set as Kinds & kind != 0).map(|(_, count)| count).sum()
         };
-        let candidates = self.candidates();
-        let found = candidates.iter().find(|(kind, _)| cells > 0 && fits(*kind) == cells);
-        if let Some((_, kind)) = found {
-            let (nearly, outside, first_misfits) = (None, 0, Vec::new());
-            return Inferred { kind: *kind, nulls: self.nulls, nearly, outside, first_misfits };
+        let common = self.common();
+        let (kind, nulls) = (common.kind(), self.nulls);
+        if kind != ColumnKind::Text {
+            return Inferred {
+                kind,
+                common,
+                nulls,
+                nearly: None,
+                outside: 0,
+                first_misfits: Vec::new(),
+            };
         }
+        let candidates = common.candidates();
         // Of types with equally many cells the narrowest is named, which comes first.
         let nearly = candidates
             .iter()
@@ -118,30 +125,20 @@ impl TypeFinder {
             .max_by_key(|(kind, _)| fits(*kind))
             .filter(|(kind, _)| cells > 0 && fits(*kind) * 2 >= cells);
         Inferred {
-            kind: ColumnKind::Text,
-            nulls: self.nulls,
+            kind,
+            common,
+            nulls,
             nearly: nearly.map(|(_, kind)| *kind),
             outside: nearly.map_or(0, |(kind, _)| cells - fits(*kind)),
             first_misfits: nearly.map_or_else(Vec::new, |(kind, _)| self.misfits(*kind)),
         }
     }
 
-    /// Types from narrow to wide. A decimal needs room for all digits of all cells.
-    fn candidates(&self) -> Vec<(Kinds, ColumnKind)> {
-        let mut candidates = vec![
-            (kinds::BOOL, ColumnKind::Bool),
-            (kinds::INT, ColumnKind::Int),
-            (kinds::BIGINT, ColumnKind::BigInt),
-        ];
-        if usize::from(self.whole) + usize::from(self.scale) <= kinds::DIGITS {
-            candidates.push((kinds::DECIMAL, ColumnKind::Decimal(self.scale)));
-        }
-        candidates.extend([
-            (kinds::DOUBLE, ColumnKind::Double),
-            (kinds::DATE, ColumnKind::Date),
-            (kinds::TIMESTAMP, ColumnKind::Timestamp),
-        ]);
-        candidates
+    /// What all cells have in common.
+    fn common(&self) -> Common {
+        let sets = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        let of = |(set, _): (usize, &u64)| Common::of(set as Kinds, self.whole, self.scale);
+        sets.map(of).fold(Common::NOTHING, Common::with)
     }
 
     fn misfits(&self, kind: Kinds) -> Vec<(Place, String)> {

@@ -1,5 +1,6 @@
 //! Which types the text of one cell fits, as a set of bits.
 
+use crate::chunk::ColumnKind;
 use crate::source::number;
 
 /// A set of types.
@@ -44,6 +45,82 @@ pub struct Fit {
     pub whole: u8,
     /// Digits behind it.
     pub scale: u8,
+}
+
+/// What all filled cells of one or more columns have in common. Joining is associative and commutative, so
+/// the type does not depend on which file a cell stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Common {
+    /// Types that every cell fits; `None` where there are no cells.
+    kinds: Option<Kinds>,
+    /// Most digits before the point, of the cells that are decimals.
+    whole: u8,
+    /// Most digits behind it.
+    scale: u8,
+}
+
+impl Common {
+    /// No cells.
+    pub const NOTHING: Self = Self { kinds: None, whole: 0, scale: 0 };
+
+    /// Cells that fit all of these types.
+    pub fn of(kinds: Kinds, whole: u8, scale: u8) -> Self {
+        Self { kinds: Some(kinds), whole, scale }
+    }
+
+    /// Cells of a type that a file declares.
+    pub fn declared(kind: ColumnKind) -> Self {
+        let digits = DIGITS as u8;
+        match kind {
+            ColumnKind::Text => Self::of(0, 0, 0),
+            ColumnKind::Int => Self::of(INT | BIGINT | DECIMAL | DOUBLE, 10, 0),
+            // Up to 19 digits: more than a decimal takes, or a float keeps.
+            ColumnKind::BigInt => Self::of(BIGINT, digits + 1, 0),
+            ColumnKind::Decimal(scale) => Self::of(DECIMAL, digits.saturating_sub(scale), scale),
+            ColumnKind::Double => Self::of(DOUBLE, 0, 0),
+            ColumnKind::Bool => Self::of(BOOL, 0, 0),
+            ColumnKind::Date => Self::of(DATE | TIMESTAMP, 0, 0),
+            ColumnKind::Timestamp => Self::of(TIMESTAMP, 0, 0),
+        }
+    }
+
+    /// What these cells and others have in common.
+    #[must_use]
+    pub fn with(self, other: Self) -> Self {
+        let kinds = match (self.kinds, other.kinds) {
+            (Some(mine), Some(theirs)) => Some(mine & theirs),
+            (mine, theirs) => mine.or(theirs),
+        };
+        Self { kinds, whole: self.whole.max(other.whole), scale: self.scale.max(other.scale) }
+    }
+
+    /// Whether there are no cells.
+    pub fn is_empty(self) -> bool {
+        self.kinds.is_none()
+    }
+
+    /// The narrowest type that all cells fit.
+    pub fn kind(self) -> ColumnKind {
+        let Some(kinds) = self.kinds else { return ColumnKind::Text };
+        let candidates = self.candidates();
+        let found = candidates.iter().find(|(kind, _)| kinds & kind != 0);
+        found.map_or(ColumnKind::Text, |(_, kind)| *kind)
+    }
+
+    /// Types from narrow to wide. A decimal needs room for all digits of all cells.
+    pub fn candidates(self) -> Vec<(Kinds, ColumnKind)> {
+        let mut candidates =
+            vec![(BOOL, ColumnKind::Bool), (INT, ColumnKind::Int), (BIGINT, ColumnKind::BigInt)];
+        if usize::from(self.whole) + usize::from(self.scale) <= DIGITS {
+            candidates.push((DECIMAL, ColumnKind::Decimal(self.scale)));
+        }
+        candidates.extend([
+            (DOUBLE, ColumnKind::Double),
+            (DATE, ColumnKind::Date),
+            (TIMESTAMP, ColumnKind::Timestamp),
+        ]);
+        candidates
+    }
 }
 
 const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0 };
@@ -163,6 +240,39 @@ fn significant(head: &[u8], tail: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_together_have_the_type_that_all_cells_fit() {
+        use ColumnKind::{BigInt, Bool, Date, Decimal, Double, Int, Text, Timestamp};
+        let of = |text: &str| {
+            let Fit { kinds, whole, scale } = fit(text);
+            Common::of(kinds, whole, scale)
+        };
+        let cases = [
+            ("1", "12345678901", BigInt),
+            ("1", "1.25", Decimal(2)),
+            ("1.5", "1.25", Decimal(2)),
+            // No decimal has room for both; the float keeps them.
+            ("123456789012345", "0.12345", Double),
+            ("123456789012345678", "0.5", Text),
+            ("2025-01-31", "2025-01-31 10:00:00", Timestamp),
+            ("2025-01-31", "1", Text),
+            ("true", "1", Text),
+            ("1", "007", Text),
+        ];
+        for (one, other, kind) in cases {
+            assert_eq!(of(one).with(of(other)).kind(), kind, "{one} {other}");
+            assert_eq!(of(other).with(of(one)).kind(), kind, "{other} {one}");
+        }
+        assert_eq!(Common::NOTHING.kind(), Text);
+        assert_eq!(Common::NOTHING.with(of("7")).kind(), Int);
+        for kind in [Text, Int, BigInt, Decimal(2), Double, Bool, Date, Timestamp] {
+            assert_eq!(Common::declared(kind).kind(), if kind == BigInt { BigInt } else { kind });
+            assert_eq!(Common::declared(kind).with(Common::declared(Text)).kind(), Text);
+        }
+        assert_eq!(Common::declared(BigInt).with(Common::declared(Decimal(2))).kind(), Text);
+        assert_eq!(Common::declared(Int).with(Common::declared(Double)).kind(), Double);
+    }
 
     #[test]
     fn texts_fit_what_they_can_be_read_as() {

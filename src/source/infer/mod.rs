@@ -8,7 +8,7 @@ mod finder;
 mod kinds;
 
 pub use finder::TypeFinder;
-pub use kinds::{Fit, fit, inexact};
+pub use kinds::{Common, Fit, fit, inexact};
 
 use super::{Block, Decoded, SourceError, Table};
 use crate::chunk::{ColumnKind, Mark, MisfitKind, Place, ReadColumn, ReadSchema, Role};
@@ -25,6 +25,8 @@ const BYTES: usize = 1 << 20;
 pub struct Inferred {
     /// The type that every cell fits.
     pub kind: ColumnKind,
+    /// What all cells have in common, to be joined with columns of other files.
+    pub common: Common,
     /// Blank cells. Not counted where the file declares its types.
     pub nulls: u64,
     /// Of a text column: the type that at least half of its cells have.
@@ -38,8 +40,14 @@ pub struct Inferred {
 /// The types of all columns of a table, in the order of its fields.
 pub fn infer(table: &dyn Table, threads: usize) -> Result<Vec<Inferred>, SourceError> {
     if let Some(declared) = table.declared() {
-        let known =
-            |kind| Inferred { kind, nulls: 0, nearly: None, outside: 0, first_misfits: Vec::new() };
+        let known = |kind| Inferred {
+            kind,
+            common: Common::declared(kind),
+            nulls: 0,
+            nearly: None,
+            outside: 0,
+            first_misfits: Vec::new(),
+        };
         return Ok(declared.into_iter().map(known).collect());
     }
     let mut source = table.open(schema(table), Mark::default())?;
