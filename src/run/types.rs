@@ -112,10 +112,11 @@ pub fn of_table(input: &mut Prepared, columns: &[(String, String)], rule: NameRu
         let name = input.fitted.name(&column.name);
         let there = columns.iter().find(|(known, _)| rule.same(known, name));
         let Some(kind) = there.and_then(|(_, ty)| ColumnKind::from_duckdb(ty)) else { continue };
-        if !may_read(column.kind, kind) {
+        let own = input.found.get(at).copied();
+        if !may_read(column.kind, own, kind) {
             continue;
         }
-        if let Some(own) = input.found.get(at).filter(|own| may_refuse(**own, kind)) {
+        if let Some(own) = own.filter(|own| may_refuse(*own, kind)) {
             told.push(format!(
                 "E301: column {name} of table {} is {}, and this file's values are {}: rows whose value does \
                  not fit are refused",
@@ -133,9 +134,16 @@ pub fn of_table(input: &mut Prepared, columns: &[(String, String)], rule: NameRu
 }
 
 /// Whether cells that were found to be of one type can be read as another without a change that nobody sees. A
-/// 64-bit float keeps 17 digits: longer numbers would be rounded.
-fn may_read(found: ColumnKind, wanted: ColumnKind) -> bool {
-    wanted != ColumnKind::Double || matches!(found, ColumnKind::Int | ColumnKind::Double)
+/// number has no leading zeros (`02035` would be 2035), and a 64-bit float keeps 17 digits: longer numbers would be
+/// rounded. Where it cannot, the types differ, and the load ends before the first row.
+fn may_read(found: ColumnKind, own: Option<Common>, wanted: ColumnKind) -> bool {
+    match wanted {
+        ColumnKind::Double => matches!(found, ColumnKind::Int | ColumnKind::Double),
+        ColumnKind::Int | ColumnKind::BigInt | ColumnKind::Decimal(_) => {
+            found != ColumnKind::Text || !own.is_some_and(Common::has_codes)
+        }
+        ColumnKind::Text | ColumnKind::Bool | ColumnKind::Date | ColumnKind::Timestamp => true,
+    }
 }
 
 /// Whether some cells may not be of a type.

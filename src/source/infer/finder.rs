@@ -20,11 +20,20 @@ pub struct TypeFinder {
     /// Most digits before and behind the point, of the cells that are decimals.
     whole: u8,
     scale: u8,
+    /// Whether a cell is a code: digits that a number would lose.
+    has_codes: bool,
 }
 
 impl Default for TypeFinder {
     fn default() -> Self {
-        Self { counts: vec![0; SETS], examples: BTreeMap::new(), nulls: 0, whole: 0, scale: 0 }
+        Self {
+            counts: vec![0; SETS],
+            examples: BTreeMap::new(),
+            nulls: 0,
+            whole: 0,
+            scale: 0,
+            has_codes: false,
+        }
     }
 }
 
@@ -59,6 +68,7 @@ impl TypeFinder {
         let count = &mut self.counts[usize::from(fit.kinds)];
         let before = *count;
         *count += cells;
+        self.has_codes |= fit.is_code;
         if fit.kinds & kinds::DECIMAL != 0 {
             self.whole = self.whole.max(fit.whole);
             self.scale = self.scale.max(fit.scale);
@@ -89,6 +99,7 @@ impl TypeFinder {
         self.nulls += other.nulls;
         self.whole = self.whole.max(other.whole);
         self.scale = self.scale.max(other.scale);
+        self.has_codes |= other.has_codes;
         self.counts.iter_mut().zip(other.counts).for_each(|(mine, theirs)| *mine += theirs);
         for (kinds, examples) in other.examples {
             let mine = self.examples.entry(kinds).or_default();
@@ -138,7 +149,7 @@ impl TypeFinder {
     fn common(&self) -> Common {
         let sets = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         let of = |(set, _): (usize, &u64)| Common::of(set as Kinds, self.whole, self.scale);
-        sets.map(of).fold(Common::NOTHING, Common::with)
+        sets.map(of).fold(Common::NOTHING, Common::with).with_codes(self.has_codes)
     }
 
     fn misfits(&self, kind: Kinds) -> Vec<(Place, String)> {

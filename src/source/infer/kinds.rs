@@ -45,6 +45,8 @@ pub struct Fit {
     pub whole: u8,
     /// Digits behind it.
     pub scale: u8,
+    /// Digits that a number would lose: leading zeros, a plus.
+    pub is_code: bool,
 }
 
 /// What all filled cells of one or more columns have in common. Joining is associative and commutative, so
@@ -57,15 +59,23 @@ pub struct Common {
     whole: u8,
     /// Most digits behind it.
     scale: u8,
+    /// Whether one of them is a code: digits that a number would lose.
+    has_codes: bool,
 }
 
 impl Common {
     /// No cells.
-    pub const NOTHING: Self = Self { kinds: None, whole: 0, scale: 0 };
+    pub const NOTHING: Self = Self { kinds: None, whole: 0, scale: 0, has_codes: false };
 
     /// Cells that fit all of these types.
     pub fn of(kinds: Kinds, whole: u8, scale: u8) -> Self {
-        Self { kinds: Some(kinds), whole, scale }
+        Self { kinds: Some(kinds), whole, scale, has_codes: false }
+    }
+
+    /// The same, where some cells are codes.
+    #[must_use]
+    pub fn with_codes(self, has_codes: bool) -> Self {
+        Self { has_codes: self.has_codes || has_codes, ..self }
     }
 
     /// Cells of a type that a file declares.
@@ -91,7 +101,17 @@ impl Common {
             (Some(mine), Some(theirs)) => Some(mine & theirs),
             (mine, theirs) => mine.or(theirs),
         };
-        Self { kinds, whole: self.whole.max(other.whole), scale: self.scale.max(other.scale) }
+        Self {
+            kinds,
+            whole: self.whole.max(other.whole),
+            scale: self.scale.max(other.scale),
+            has_codes: self.has_codes || other.has_codes,
+        }
+    }
+
+    /// Whether a number would lose digits of some cells: the zeros of `02035`.
+    pub fn has_codes(self) -> bool {
+        self.has_codes
     }
 
     /// Whether there are no cells.
@@ -123,7 +143,8 @@ impl Common {
     }
 }
 
-const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0 };
+const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0, is_code: false };
+const CODE: Fit = Fit { is_code: true, ..TEXT };
 
 /// Sets that a number may fit; such texts are no moments.
 const NUMBERS: Kinds = INT | BIGINT | DECIMAL | DOUBLE;
@@ -158,12 +179,14 @@ pub fn fit(text: &str) -> Fit {
     match bytes {
         // Most cells of most tables.
         [b'1'..=b'9', rest @ ..] if rest.len() < 9 && rest.iter().all(u8::is_ascii_digit) => {
-            Fit { kinds: INT | BIGINT | DECIMAL | DOUBLE, whole: bytes.len() as u8, scale: 0 }
+            let whole = bytes.len() as u8;
+            Fit { kinds: INT | BIGINT | DECIMAL | DOUBLE, whole, ..TEXT }
         }
         [b'0'..=b'9' | b'-' | b'.', ..] => match numeric(bytes) {
             TEXT => moment(bytes),
             fit => fit,
         },
+        [b'+', rest @ ..] if number::real(rest).is_ok() => CODE,
         [b't' | b'T' | b'f' | b'F', ..] if number::boolean(bytes).is_ok() => {
             Fit { kinds: BOOL, ..TEXT }
         }
@@ -196,7 +219,10 @@ fn numeric(bytes: &[u8]) -> Fit {
     if !plain(head) || !plain(tail) {
         return scientific(bytes, digits, code);
     }
-    if code || head.len() + tail.len() == 0 || (point.is_some() && tail.is_empty()) {
+    if code {
+        return CODE;
+    }
+    if head.len() + tail.len() == 0 || (point.is_some() && tail.is_empty()) {
         return TEXT;
     }
     let mut kinds = 0;
@@ -215,7 +241,7 @@ fn numeric(bytes: &[u8]) -> Fit {
     if significant(head, tail) <= FLOAT_DIGITS && finite() {
         kinds |= DOUBLE;
     }
-    Fit { kinds, whole: whole.min(255) as u8, scale: tail.len().min(255) as u8 }
+    Fit { kinds, whole: whole.min(255) as u8, scale: tail.len().min(255) as u8, is_code: false }
 }
 
 /// `1.5E+7`, and not an id such as `12E3`.
@@ -245,8 +271,8 @@ mod tests {
     fn columns_together_have_the_type_that_all_cells_fit() {
         use ColumnKind::{BigInt, Bool, Date, Decimal, Double, Int, Text, Timestamp};
         let of = |text: &str| {
-            let Fit { kinds, whole, scale } = fit(text);
-            Common::of(kinds, whole, scale)
+            let Fit { kinds, whole, scale, is_code } = fit(text);
+            Common::of(kinds, whole, scale).with_codes(is_code)
         };
         let cases = [
             ("1", "12345678901", BigInt),
@@ -307,6 +333,18 @@ mod tests {
         ];
         for (text, kinds) in cases {
             assert_eq!(fit(text).kinds, kinds, "{text}");
+        }
+        for (text, is_code) in [
+            ("007", true),
+            ("-00.5", true),
+            ("+5", true),
+            ("0", false),
+            ("0.5", false),
+            ("+", false),
+            ("01/02/2025", false),
+            ("12 N", false),
+        ] {
+            assert_eq!(fit(text).is_code, is_code, "{text}");
         }
     }
 }
