@@ -1,8 +1,8 @@
 //! Types of the columns of plain inputs: those that their table has, and in columns that it does not have yet
 //! those that all inputs of the run have in common.
 //!
-//! An input is typed by its own cells first (`source::infer`). All of it is settled before the first row is
-//! loaded, so neither the order of the files nor where one ends decides what is loaded. A cell that does not fit
+//! The types of an input are first found in its own cells (`source::infer`). All types are known before the first
+//! row is loaded, so the order of the files does not matter. A cell that does not fit
 //! the type of its table is refused by the reader, like any other cell that is not of its column's type. The
 //! ledger keeps the types of an input, so an unfinished load goes on with those that it was begun with.
 

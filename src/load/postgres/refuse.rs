@@ -14,7 +14,8 @@ use std::cell::Cell;
 const LONGEST: usize = 300;
 /// Rows that are tried first behind a refused one.
 const LEAST: usize = 16;
-/// So many rows refused one by one for one reason, and none taken: the rows are not the reason.
+/// After so many rows that were refused one by one for the same reason, while no row was taken, the error is one of
+/// the load and not of its rows.
 const ALIKE: usize = 64;
 
 /// Why the server did not take some rows.
@@ -24,7 +25,7 @@ pub struct Refusal {
     pub line: Option<usize>,
     /// What is wrong, with the column as the server calls it.
     pub problem: Problem,
-    /// Where a row need not be the reason: the error that ends the load if no row is taken.
+    /// The error that ends the load if all rows are refused for it. `None`: it can only be about the row.
     pub doubt: Option<Box<LoadError>>,
 }
 
@@ -121,8 +122,8 @@ pub fn sift(
             }
             Some(refusal) if to - from == 1 => {
                 let same = |(_, problem): &(u32, Problem)| problem.rule == refusal.problem.rule;
-                let all_alike = refused.len() + 1 >= ALIKE && refused.iter().all(same);
-                if let Some(error) = refusal.doubt.filter(|_| all_alike && !has_taken.get()) {
+                let all_alike = || refused.len() + 1 >= ALIKE && refused.iter().all(same);
+                if let Some(error) = refusal.doubt.filter(|_| !has_taken.get() && all_alike()) {
                     return Err(*error);
                 }
                 refused.push((rows[from], refusal.problem));
