@@ -19,6 +19,8 @@ pub enum Alteration {
     Trimmed,
     /// The text means "no value".
     NoValue,
+    /// A fraction of zeros behind a whole number, an id or a code is left out: `180.0`.
+    ZeroFraction,
 }
 
 /// Marked numbers, one bit each; nothing is held where none is marked.

@@ -55,6 +55,21 @@ impl ColumnKind {
         found.or_else(|| scale().map(Self::Decimal))
     }
 
+    /// The kind that a user may mean by a type name, in any case: `text`, `int`, `decimal(18,2)`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name: String = name.to_uppercase().split_whitespace().collect();
+        match name.as_str() {
+            "TEXT" => Some(Self::Text),
+            "INT" => Some(Self::Int),
+            "BOOL" => Some(Self::Bool),
+            "DATETIME" => Some(Self::Timestamp),
+            name => Self::from_duckdb(name).filter(|kind| match kind {
+                Self::Decimal(scale) => *scale <= 18,
+                _ => true,
+            }),
+        }
+    }
+
     /// In plain words, for messages: "is not …".
     pub fn plain(self) -> &'static str {
         match self {
@@ -82,6 +97,47 @@ pub enum Role {
     Money,
 }
 
+/// Which part of a date with slashes comes first; the year is always last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DateOrder {
+    /// Month, day, year.
+    #[default]
+    Mdy,
+    /// Day, month, year.
+    Dmy,
+}
+
+impl DateOrder {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Mdy, Self::Dmy];
+
+    /// `mdy` or `dmy`, as settings and the ledger write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mdy => "mdy",
+            Self::Dmy => "dmy",
+        }
+    }
+
+    /// In words, for messages.
+    pub fn plain(self) -> &'static str {
+        match self {
+            Self::Mdy => "month/day/year",
+            Self::Dmy => "day/month/year",
+        }
+    }
+
+    /// The other order.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Mdy => Self::Dmy,
+            Self::Dmy => Self::Mdy,
+        }
+    }
+}
+
 /// One column to read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadColumn {
@@ -105,6 +161,12 @@ pub struct ReadColumn {
     pub key: bool,
     /// Trim blanks at both ends (the transform agent's lexical half, done while the bytes are hot).
     pub clean: bool,
+    /// How dates with slashes are read.
+    #[serde(default)]
+    pub order: DateOrder,
+    /// A column of ids or codes that a program has kept as floats: `33076.0` is read as `33076`.
+    #[serde(default)]
+    pub float: bool,
 }
 
 impl ReadColumn {
@@ -121,6 +183,8 @@ impl ReadColumn {
             nulls: Vec::new(),
             key: false,
             clean: false,
+            order: DateOrder::default(),
+            float: false,
         }
     }
 }

@@ -19,7 +19,7 @@ pub use altered::{Alteration, Altered, Marks};
 pub use blank::blank;
 pub use body::{Chunk, Earlier, Existing, Held, LineGrammar, Loaded, Misfit, MisfitKind, RawRows};
 pub use budget::{Budget, Permit};
-pub use column::{ColumnKind, ReadColumn, ReadSchema, Role};
+pub use column::{ColumnKind, DateOrder, ReadColumn, ReadSchema, Role};
 pub(crate) use named::named;
 pub use notes::{Example, Note, NoteKey, Notes, Wording};
 pub use origin::{Fingerprint, Mark, Origin, Part, Place};

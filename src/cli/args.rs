@@ -9,7 +9,7 @@ use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
 };
-use crate::run::{CellCheck, Mode, OnAbort, Request, TableName};
+use crate::run::{CellCheck, DateSetting, Mode, OnAbort, Request, TableName};
 use crate::source::excel::range::SheetRange;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -32,6 +32,7 @@ const COLOR: &[&str] = &["auto", "always", "never"];
 const MODES: &[&str] = &["merge", "append", "replace"];
 const ON_ABORT: &[&str] = &["keep", "rollback"];
 const TOO_LONG: &[&str] = &["reject", "cut"];
+const DATE_ORDERS: &[&str] = &["mdy", "dmy", "ymd", "text"];
 const PROVENANCE: &[&str] = &["full", "minimal"];
 const CSV: &[&str] = &["strict", "lenient"];
 const RELEASES: &[&str] = &["P", "S", "F"];
@@ -254,6 +255,15 @@ struct AgentArgs {
     /// Leave values as they are written
     #[arg(long)]
     no_fix: bool,
+    /// Dates such as 02/01/2014 where no row of the column proves which part is the day
+    #[arg(long, value_name = "ORDER", value_parser = words::<DateSetting>(DATE_ORDERS))]
+    date_order: Option<DateSetting>,
+    /// Format of a column of dates, such as sold=%m/%d/%y (may be repeated)
+    #[arg(long, value_name = "COLUMN=FORMAT")]
+    date_format: Option<Vec<String>>,
+    /// Type of a column of a plain table, such as zip=VARCHAR (may be repeated)
+    #[arg(long, value_name = "COLUMN=TYPE")]
+    type_of: Option<Vec<String>>,
     /// Keep texts as they were read, where reading or cleaning changes them, beside the row
     #[arg(long)]
     keep_raw: bool,
@@ -395,6 +405,9 @@ impl LoadArgs {
             distances: self.agents.distance.clone(),
             clean: self.agents.clean.clone(),
             no_fix: self.agents.no_fix.then_some(true),
+            date_order: self.agents.date_order,
+            date_format: self.agents.date_format.clone(),
+            type_of: self.agents.type_of.clone(),
             keep_raw: self.agents.keep_raw.then_some(true),
             mask: self.agents.mask.clone(),
             mask_key: self.agents.mask_key.clone(),

@@ -3,7 +3,7 @@
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
 use super::secret::{Reference, Secret, Webhook};
-use crate::run::{Mode, OnAbort, TableName};
+use crate::run::{DateSetting, Mode, OnAbort, TableName};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -200,6 +200,12 @@ words!(Mode { "merge" => Mode::Merge, "append" => Mode::Append, "replace" => Mod
 words!(CsvPolicy { "strict" => CsvPolicy::Strict, "lenient" => CsvPolicy::Lenient });
 words!(Provenance { "full" => Provenance::Full, "minimal" => Provenance::Minimal });
 words!(TooLong { "reject" => TooLong::Reject, "cut" => TooLong::Cut });
+words!(DateSetting {
+    "mdy" => DateSetting::Mdy,
+    "dmy" => DateSetting::Dmy,
+    "ymd" => DateSetting::Ymd,
+    "text" => DateSetting::Text,
+});
 words!(OnAbort { "keep" => OnAbort::Keep, "rollback" => OnAbort::Rollback });
 words!(RuleLevel {
     "critical" => RuleLevel::Critical,

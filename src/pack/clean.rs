@@ -44,6 +44,27 @@ pub struct Clean {
     pub keep_raw: bool,
 }
 
+impl Clean {
+    /// A column of dates that are written in this format.
+    pub fn of_dates(column: String, format: String) -> Self {
+        Self {
+            columns: vec![column],
+            squeeze: false,
+            null: Vec::new(),
+            replace: Vec::new(),
+            case: None,
+            pad: None,
+            form: Some(Form::Date),
+            decimal: None,
+            group: None,
+            formats: vec![format],
+            ty: None,
+            into: None,
+            keep_raw: false,
+        }
+    }
+}
+
 /// One text for another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -186,7 +207,7 @@ impl Clean {
 const MAX_WIDTH: usize = 1_000;
 
 /// Whether a day written in this format can be read again: no unknown letter, and day, month and year.
-fn names_a_day(format: &str) -> bool {
+pub fn names_a_day(format: &str) -> bool {
     let Some(day) = NaiveDate::from_ymd_opt(2021, 11, 23) else { return false };
     let mut text = String::new();
     // Behind the day there may be a time, which is left out.

@@ -24,7 +24,7 @@ mod release;
 mod settle;
 
 pub use bind::Binding;
-pub use clean::{Case, Clean, CleanFile, Form, Pad, Replace};
+pub use clean::{Case, Clean, CleanFile, Form, Pad, Replace, names_a_day};
 pub use county::{Counties, County, ParcelFormat};
 pub use embedded::embedded_names;
 pub use error::{PackError, Problem};

@@ -12,6 +12,7 @@ use crate::load::TableName;
 use crate::load::table::{TableSpec, TargetColumn};
 use crate::pack::{Agent, Binding, Column, ColumnType, Derived, Kind, Pack, Settled};
 use crate::source::Table;
+use crate::source::number::without_zeros;
 use crate::transform::mask::Masks;
 use std::sync::Arc;
 
@@ -34,7 +35,10 @@ pub(super) fn bind_roll(
         return Err(missing_required(&origin, kind, &binding, table.headers()));
     }
     warn_columns(&binding, table.headers(), &mut warnings);
-    let schema = roll_schema(kind, &binding, table.headers(), request);
+    let mut schema = roll_schema(kind, &binding, table.headers(), request);
+    if !request.values.no_fix {
+        mark_floats(&mut schema, &*table, &mut warnings);
+    }
     let (columns, unmade) = roll_columns(kind, request);
     let missing = kind
         .columns
@@ -50,6 +54,8 @@ pub(super) fn bind_roll(
         scope: scope_of(kind, &settled),
         minimal: request.minimal,
     };
+    let is_date = |kind| matches!(kind, ColumnKind::Date | ColumnKind::Timestamp);
+    let schema_has_dates = schema.columns.iter().any(|column| is_date(column.kind));
     let mut prepared = Prepared {
         table,
         origin,
@@ -65,6 +71,7 @@ pub(super) fn bind_roll(
         missing,
         mode: request.mode.unwrap_or(Mode::Merge),
         found: Vec::new(),
+        assumes_date_order: schema_has_dates,
         as_written: false,
         column_notes: Vec::new(),
         warnings,
@@ -179,10 +186,34 @@ fn roll_schema(
             nulls: column.nulls.clone(),
             key: kind.key.contains(&column.name),
             clean,
+            order: request.values.dates.order().unwrap_or_default(),
+            float: false,
         });
     }
     let extra = binding.unknown.iter().map(|at| (*at, headers[*at].clone())).collect();
     ReadSchema { columns, extra, headers: headers.to_vec() }
+}
+
+/// Marks columns of ids and codes that a program has kept as floats: in the sample, every value that is not blank
+/// ends in a fraction of zeros.
+fn mark_floats(schema: &mut ReadSchema, table: &dyn Table, warnings: &mut Vec<String>) {
+    let sample = table.sample();
+    for column in &mut schema.columns {
+        if !matches!(column.role, Role::Id | Role::Code) {
+            continue;
+        }
+        let cells = sample.iter().filter_map(|row| row.get(column.field));
+        let mut filled = cells.map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).peekable();
+        let first = filled.peek().copied();
+        column.float = filled.all(|cell| without_zeros(cell.as_bytes()).is_some());
+        if let Some(first) = first.filter(|_| column.float) {
+            warnings.push(format!(
+                "{}: its values are floats, such as {first}: decimals of zero are left out, and leading zeros may \
+                 be lost",
+                column.header
+            ));
+        }
+    }
 }
 
 /// The columns of the table: the kind's own, then those that an agent of this run derives; and the

@@ -82,6 +82,9 @@ pub(super) fn bind(
         (0..input.schema.columns.len()).for_each(|position| keep(input, position));
     }
     if !agents::has(request, crate::transform::NAME) {
+        if !request.values.formats.is_empty() {
+            return Err(RunError::usage("--date-format needs the agent transform"));
+        }
         let added =
             kind.iter().flat_map(|kind| &kind.cleaning).filter_map(|clean| clean.into.clone());
         let unmade = added.map(|name| TargetColumn { name, ty: ADDED.into() });
@@ -109,7 +112,36 @@ pub(super) fn bind(
             input.cleaning.recipes.push(recipe);
         }
     }
+    for clean in dates(input, request) {
+        for position in positions(input, &clean, kind)? {
+            let recipe = recipe(position, &clean, input, pack)?;
+            settle(input, &recipe, position, kind)?;
+            input.cleaning.recipes.push(recipe);
+        }
+    }
     Ok(())
+}
+
+/// The formats of columns of dates that are given with the request, as cleaning of these columns.
+fn dates(input: &Prepared, request: &Request) -> Vec<Clean> {
+    let mut cleaned: Vec<Clean> = Vec::new();
+    for (column, format) in &request.values.formats {
+        let known = cleaned.iter_mut().find(|clean| clean.columns[0].eq_ignore_ascii_case(column));
+        match known {
+            Some(clean) => clean.formats.push(format.clone()),
+            None if has_column(input, column) => {
+                cleaned.push(Clean::of_dates(column.clone(), format.clone()));
+            }
+            None => {}
+        }
+    }
+    cleaned
+}
+
+/// Whether an input has a column of this name or header.
+pub(super) fn has_column(input: &Prepared, wanted: &str) -> bool {
+    let is = |name: &str| name.trim().eq_ignore_ascii_case(wanted);
+    input.schema.columns.iter().any(|column| is(&column.name) || is(&column.header))
 }
 
 /// Has the texts of a column kept where the reader changes them.

@@ -3,6 +3,7 @@
 use super::error::RunError;
 use super::load_one::LoadOne;
 use super::request::Mode;
+use super::types;
 use crate::chunk::Mark;
 use crate::flow::Meters;
 use crate::load::dead_letter::{self, Letterhead};
@@ -164,6 +165,8 @@ impl LoadOne<'_> {
         add("year", settled.year.map(|year| year.to_string()));
         add("release", settled.release.map(|release| release.to_string()));
         add("mapping", self.input.mapping.as_ref().map(|mapping| mapping.name.clone()));
+        add("dates", types::orders(self.input));
+        add("floats", types::floats(self.input));
         add("submission", settled.submission.map(|number| number.to_string()));
         facts
     }

@@ -6,6 +6,7 @@
 
 use super::bind::bind_roll;
 use super::cleaning::{self, Cleaned};
+use super::dates;
 use super::error::{RunError, RunErrorKind};
 use super::file_rules;
 use super::fit::Fitted;
@@ -61,6 +62,8 @@ pub struct Prepared {
     pub mode: Mode,
     /// What the cells of each column have in common, of a plain table whose types were found in its cells.
     pub found: Vec<Common>,
+    /// Whether dates are read in the order of the setting `date_order`, because nothing else tells it.
+    pub assumes_date_order: bool,
     /// Whether values are loaded as they are written.
     pub as_written: bool,
     /// Notes about single columns, for the plan: (column, note).
@@ -87,6 +90,11 @@ impl Prepared {
     /// The kind's description.
     pub fn kind<'p>(&self, pack: &'p Pack) -> Option<&'p Kind> {
         self.kind.map(|at| &pack.kinds[at])
+    }
+
+    /// Whether the types of its columns are found in its cells, not given by the file.
+    pub fn declares_no_types(&self) -> bool {
+        self.table.declared().is_none()
     }
 
     /// `nal`, …, or `generic`.
@@ -131,7 +139,8 @@ pub fn prepare(
     })?;
     named::settle_tables(request, &mut inputs.ready)?;
     set_headers_aside(&mut inputs);
-    types::unite(&mut inputs.ready);
+    types::refuse_unknown(request, &inputs.ready)?;
+    types::unite(&mut inputs.ready, &request.values.types);
     let prepared = &mut inputs.ready;
     masking::refuse_unknown(request, pack, prepared)?;
     geography::refuse_several_counties(request, prepared)?;
@@ -335,7 +344,7 @@ fn bind_generic(
     };
     let column_notes = names.iter().zip(&inferred).filter_map(first_misfit).collect();
     let kinds: Vec<_> = inferred.iter().map(|found| found.kind).collect();
-    let found = inferred.iter().map(|found| found.common).collect();
+    let found: Vec<_> = inferred.iter().map(|found| found.common).collect();
     let name = match &request.table {
         Some(name) => name.table().to_owned(),
         None => table_name(file.content.name()),
@@ -344,6 +353,9 @@ fn bind_generic(
     let plain = generic(table, origin, format, name, &kinds, mode);
     let mut prepared = Prepared { evidence, warnings, found, column_notes, ..plain };
     changes_of_values(&mut prepared, request, pack, None)?;
+    if prepared.declares_no_types() {
+        dates::settle(&mut prepared, request.values.dates);
+    }
     Ok(prepared)
 }
 
@@ -394,6 +406,8 @@ pub(super) fn generic(
             nulls: Vec::new(),
             key: false,
             clean: true,
+            order: Default::default(),
+            float: false,
         };
     let columns: Vec<_> = named.enumerate().map(column).collect();
     let spec = TableSpec {
@@ -421,6 +435,7 @@ pub(super) fn generic(
         missing: Vec::new(),
         mode,
         found: Vec::new(),
+        assumes_date_order: false,
         as_written: false,
         column_notes: Vec::new(),
         warnings: Vec::new(),

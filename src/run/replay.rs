@@ -7,6 +7,7 @@ use super::fit::{columns_for, fit_all};
 use super::identify::flag_facts;
 use super::prepare::{Prepared, changes_of_values, generic};
 use super::request::{Mode, Request};
+use super::types;
 use crate::chunk::{ColumnKind, Origin};
 use crate::load::dead_letter::ReplayTable;
 use crate::load::ledger::replays;
@@ -40,6 +41,9 @@ impl Preparer<'_> {
             "generic" => self.generic(replay, name)?,
             kind => self.roll(replay, kind, name)?,
         };
+        let facts = replay.input_facts();
+        let mut prepared = prepared;
+        types::as_before(&mut prepared, facts.get("dates"), facts.get("floats"));
         let mut prepared = [prepared];
         fit_all(&mut prepared, self.con, self.request.changes)?;
         let [prepared] = prepared;

@@ -1,6 +1,8 @@
 //! What the user wants, fully resolved: flags, environment and files are behind us.
 
 use super::geography::Asked;
+use crate::chunk::named;
+use crate::chunk::{ColumnKind, DateOrder};
 use crate::load::ledger::CellCheck;
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
@@ -73,6 +75,37 @@ pub struct Told {
     pub submission: Option<u16>,
 }
 
+named! {
+    /// How dates with slashes are read where neither the rows nor other evidence says which part is the day.
+    pub enum DateSetting {
+        /// Month, day, year.
+        Mdy = "mdy",
+        /// Day, month, year.
+        Dmy = "dmy",
+        /// The year comes first in this user's dates, so such a text may be anything: it stays text.
+        Ymd = "ymd",
+        /// They stay text.
+        Text = "text",
+    }
+}
+
+impl Default for DateSetting {
+    fn default() -> Self {
+        Self::Mdy
+    }
+}
+
+impl DateSetting {
+    /// The order; `None`: text.
+    pub fn order(self) -> Option<DateOrder> {
+        match self {
+            Self::Mdy => Some(DateOrder::Mdy),
+            Self::Dmy => Some(DateOrder::Dmy),
+            Self::Ymd | Self::Text => None,
+        }
+    }
+}
+
 /// What is done to values on their way.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Values {
@@ -82,6 +115,15 @@ pub struct Values {
     pub no_fix: bool,
     /// Texts that are changed are kept beside the row as they were read.
     pub keep_raw: bool,
+    /// How dates with slashes are read where no row proves their order.
+    #[serde(default)]
+    pub dates: DateSetting,
+    /// Formats of columns of dates, by name or header.
+    #[serde(default)]
+    pub formats: Vec<(String, String)>,
+    /// Types of columns of plain tables, by name or header.
+    #[serde(default)]
+    pub types: Vec<(String, ColumnKind)>,
     /// Columns that are masked, by name or header, and how.
     pub masks: Vec<(String, Masking)>,
     /// Key of masks that hash; never written anywhere.

@@ -9,7 +9,7 @@ use super::error::{RunError, RunErrorKind};
 use super::identity::{Difference, Identity, legacy_config_as, legacy_configs};
 use super::prepare::Prepared;
 use super::request::{Mode, Request};
-use super::value_rules::VERSION;
+use super::value_rules::{VERSION, ValueRules};
 use crate::load::ledger::{InputKey, InputPath, InputRow, InputState, KnownInput, scope_text};
 use crate::pack::Pack;
 use std::collections::BTreeSet;
@@ -151,6 +151,12 @@ impl<'a> Wanted<'a> {
         })
     }
 
+    /// Whether what was begun under the rules of an earlier load is gone on with by those of today.
+    fn goes_on(&self, known: &KnownInput) -> bool {
+        let kinds = self.input.schema.columns.iter().map(|column| column.kind);
+        known.rules == VERSION || ValueRules::current().go_on(known.rules, kinds)
+    }
+
     /// Decides from what the ledger has of the same content, newest first.
     pub fn standing(&self, known: Vec<KnownInput>) -> Standing {
         let mode = self.input.mode;
@@ -164,7 +170,7 @@ impl<'a> Wanted<'a> {
             };
             let same = is_known && differences.is_empty();
             match one.state {
-                InputState::Running if same && one.mode() == mode && one.rules == VERSION => {
+                InputState::Running if same && one.mode() == mode && self.goes_on(&one) => {
                     return Standing::Unfinished(one);
                 }
                 InputState::Running if one.row.ranges.is_empty() => leftovers.push(one.row),

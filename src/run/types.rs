@@ -6,37 +6,91 @@
 //! the type of its table is refused by the reader, like any other cell that is not of its column's type. The
 //! ledger keeps the types of an input, so an unfinished load goes on with those that it was begun with.
 
+use super::cleaning::has_column;
+use super::digit_names::DigitNames;
+use super::error::RunError;
 use super::names;
 use super::prepare::Prepared;
-use crate::chunk::ColumnKind;
+use super::request::{Request, Values};
+use crate::chunk::{ColumnKind, DateOrder, ReadColumn};
 use crate::load::names::{NameRule, header_key};
 use crate::source::infer::Common;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Column → type as DuckDB names it, as JSON.
+/// Column → type as DuckDB names it, as JSON. Where dates begin with the day, the type says so: `DATE (dmy)`.
 pub fn stored(input: &Prepared) -> String {
+    let typed = |column: &ReadColumn| match (column.kind, column.order) {
+        (ColumnKind::Date | ColumnKind::Timestamp, order) if order != DateOrder::default() => {
+            format!("{} ({})", column.kind.duckdb(), order.name())
+        }
+        (kind, _) => kind.duckdb(),
+    };
     let columns = input.schema.columns.iter();
     let types: BTreeMap<_, _> =
-        columns.map(|column| (column.name.as_str(), column.kind.duckdb())).collect();
+        columns.map(|column| (column.name.as_str(), typed(column))).collect();
     serde_json::to_string(&types).unwrap_or_default()
 }
 
-/// Gives the columns of a plain table the types that a load was begun with. Those of a roll are the
-/// pack's, and those that cleaning makes are its own.
+/// Gives the columns of an input what a load was begun with: the order of dates, and in a plain table the types.
+/// Those of a roll are the pack's, and those that cleaning makes are its own.
 pub fn restore(input: &mut Prepared, json: &str) {
     let types: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
-    for at in open_columns(input) {
-        let known = types.get(&input.schema.columns[at].name);
-        if let Some(kind) = known.and_then(|ty| ColumnKind::from_duckdb(ty)) {
+    let open = open_columns(input);
+    for at in 0..input.schema.columns.len() {
+        let Some(ty) = types.get(&input.schema.columns[at].name) else { continue };
+        let (ty, order) = match ty.strip_suffix(" (dmy)") {
+            Some(ty) => (ty, DateOrder::Dmy),
+            None => (ty.as_str(), DateOrder::Mdy),
+        };
+        if let Some(kind) = ColumnKind::from_duckdb(ty).filter(|_| open.contains(&at)) {
             set(input, at, kind);
         }
+        set_order(input, at, order);
+    }
+}
+
+/// Columns whose dates begin with the day, one a line, for the replay of failed records.
+pub fn orders(input: &Prepared) -> Option<String> {
+    let columns = input.schema.columns.iter();
+    let other = columns.filter(|column| column.order != DateOrder::default());
+    lines(other.map(|column| column.name.as_str()))
+}
+
+/// Columns of ids or codes that were kept as floats.
+pub fn floats(input: &Prepared) -> Option<String> {
+    let floats = input.schema.columns.iter().filter(|column| column.float);
+    lines(floats.map(|column| column.name.as_str()))
+}
+
+fn lines<'n>(names: impl Iterator<Item = &'n str>) -> Option<String> {
+    let names: Vec<_> = names.collect();
+    (!names.is_empty()).then(|| names.join("\n"))
+}
+
+/// Reads failed records as their file was read: what [`orders`] and [`floats`] said of it.
+pub fn as_before(input: &mut Prepared, orders: Option<&String>, floats: Option<&String>) {
+    let is_listed = |names: Option<&String>, name: &str| {
+        names.is_some_and(|names| names.lines().any(|known| known == name))
+    };
+    for column in &mut Arc::make_mut(&mut input.schema).columns {
+        if is_listed(orders, &column.name) {
+            column.order = DateOrder::Dmy;
+        }
+        column.float = is_listed(floats, &column.name);
+    }
+}
+
+/// Sets the order of the dates of a column.
+pub(super) fn set_order(input: &mut Prepared, at: usize, order: DateOrder) {
+    if input.schema.columns[at].order != order {
+        Arc::make_mut(&mut input.schema).columns[at].order = order;
     }
 }
 
 /// Positions of columns whose type is found, not given: not those of a roll, nor those that cleaning makes, nor
 /// those that a mask turns into another text.
-fn open_columns(input: &Prepared) -> Vec<usize> {
+pub(super) fn open_columns(input: &Prepared) -> Vec<usize> {
     if input.kind.is_some() || input.mapping.is_some() {
         return Vec::new();
     }
@@ -51,7 +105,7 @@ fn open_columns(input: &Prepared) -> Vec<usize> {
 }
 
 /// Sets the type of a column, as it is read and in its table.
-fn set(input: &mut Prepared, at: usize, kind: ColumnKind) {
+pub(super) fn set(input: &mut Prepared, at: usize, kind: ColumnKind) {
     if input.schema.columns[at].kind == kind {
         return;
     }
@@ -65,9 +119,10 @@ fn set(input: &mut Prepared, at: usize, kind: ColumnKind) {
     }
 }
 
-/// Gives columns of plain inputs that go into one table, under one header, the type that the cells of all of
-/// them fit.
-pub fn unite(inputs: &mut [Prepared]) {
+/// Gives columns of plain inputs that go into one table, under one header, the type that the user says, or the
+/// one that the cells of all of them fit. Digits that are names, such as ZIP codes, are text.
+pub fn unite(inputs: &mut [Prepared], asked: &[(String, ColumnKind)]) {
+    let names = DigitNames::embedded();
     let mut shared: HashMap<(String, String), Common> = HashMap::new();
     for input in inputs.iter() {
         for at in open_columns(input) {
@@ -79,18 +134,57 @@ pub fn unite(inputs: &mut [Prepared]) {
     for input in inputs {
         for at in open_columns(input) {
             let Some(own) = input.found.get(at).copied() else { continue };
+            let column = &input.schema.columns[at];
+            if let Some(kind) = asked_of(column, asked) {
+                note(input, at, format!("{}: as --type-of says", kind.duckdb()));
+                set(input, at, kind);
+                continue;
+            }
             let Some(all) = shared.get(&place(input, at)) else { continue };
             let kind = all.kind();
-            if own.kind() != kind && !own.is_empty() {
+            let is_name = input.declares_no_types() && names.are_in(&column.header, *all);
+            if is_name {
+                let why = "VARCHAR: its digits are a name, not a number (--type-of changes it)";
+                note(input, at, why.to_owned());
+            } else if own.kind() != kind && !own.is_empty() {
                 note(input, at, format!("{}: other files need it", kind.duckdb()));
             }
-            set(input, at, kind);
+            set(input, at, if is_name { ColumnKind::Text } else { kind });
         }
     }
 }
 
+/// The type that the user says of a column, by its name or header.
+fn asked_of(column: &ReadColumn, asked: &[(String, ColumnKind)]) -> Option<ColumnKind> {
+    let is = |wanted: &str, name: &str| name.trim().eq_ignore_ascii_case(wanted);
+    let found = asked.iter().find(|(name, _)| is(name, &column.name) || is(name, &column.header));
+    found.map(|(_, kind)| *kind)
+}
+
+/// Columns that the user names with a type or a format must stand in an input: else the name is mistyped.
+pub fn refuse_unknown(request: &Request, inputs: &[Prepared]) -> Result<(), RunError> {
+    let Values { types, formats, .. } = &request.values;
+    let plain = |input: &&Prepared| input.kind.is_none();
+    for (column, _) in types {
+        if !inputs.iter().filter(plain).any(|input| has_column(input, column)) {
+            let message = format!("--type-of {column}: no plain table of this run has this column");
+            return Err(RunError::usage(message).with_hint(PLAN));
+        }
+    }
+    for (column, _) in formats {
+        if !inputs.iter().any(|input| has_column(input, column)) {
+            let message = format!("--date-format {column}: no input of this run has this column");
+            return Err(RunError::usage(message).with_hint(PLAN));
+        }
+    }
+    Ok(())
+}
+
+/// What to do about a name that is not there.
+const PLAN: &str = "`etl plan` lists the columns of an input";
+
 /// Says in the plan where the type of a column comes from, in the place of what was said of its own cells.
-fn note(input: &mut Prepared, at: usize, told: String) {
+pub(super) fn note(input: &mut Prepared, at: usize, told: String) {
     let name = input.schema.columns[at].name.clone();
     input.column_notes.retain(|(noted, _)| *noted != name);
     input.column_notes.push((name, told));
@@ -142,7 +236,8 @@ fn may_read(found: ColumnKind, own: Option<Common>, wanted: ColumnKind) -> bool 
         ColumnKind::Int | ColumnKind::BigInt | ColumnKind::Decimal(_) => {
             found != ColumnKind::Text || !own.is_some_and(Common::has_codes)
         }
-        ColumnKind::Text | ColumnKind::Bool | ColumnKind::Date | ColumnKind::Timestamp => true,
+        ColumnKind::Date | ColumnKind::Timestamp => !own.is_some_and(Common::is_without_order),
+        ColumnKind::Text | ColumnKind::Bool => true,
     }
 }
 

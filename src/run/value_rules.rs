@@ -14,14 +14,73 @@
 //! | version | what has changed |
 //! |---|---|
 //! | 1 | the rules of the first ledgers |
+//! | 2 | a year of a date with slashes has four digits; `180.0` is a whole number; ids and codes that were kept as floats lose `.0`; numbers may have a plus, U+2212, U+00A0 and U+202F |
 
+use crate::chunk::ColumnKind;
 use crate::duck::Value;
+use crate::source::number::without_zeros;
 
 /// The version of the rules of this program.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What has changed since version 1, oldest first.
-const CHANGES: &[Change] = &[];
+const CHANGES: &[Change] = &[
+    Change {
+        version: 2,
+        what: "a year has four digits",
+        touches: |kind| matches!(kind, ColumnKind::Date | ColumnKind::Timestamp),
+        explains: is_short_year,
+    },
+    Change {
+        version: 2,
+        what: "decimals of zero are left out of whole numbers, ids and codes",
+        // Such numbers were refused, and so were the ids of most counties.
+        touches: |_| false,
+        explains: is_zero_fraction,
+    },
+    Change {
+        version: 2,
+        what: "numbers may have a plus, a minus sign and no-break spaces",
+        touches: |_| false,
+        explains: is_number_with_signs,
+    },
+];
+
+/// `04/15/91` was a day of the year 91, and is no date now: the row is refused, or cleaning has another way to
+/// read it.
+fn is_short_year(difference: &Difference<'_>) -> bool {
+    let Outcome::Value(Value::Date(_) | Value::Timestamp(_)) = difference.old else { return false };
+    let year = difference.raw.and_then(|raw| raw.trim().rsplit_once('/')).map(|(_, year)| year);
+    year.is_some_and(|year| year.len() < 4 || year.starts_with('0'))
+}
+
+/// `180.0` was refused or a text, and is 180 now.
+fn is_zero_fraction(difference: &Difference<'_>) -> bool {
+    let Some(digits) = difference.raw.and_then(|raw| without_zeros(raw.trim().as_bytes())) else {
+        return false;
+    };
+    let was_as_written = match difference.old {
+        Outcome::Refused => true,
+        Outcome::Value(old) => difference.raw.is_some_and(|raw| old.to_string() == raw.trim()),
+    };
+    let is_shorter = match difference.new {
+        // By another rule: as an id it is too short, or has more digits than a float keeps.
+        Outcome::Refused => true,
+        Outcome::Value(new) => {
+            let (new, digits) = (new.to_string(), String::from_utf8_lossy(digits));
+            new == digits.trim_start_matches('+') || new.trim_start_matches('0') == digits
+        }
+    };
+    was_as_written && is_shorter
+}
+
+/// `+160.00` and `1 234` with a no-break space were refused by cleaning, and are numbers now.
+fn is_number_with_signs(difference: &Difference<'_>) -> bool {
+    let has_sign = |raw: &str| raw.contains(['+', '\u{2212}', '\u{a0}', '\u{202f}']);
+    difference.old == Outcome::Refused
+        && matches!(difference.new, Outcome::Value(_))
+        && difference.raw.is_some_and(has_sign)
+}
 
 /// What becomes of a cell under one version of the rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,6 +112,9 @@ pub struct Change {
     pub version: u32,
     /// What has changed, in a few words for the user: "a year needs four digits".
     pub what: &'static str,
+    /// Whether values of a column of this type, loaded under older rules, may be others now. A load that has
+    /// begun under those does not go on then (E502).
+    pub touches: fn(ColumnKind) -> bool,
     /// Whether a difference is what the change does to such a cell. Where an earlier change may have had a part
     /// in it, this says so, too.
     pub explains: fn(&Difference<'_>) -> bool,
@@ -73,6 +135,14 @@ impl ValueRules {
         Self { version: VERSION, changes: CHANGES }
     }
 
+    /// Whether an unfinished load that was begun under version `under` may go on, in columns of these types.
+    pub fn go_on(&self, under: u32, mut kinds: impl Iterator<Item = ColumnKind>) -> bool {
+        let since = self.changes.iter().filter(|change| change.version > under);
+        let since: Vec<_> = since.collect();
+        under <= self.version
+            && !kinds.any(|kind| since.iter().any(|change| (change.touches)(kind)))
+    }
+
     /// The first change since version `under` that explains a difference.
     pub fn explains(&self, under: u32, difference: &Difference<'_>) -> Option<&'static Change> {
         let since = self.changes.iter().filter(|change| change.version > under);
@@ -90,6 +160,7 @@ mod tests {
             Change {
                 version: 2,
                 what: "blanks around a text are left out",
+                touches: |kind| kind == ColumnKind::Text,
                 explains: |difference| match (difference.old, difference.new) {
                     (Outcome::Value(Value::Text(old)), Outcome::Value(Value::Text(new))) => {
                         old.trim() == new
@@ -100,6 +171,7 @@ mod tests {
             Change {
                 version: 3,
                 what: "a year needs four digits",
+                touches: |kind| kind == ColumnKind::Date,
                 explains: |difference| {
                     let short = |raw: &str| raw.len() < "2024-01-01".len();
                     matches!(difference.old, Outcome::Value(Value::Date(_)))
@@ -142,6 +214,52 @@ mod tests {
         assert_eq!(version_of(2, &short), Some(3));
         assert_eq!(version_of(1, &Difference { raw: Some("1994-01-01"), ..short }), None);
         assert_eq!(version_of(1, &Difference { raw: None, ..short }), None);
+    }
+
+    #[test]
+    fn a_year_of_fewer_than_four_digits_is_no_date_since_version_2() {
+        let (old, new) = (Value::Date(-686_209), Value::Date(7_774));
+        let short = Difference {
+            column: "sold",
+            raw: Some(" 04/15/91"),
+            old: Outcome::Value(&old),
+            new: Outcome::Refused,
+        };
+        let under = |rules: u32, difference: &Difference<'_>| {
+            ValueRules::current().explains(rules, difference).map(|change| change.version)
+        };
+        assert_eq!(under(1, &short), Some(2));
+        assert_eq!(under(2, &short), None);
+        // With a format of two digits of its own.
+        assert_eq!(under(1, &Difference { new: Outcome::Value(&new), ..short }), Some(2));
+        for raw in [Some("04/15/1991"), Some("1991-04-15"), None] {
+            assert_eq!(under(1, &Difference { raw, ..short }), None, "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn decimals_of_zero_are_left_out_since_version_2() {
+        let under = |raw, old, new| {
+            let difference = Difference { column: "jv", raw: Some(raw), old, new };
+            ValueRules::current().explains(1, &difference).map(|change| change.version)
+        };
+        let (whole, zip, text) = (Value::Int(180), Value::from("33076"), Value::from("33076.0"));
+        assert_eq!(under("180.0", Outcome::Refused, Outcome::Value(&whole)), Some(2));
+        assert_eq!(under("33076.0", Outcome::Value(&text), Outcome::Value(&zip)), Some(2));
+        assert_eq!(under("33076.0", Outcome::Value(&zip), Outcome::Value(&text)), None);
+        assert_eq!(under("180.5", Outcome::Refused, Outcome::Value(&whole)), None);
+        assert_eq!(under("181.0", Outcome::Refused, Outcome::Value(&whole)), None);
+    }
+
+    #[test]
+    fn an_unfinished_load_goes_on_where_no_change_touches_its_columns() {
+        use ColumnKind::{Date, Int, Text};
+        assert!(MADE_UP.go_on(3, [Text, Date].into_iter()));
+        assert!(MADE_UP.go_on(1, [Int].into_iter()));
+        assert!(!MADE_UP.go_on(1, [Int, Text].into_iter()));
+        assert!(MADE_UP.go_on(2, [Int, Text].into_iter()));
+        assert!(!MADE_UP.go_on(2, [Date].into_iter()));
+        assert!(!MADE_UP.go_on(4, [Int].into_iter()), "a newer program has begun it");
     }
 
     #[test]

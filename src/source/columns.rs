@@ -10,7 +10,8 @@ mod shared;
 pub use super::cell::Cell;
 use super::cell::{EXACT, moment_text, number_text};
 use super::number;
-use crate::chunk::{ColumnKind, Marks, MisfitKind, ReadColumn, Role, blank};
+use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role, blank};
+use altered::AlteredCells;
 pub use bulk::MOST;
 use polars::prelude::*;
 use polars_arrow::array::{BooleanArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
@@ -30,8 +31,8 @@ pub struct ColumnBuilder {
     pending: usize,
     capacity: usize,
     scratch: Vec<u8>,
-    /// Cells that lost the blanks around their value, and cells that said "no value".
-    altered: [Marks; 2],
+    /// Cells that lost something on the way.
+    altered: AlteredCells,
 }
 
 enum Values {
@@ -130,17 +131,21 @@ impl ColumnBuilder {
 
     fn push_parsed(&mut self, kind: ColumnKind, text: &[u8]) -> Pushed {
         let parsed = match kind {
-            ColumnKind::Int => number::whole(text).and_then(|value| {
+            ColumnKind::Int => self.whole(text).and_then(|value| {
                 i32::try_from(value).map(|v| self.push_int(v)).map_err(|_| MisfitKind::Overflow)
             }),
-            ColumnKind::BigInt => number::whole(text).map(|value| self.push_bigint(value)),
+            ColumnKind::BigInt => self.whole(text).map(|value| self.push_bigint(value)),
             ColumnKind::Double => number::real(text).map(|value| self.push_double(value)),
             ColumnKind::Decimal(scale) => {
                 number::decimal(text, scale).map(|value| self.push_decimal(value))
             }
             ColumnKind::Bool => number::boolean(text).map(|value| self.push_bool(value)),
-            ColumnKind::Date => number::date(text).map(|value| self.push_int(value)),
-            ColumnKind::Timestamp => number::timestamp(text).map(|value| self.push_bigint(value)),
+            ColumnKind::Date => {
+                number::date(text, self.spec.order).map(|value| self.push_int(value))
+            }
+            ColumnKind::Timestamp => {
+                number::timestamp(text, self.spec.order).map(|value| self.push_bigint(value))
+            }
             ColumnKind::Text => Ok(()),
         };
         if parsed.is_err() {
@@ -151,6 +156,16 @@ impl ColumnBuilder {
 
     #[inline]
     fn push_string(&mut self, text: &str) -> Pushed {
+        let text = match self.spec.float {
+            true => match self.altered.without_zeros(text, self.len + self.pending) {
+                Ok(text) => text,
+                Err(kind) => {
+                    self.push_null();
+                    return Err(kind);
+                }
+            },
+            false => text,
+        };
         match judge(&self.spec, text, true) {
             Judged::Refused(kind) => {
                 self.push_null();

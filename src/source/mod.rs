@@ -15,7 +15,7 @@ mod extra;
 mod feed;
 pub mod infer;
 pub mod legacy;
-mod number;
+pub(crate) mod number;
 pub mod parquet;
 mod resolve;
 mod watch;

@@ -3,7 +3,7 @@
 //! The functions return `Err` with the reason, never a rounded value: a price with decimals in a
 //! whole-dollar column is a misfit, not a smaller price.
 
-use crate::chunk::MisfitKind;
+use crate::chunk::{DateOrder, MisfitKind};
 
 /// A whole number: optional sign and digits, nothing else.
 pub fn whole(text: &[u8]) -> Result<i64, MisfitKind> {
@@ -93,17 +93,75 @@ pub fn boolean(text: &[u8]) -> Result<bool, MisfitKind> {
     }
 }
 
-/// `2025-01-31` or `1/31/2025` as days since 1970-01-01.
-pub fn date(text: &[u8]) -> Result<i32, MisfitKind> {
-    let text = std::str::from_utf8(text).map_err(|_| MisfitKind::Type)?;
-    let parsed = match text.as_bytes() {
-        [_, _, _, _, b'-', _, _, b'-', _, _] => chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d"),
-        bytes if bytes.contains(&b'/') && bytes.len() >= 8 && bytes.len() <= 10 => {
-            chrono::NaiveDate::parse_from_str(text, "%m/%d/%Y")
+/// The digits before a fraction of zeros, with their sign: `180` of `180.0`, `-3` of `-3.`. `None` where the
+/// text is anything else.
+pub fn without_zeros(text: &[u8]) -> Option<&[u8]> {
+    let point = memchr::memchr(b'.', text)?;
+    let (head, tail) = (&text[..point], &text[point + 1..]);
+    let digits = head.strip_prefix(b"-").or(head.strip_prefix(b"+")).unwrap_or(head);
+    let sound = !digits.is_empty()
+        && digits.iter().all(u8::is_ascii_digit)
+        && tail.iter().all(|byte| *byte == b'0');
+    sound.then_some(head)
+}
+
+/// `2025-01-31`, or `1/31/2025` where the order says that the month comes first, as days since 1970-01-01.
+pub fn date(text: &[u8], order: DateOrder) -> Result<i32, MisfitKind> {
+    if let [_, _, _, _, b'-', _, _, b'-', _, _] = text {
+        let text = std::str::from_utf8(text).map_err(|_| MisfitKind::Type)?;
+        let parsed = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d");
+        return parsed.map(days).map_err(|_| MisfitKind::Type);
+    }
+    let date = Slashed::of(text).and_then(|date| date.days(order));
+    date.ok_or(MisfitKind::Type)
+}
+
+/// A text of two numbers and a year with slashes between: a date in one order, in both, or in none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slashed {
+    /// The first part, of one or two digits.
+    pub first: u8,
+    /// The second part.
+    pub second: u8,
+    /// The year.
+    year: i32,
+}
+
+impl Slashed {
+    /// The year must have four digits, of which the first is not 0: `04/15/91` may be of any century, and codes
+    /// of places look like it (`12/28/19`, `1/2/0003`).
+    #[inline]
+    pub fn of(text: &[u8]) -> Option<Self> {
+        let [parts @ .., b'/', b'1'..=b'9', _, _, _] = text else { return None };
+        if !matches!(parts.len(), 3..=5) {
+            return None;
         }
-        _ => return Err(MisfitKind::Type),
-    };
-    parsed.map(days).map_err(|_| MisfitKind::Type)
+        let slash = parts.iter().position(|byte| *byte == b'/')?;
+        let year = &text[text.len() - 4..];
+        let number = |digits: &[u8]| -> Option<u16> {
+            let add = |number: u16, digit: &u8| {
+                digit.is_ascii_digit().then(|| number * 10 + u16::from(digit - b'0'))
+            };
+            digits.iter().try_fold(0, add)
+        };
+        // A blank may stand in the place of a leading zero.
+        let part = |digits: &[u8]| match digits {
+            [_] | [b'0'..=b'9', _] => u8::try_from(number(digits)?).ok(),
+            [b' ', digit] => u8::try_from(number(&[*digit])?).ok(),
+            _ => None,
+        };
+        let (first, second) = (part(&parts[..slash])?, part(&parts[slash + 1..])?);
+        Some(Self { first, second, year: i32::from(number(year)?) })
+    }
+
+    /// Days since 1970-01-01, where it is a date in this order.
+    pub fn days(self, order: DateOrder) -> Option<i32> {
+        let (month, day) = match order {
+            DateOrder::Mdy => (self.first, self.second),
+            DateOrder::Dmy => (self.second, self.first),
+        };
+        chrono::NaiveDate::from_ymd_opt(self.year, month.into(), day.into()).map(days)
+    }
 }
 
 /// Days since 1970-01-01.
@@ -113,10 +171,10 @@ pub fn days(date: chrono::NaiveDate) -> i32 {
 
 /// `2025-01-31 13:45:00[.ffffff]`, `T` or blank between, optional `Z` or offset, as microseconds
 /// since 1970-01-01 in UTC. A time without a zone is taken as UTC, a bare date as its midnight.
-pub fn timestamp(text: &[u8]) -> Result<i64, MisfitKind> {
+pub fn timestamp(text: &[u8], order: DateOrder) -> Result<i64, MisfitKind> {
     let text = std::str::from_utf8(text).map_err(|_| MisfitKind::Type)?;
     if text.len() < 16 {
-        return date(text.as_bytes()).map(|day| i64::from(day) * 86_400_000_000);
+        return date(text.as_bytes(), order).map(|day| i64::from(day) * 86_400_000_000);
     }
     // Addresses begin with digits too, and the formats are dear.
     if !matches!(text.as_bytes(), [b'0'..=b'9', _, _, _, b'-', ..]) {
@@ -191,13 +249,46 @@ mod tests {
     }
 
     #[test]
+    fn a_fraction_of_zeros_is_left_out_of_whole_numbers_only() {
+        for (text, whole) in [("180.0", "180"), ("-3.", "-3"), ("+7.000", "+7"), ("0.0", "0")] {
+            assert_eq!(without_zeros(text.as_bytes()), Some(whole.as_bytes()), "{text}");
+        }
+        for text in ["180", "180.5", ".0", "-.0", "1.0.0", "1e5.0", "", "1 .0"] {
+            assert_eq!(without_zeros(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
     fn dates_and_times() {
+        let date = |text: &[u8]| super::date(text, DateOrder::Mdy);
+        let timestamp = |text: &[u8]| super::timestamp(text, DateOrder::Mdy);
         assert_eq!(date(b"1970-01-02"), Ok(1));
         assert_eq!(date(b"1969-12-31"), Ok(-1));
         assert_eq!(date(b"1/31/2025"), date(b"2025-01-31"));
+        assert_eq!(date(b" 1/ 2/2025"), date(b"2025-01-02"));
         assert_eq!(date(b"2025-02-30"), Err(MisfitKind::Type));
+        for text in
+            ["04/15/91", "01/02/00", "04/15/199", "12/28/19", "1/2/0003", "04/15/+199", "a/1/2020"]
+        {
+            assert_eq!(date(text.as_bytes()), Err(MisfitKind::Type), "{text}");
+            assert_eq!(timestamp(text.as_bytes()), Err(MisfitKind::Type), "{text}");
+        }
         assert_eq!(timestamp(b"1970-01-01 00:00:01"), Ok(1_000_000));
         assert_eq!(timestamp(b"1970-01-01T01:00:00+01:00"), Ok(0));
         assert_eq!(timestamp(b"1970-01-02"), Ok(86_400_000_000));
+    }
+
+    #[test]
+    fn the_order_says_which_part_is_the_day() {
+        assert_eq!(date(b"31/1/2025", DateOrder::Dmy), date(b"2025-01-31", DateOrder::Dmy));
+        assert_eq!(date(b"02/01/2014", DateOrder::Dmy), date(b"2014-01-02", DateOrder::Mdy));
+        assert_eq!(date(b"02/01/2014", DateOrder::Mdy), date(b"2014-02-01", DateOrder::Mdy));
+        assert_eq!(date(b"1/31/2025", DateOrder::Dmy), Err(MisfitKind::Type));
+        assert_eq!(date(b"31/1/2025", DateOrder::Mdy), Err(MisfitKind::Type));
+        assert_eq!(date(b"30/2/2025", DateOrder::Dmy), Err(MisfitKind::Type));
+        assert_eq!(
+            timestamp(b"31/1/2025", DateOrder::Dmy),
+            timestamp(b"2025-01-31", DateOrder::Mdy)
+        );
     }
 }

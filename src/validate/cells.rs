@@ -153,6 +153,10 @@ fn note_altered(chunk: &mut Chunk, column: &ReadColumn, what: Alteration, rows: 
     let (rule, told) = match what {
         Alteration::Trimmed => ("trimmed", "held blanks around its value, which are left out"),
         Alteration::NoValue => ("no_value", "held a text that means no value"),
+        Alteration::ZeroFraction => (
+            "zero_fraction",
+            "held whole numbers with decimals of zero (180.0), which are left out",
+        ),
     };
     let message = format!("{} {told}", column.header);
     let key = note_key(Code::E301, rule, column);

@@ -114,7 +114,20 @@ fn schema(schema: &ReadSchema) -> Schema<'_> {
 
 fn column(column: &ReadColumn) -> Column<'_> {
     // A field that comes later is left out here.
-    let ReadColumn { name, header, field, kind, role, width, max_len, nulls, key, clean } = column;
+    let ReadColumn {
+        name,
+        header,
+        field,
+        kind,
+        role,
+        width,
+        max_len,
+        nulls,
+        key,
+        clean,
+        order: _,
+        float: _,
+    } = column;
     let (field, kind, role, width) = (*field, *kind, *role, *width);
     let (max_len, key, clean) = (*max_len, *key, *clean);
     Column { name, header, field, kind, role, width, max_len, nulls, key, clean }

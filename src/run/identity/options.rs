@@ -3,7 +3,7 @@
 use super::{Part, digest};
 use crate::pack::{Pack, Settled};
 use crate::run::prepare::Prepared;
-use crate::run::request::{Request, Values};
+use crate::run::request::{DateSetting, Request, Values};
 use crate::run::{GeographyAsked, user_rules};
 use crate::source::SourceOptions;
 use crate::source::csv::CsvPolicy;
@@ -34,6 +34,7 @@ pub(super) fn default_of(name: &str) -> &'static str {
         "provenance" => "full",
         "too-long" => "reject",
         "no-fix" | "keep-raw" => "off",
+        "date-order" => "mdy",
         "header-rows" => "1",
         "county" | "year" | "release" | "submission" => "unknown",
         _ => "not given",
@@ -158,9 +159,17 @@ fn reading(options: &SourceOptions, input: &Prepared, settings: &mut Settings) {
 
 /// What is done to values on their way.
 fn changed(values: &Values, input: &Prepared, settings: &mut Settings) {
-    let Values { clean: _, no_fix, keep_raw, masks, mask_key } = values;
+    let Values { clean: _, no_fix, keep_raw, dates, formats, types, masks, mask_key } = values;
     add(settings, "no-fix", no_fix.then_some(true));
     add(settings, "keep-raw", keep_raw.then_some(true));
+    add(
+        settings,
+        "date-order",
+        (input.assumes_date_order && *dates != DateSetting::default()).then_some(dates),
+    );
+    add(settings, "date-format", (!formats.is_empty()).then_some(formats));
+    let types: Vec<_> = types.iter().map(|(column, kind)| (column, kind.duckdb())).collect();
+    add(settings, "type-of", (!types.is_empty() && input.kind.is_none()).then_some(types));
     add(settings, "clean", input.cleaning.own().map(|own| digest(&own)));
     let mut ways: Vec<_> = masks.iter().map(|(column, way)| format!("{column}:{way:?}")).collect();
     ways.iter_mut().for_each(|way| *way = way.to_lowercase());

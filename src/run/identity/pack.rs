@@ -108,8 +108,21 @@ fn roll(
 fn columns(input: &Prepared, kind: (&Vec<String>, &Vec<String>, &Vec<String>)) -> Value {
     let ReadSchema { columns, extra, headers: _ } = &*input.schema;
     let column = |column: &ReadColumn| {
-        let ReadColumn { name, header, field: _, kind, role, width, max_len, nulls, key, clean } =
-            column;
+        let ReadColumn {
+            name,
+            header,
+            field: _,
+            kind,
+            role,
+            width,
+            max_len,
+            nulls,
+            key,
+            clean,
+            order: _,
+            float: _,
+        } = column;
+        // The order of dates is a setting of its own, and what is a float is a matter of the content.
         // A corrected sheet of failed records may name its columns in another way.
         let header = (!input.replay).then_some(header);
         // Longer texts are refused in keys, and only counted elsewhere.

@@ -1,13 +1,14 @@
 //! For each option one case that says whether it belongs to the identity of an input.
 
 use super::*;
+use crate::chunk::ColumnKind;
 use crate::flow::{Event, Observer};
 use crate::load::ledger::CellCheck;
 use crate::load::{TableName, TargetUrl};
 use crate::rules;
 use crate::run::geography;
 use crate::run::prepare::prepare;
-use crate::run::request::Mode;
+use crate::run::request::{DateSetting, Mode};
 use crate::run::{MaskKey, Masking, load_pack};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use std::collections::BTreeSet;
@@ -163,6 +164,17 @@ const VALUES: &[Case] = &[
     }),
     ("values.no_fix", true, On::Text, |request, _| request.values.no_fix = true),
     ("values.keep_raw", true, On::Text, |request, _| request.values.keep_raw = true),
+    // The file has no dates; `it::dates` has one where the order makes a difference.
+    ("values.dates", false, On::Text, |request, _| request.values.dates = DateSetting::Dmy),
+    ("values.formats", true, On::Text, |request, _| {
+        request.values.formats = vec![("v".into(), "%d.%m.%y".into())];
+    }),
+    ("values.types", true, On::Text, |request, _| {
+        request.values.types = vec![("v".into(), ColumnKind::Text)];
+    }),
+    ("values.types", false, On::Roll, |request, _| {
+        request.values.types = vec![("v".into(), ColumnKind::Text)];
+    }),
     ("values.masks", true, On::Text, |request, _| {
         request.values.masks = vec![("v".into(), Masking::Partial)];
     }),

@@ -1,8 +1,34 @@
 //! Cells that a builder has changed: marked while they pass, told with the finished columns.
 
 use super::ColumnBuilder;
-use crate::chunk::{Alteration, Altered, Marks, ReadColumn};
+use crate::chunk::{Alteration, Altered, Marks, MisfitKind, ReadColumn};
+use crate::source::cell::EXACT;
+use crate::source::number;
 use polars::prelude::Column;
+
+/// Marked cells of a column, by what was done to them.
+#[derive(Debug, Default)]
+pub(super) struct AlteredCells {
+    /// Blanks around the value were left out.
+    trimmed: Marks,
+    /// The text means "no value".
+    no_value: Marks,
+    /// A fraction of zeros was left out.
+    zero_fraction: Marks,
+}
+
+impl AlteredCells {
+    /// The digits of cell `at` of a column of ids or codes that was kept as floats. An id of more digits than a
+    /// float keeps is refused.
+    pub fn without_zeros<'t>(&mut self, text: &'t str, at: usize) -> Result<&'t str, MisfitKind> {
+        let Some(digits) = number::without_zeros(text.as_bytes()) else { return Ok(text) };
+        if number::real(digits).is_ok_and(|value| value.abs() >= EXACT) {
+            return Err(MisfitKind::IdInexact);
+        }
+        self.zero_fraction.mark(at);
+        Ok(&text[..digits.len()])
+    }
+}
 
 impl ColumnBuilder {
     /// Whether a text that is not blank means "no value". `whole`: its length before it was trimmed.
@@ -11,13 +37,34 @@ impl ColumnBuilder {
         judge(&self.spec, text, whole, &mut self.altered, self.len + self.pending)
     }
 
+    /// A whole number; a fraction of zeros is left out and counted.
+    #[inline]
+    pub(super) fn whole(&mut self, text: &[u8]) -> Result<i64, MisfitKind> {
+        match number::whole(text) {
+            Err(MisfitKind::Fraction) => self.whole_of_fraction(text),
+            sound => sound,
+        }
+    }
+
+    fn whole_of_fraction(&mut self, text: &[u8]) -> Result<i64, MisfitKind> {
+        let digits = number::without_zeros(text).ok_or(MisfitKind::Fraction)?;
+        let value = number::whole(digits)?;
+        self.altered.zero_fraction.mark(self.len + self.pending);
+        Ok(value)
+    }
+
     /// Finished columns, and what was done to cells on the way.
     pub fn finish_all(builders: Vec<Self>) -> (Vec<Column>, Vec<Altered>) {
         let mut altered = Vec::new();
         let finished = |(column, mut builder): (usize, Self)| {
-            let [trimmed, no_value] = std::mem::take(&mut builder.altered);
-            let both = [(Alteration::Trimmed, trimmed), (Alteration::NoValue, no_value)];
-            for (what, rows) in both.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+            let AlteredCells { trimmed, no_value, zero_fraction } =
+                std::mem::take(&mut builder.altered);
+            let all = [
+                (Alteration::Trimmed, trimmed),
+                (Alteration::NoValue, no_value),
+                (Alteration::ZeroFraction, zero_fraction),
+            ];
+            for (what, rows) in all.into_iter().filter(|(_, rows)| !rows.is_empty()) {
                 altered.push(Altered { column: column as u16, what, rows });
             }
             builder.finish()
@@ -33,15 +80,15 @@ pub(super) fn judge(
     spec: &ReadColumn,
     text: &str,
     whole: usize,
-    altered: &mut [Marks; 2],
+    altered: &mut AlteredCells,
     at: usize,
 ) -> bool {
     if !spec.nulls.is_empty() && spec.nulls.iter().any(|token| token == text) {
-        altered[1].mark(at);
+        altered.no_value.mark(at);
         return true;
     }
     if text.len() < whole {
-        altered[0].mark(at);
+        altered.trimmed.mark(at);
     }
     false
 }

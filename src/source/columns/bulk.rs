@@ -1,8 +1,8 @@
 //! Many cells of one column at once: no question is asked of a cell that can be asked of all.
 
-use super::altered::judge as is_no_value;
+use super::altered::{AlteredCells, judge as is_no_value};
 use super::{ColumnBuilder, Judged, Values, filled_with, judge, trim};
-use crate::chunk::{ColumnKind, Marks, MisfitKind, ReadColumn};
+use crate::chunk::{ColumnKind, MisfitKind, ReadColumn};
 use polars_arrow::array::MutableBinaryViewArray;
 use polars_arrow::bitmap::MutableBitmap;
 
@@ -116,7 +116,7 @@ struct Texts<'c, M> {
     spec: &'c ReadColumn,
     values: &'c mut MutableBinaryViewArray<str>,
     scratch: &'c mut Vec<u8>,
-    altered: &'c mut [Marks; 2],
+    altered: &'c mut AlteredCells,
     /// Cells before these.
     len: usize,
     /// Cells pushed, and a bit for each that is no null.
@@ -144,6 +144,16 @@ impl<M: FnMut(usize, MisfitKind)> Texts<'_, M> {
         if text.is_empty() || is_no_value(self.spec, text, cell.len(), self.altered, at) {
             return false;
         }
+        let text = match self.spec.float {
+            true => match self.altered.without_zeros(text, at) {
+                Ok(text) => text,
+                Err(kind) => {
+                    (self.misfit)(self.count, kind);
+                    return false;
+                }
+            },
+            false => text,
+        };
         let kind = match judge(self.spec, text, nul) {
             Judged::Stored(kind) => {
                 self.values.push_value_ignore_validity(text);

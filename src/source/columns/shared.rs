@@ -50,7 +50,7 @@ impl SharedTexts {
 
     /// Bytes of the texts with these numbers, if a column takes all of them as they are.
     fn fit(&self, spec: &ReadColumn, cells: impl Iterator<Item = usize> + Clone) -> Option<usize> {
-        if !self.plain || spec.kind != ColumnKind::Text {
+        if !self.plain || spec.kind != ColumnKind::Text || spec.float {
             return None;
         }
         let (mut least, mut most, mut bytes) = (LONG, 0, 0);

@@ -15,6 +15,8 @@ fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
         nulls: vec!["NULL".into()],
         key: false,
         clean: true,
+        order: Default::default(),
+        float: false,
     }
 }
 

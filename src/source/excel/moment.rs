@@ -1,5 +1,6 @@
 //! What a number with a date format means: a moment, a time of day, a duration, or just a number.
 
+use crate::chunk::DateOrder;
 use crate::source::number;
 
 const DAY_MS: i64 = 86_400_000;
@@ -57,9 +58,9 @@ fn clock(millis: i64) -> String {
 /// A cell of the ISO date type.
 pub fn from_iso(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
-    match number::date(bytes) {
+    match number::date(bytes, DateOrder::Mdy) {
         Ok(day) => Some(i64::from(day) * DAY_MS * 1_000),
-        Err(_) => number::timestamp(bytes).ok(),
+        Err(_) => number::timestamp(bytes, DateOrder::Mdy).ok(),
     }
 }
 

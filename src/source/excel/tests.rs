@@ -56,6 +56,8 @@ fn column(name: &str, field: usize, kind: ColumnKind, role: Role) -> ReadColumn 
         nulls: Vec::new(),
         key: false,
         clean: true,
+        order: Default::default(),
+        float: false,
     }
 }
 

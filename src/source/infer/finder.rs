@@ -1,7 +1,7 @@
 //! The fold over one column: which types every cell fits, and the first that do not.
 
 use super::Inferred;
-use super::kinds::{self, Common, Fit, Kinds, SETS};
+use super::kinds::{self, Common, Fit, Kinds, SETS, Signs};
 use crate::chunk::{ColumnKind, Place};
 use std::collections::BTreeMap;
 
@@ -20,8 +20,8 @@ pub struct TypeFinder {
     /// Most digits before and behind the point, of the cells that are decimals.
     whole: u8,
     scale: u8,
-    /// Whether a cell is a code: digits that a number would lose.
-    has_codes: bool,
+    /// What single cells show.
+    signs: Signs,
 }
 
 impl Default for TypeFinder {
@@ -32,7 +32,7 @@ impl Default for TypeFinder {
             nulls: 0,
             whole: 0,
             scale: 0,
-            has_codes: false,
+            signs: Signs::default(),
         }
     }
 }
@@ -68,7 +68,7 @@ impl TypeFinder {
         let count = &mut self.counts[usize::from(fit.kinds)];
         let before = *count;
         *count += cells;
-        self.has_codes |= fit.is_code;
+        self.signs.add(fit);
         if fit.kinds & kinds::DECIMAL != 0 {
             self.whole = self.whole.max(fit.whole);
             self.scale = self.scale.max(fit.scale);
@@ -99,7 +99,7 @@ impl TypeFinder {
         self.nulls += other.nulls;
         self.whole = self.whole.max(other.whole);
         self.scale = self.scale.max(other.scale);
-        self.has_codes |= other.has_codes;
+        self.signs = self.signs.with(other.signs);
         self.counts.iter_mut().zip(other.counts).for_each(|(mine, theirs)| *mine += theirs);
         for (kinds, examples) in other.examples {
             let mine = self.examples.entry(kinds).or_default();
@@ -149,7 +149,7 @@ impl TypeFinder {
     fn common(&self) -> Common {
         let sets = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         let of = |(set, _): (usize, &u64)| Common::of(set as Kinds, self.whole, self.scale);
-        sets.map(of).fold(Common::NOTHING, Common::with).with_codes(self.has_codes)
+        sets.map(of).fold(Common::NOTHING, Common::with).with_signs(self.signs)
     }
 
     fn misfits(&self, kind: Kinds) -> Vec<(Place, String)> {

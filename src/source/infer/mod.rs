@@ -8,7 +8,7 @@ mod finder;
 mod kinds;
 
 pub use finder::TypeFinder;
-pub use kinds::{Common, Fit, fit, inexact};
+pub use kinds::{Common, Fit, Slashes, fit, inexact};
 
 use super::{Block, Decoded, SourceError, Table};
 use crate::chunk::{ColumnKind, Mark, MisfitKind, Place, ReadColumn, ReadSchema, Role};

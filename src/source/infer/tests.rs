@@ -114,6 +114,8 @@ fn column(field: usize, kind: ColumnKind) -> ReadColumn {
         nulls: Vec::new(),
         key: false,
         clean: true,
+        order: Default::default(),
+        float: false,
     }
 }
 

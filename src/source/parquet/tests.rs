@@ -37,6 +37,8 @@ fn column(field: usize, kind: ColumnKind, role: Role) -> ReadColumn {
         nulls: Vec::new(),
         key: false,
         clean: true,
+        order: Default::default(),
+        float: false,
     }
 }
 

@@ -30,6 +30,10 @@ pub struct Typing {
 
 /// What may stand around a number.
 const SYMBOLS: [char; 4] = ['$', '€', '£', '¥'];
+/// Blanks that do not break a line: between digits they can only stand between groups.
+const GROUP_BLANKS: [char; 2] = ['\u{a0}', '\u{202f}'];
+/// Blanks that are one and the same as groups.
+const BLANKS: [char; 4] = [' ', '\u{a0}', '\u{202f}', '\u{2009}'];
 /// Days from the beginning of the calendar to 1970.
 const EPOCH: i32 = 719_163;
 
@@ -94,13 +98,16 @@ impl Typing {
     fn plain(&self, text: &str) -> Result<String, MisfitKind> {
         let mut text = text.trim();
         let mut negative = false;
+        const MINUS: [char; 2] = ['-', '\u{2212}'];
         if let Some(inside) = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
             (text, negative) = (inside, true);
         }
         let around = |c: char| SYMBOLS.contains(&c) || c.is_whitespace();
         text = text.trim_matches(around);
-        if let Some(rest) = text.strip_prefix('-').or_else(|| text.strip_suffix('-')) {
+        if let Some(rest) = text.strip_prefix(MINUS).or_else(|| text.strip_suffix(MINUS)) {
             (text, negative) = (rest.trim_matches(around), true);
+        } else if let Some(rest) = text.strip_prefix('+') {
+            text = rest.trim_matches(around);
         }
         let (whole, decimals) = match text.split_once(self.number.decimal) {
             Some((whole, decimals)) => (whole, Some(decimals)),
@@ -111,10 +118,12 @@ impl Typing {
             plain.push('-');
         }
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let parts: Vec<&str> = match self.number.group {
-            Some(group) => whole.split(group).collect(),
-            None => vec![whole],
+        let is_group = |c: char| match self.number.group {
+            Some(group) if BLANKS.contains(&group) => BLANKS.contains(&c),
+            Some(group) => c == group || GROUP_BLANKS.contains(&c),
+            None => GROUP_BLANKS.contains(&c),
         };
+        let parts: Vec<&str> = whole.split(is_group).collect();
         let grouped = parts.iter().skip(1).all(|part| part.len() == 3) && parts[0].len() <= 3;
         let sound = parts.iter().all(|part| digits(part)) && (parts.len() == 1 || grouped);
         if !sound || decimals.is_some_and(|decimals| !digits(decimals)) {
@@ -156,7 +165,10 @@ impl Typing {
 
     fn date(&self, text: &str) -> Result<i32, MisfitKind> {
         let tried = self.dates.iter().map(|format| NaiveDate::parse_from_str(text.trim(), format));
-        let found = tried.flatten().next().ok_or(MisfitKind::Type)?;
+        // `%Y` takes fewer digits than four: `04/15/91` would be a day of the year 91.
+        let written = |day: &NaiveDate| text.contains(&format!("{:04}", day.year()));
+        let found = tried.flatten().find(|day| day.year() >= 1_000 || written(day));
+        let found = found.ok_or(MisfitKind::Type)?;
         Ok(found.num_days_from_ce() - EPOCH)
     }
 }
