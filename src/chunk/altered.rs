@@ -21,6 +21,10 @@ pub enum Alteration {
     NoValue,
     /// A fraction of zeros behind a whole number, an id or a code is left out: `180.0`.
     ZeroFraction,
+    /// A time with an offset is loaded as the time in UTC, since its column keeps no offset.
+    InUtc,
+    /// Decimals behind the sixth of a second are left out, since the column does not keep them.
+    Nanoseconds,
 }
 
 /// Marked numbers, one bit each; nothing is held where none is marked.

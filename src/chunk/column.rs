@@ -1,5 +1,6 @@
 //! What the reader is told about each column before the first row: it parses straight into types.
 
+use super::Zone;
 use serde::{Deserialize, Serialize};
 
 /// Type of a loaded column.
@@ -20,8 +21,12 @@ pub enum ColumnKind {
     Bool,
     /// A day.
     Date,
-    /// A moment in UTC, in microseconds.
+    /// A day with a time, in microseconds: of a clock of which nobody knows the zone, or UTC.
     Timestamp,
+    /// A moment: microseconds in UTC.
+    TimestampTz,
+    /// As [`Self::Timestamp`], in nanoseconds.
+    TimestampNs,
 }
 
 impl ColumnKind {
@@ -36,6 +41,8 @@ impl ColumnKind {
             Self::Bool => "BOOLEAN".into(),
             Self::Date => "DATE".into(),
             Self::Timestamp => "TIMESTAMP".into(),
+            Self::TimestampTz => "TIMESTAMP WITH TIME ZONE".into(),
+            Self::TimestampNs => "TIMESTAMP_NS".into(),
         }
     }
 
@@ -49,6 +56,8 @@ impl ColumnKind {
             Self::Bool,
             Self::Date,
             Self::Timestamp,
+            Self::TimestampTz,
+            Self::TimestampNs,
         ];
         let scale = || name.strip_prefix("DECIMAL(18,")?.strip_suffix(')')?.parse().ok();
         let found = plain.into_iter().find(|kind| kind.duckdb() == name);
@@ -63,11 +72,17 @@ impl ColumnKind {
             "INT" => Some(Self::Int),
             "BOOL" => Some(Self::Bool),
             "DATETIME" => Some(Self::Timestamp),
+            "TIMESTAMPTZ" | "TIMESTAMPWITHTIMEZONE" => Some(Self::TimestampTz),
             name => Self::from_duckdb(name).filter(|kind| match kind {
                 Self::Decimal(scale) => *scale <= 18,
                 _ => true,
             }),
         }
+    }
+
+    /// Whether it is a day with a time.
+    pub fn is_moment(self) -> bool {
+        matches!(self, Self::Timestamp | Self::TimestampTz | Self::TimestampNs)
     }
 
     /// In plain words, for messages: "is not …".
@@ -78,7 +93,8 @@ impl ColumnKind {
             Self::Double | Self::Decimal(_) => "a number",
             Self::Bool => "true or false",
             Self::Date => "a date",
-            Self::Timestamp => "a date and time",
+            Self::Timestamp | Self::TimestampNs => "a date and time",
+            Self::TimestampTz => "a date and time with its offset from UTC",
         }
     }
 }
@@ -167,6 +183,9 @@ pub struct ReadColumn {
     /// A column of ids or codes that a program has kept as floats: `33076.0` is read as `33076`.
     #[serde(default)]
     pub float: bool,
+    /// Zone of times without an offset, in a column of moments; `None`: UTC.
+    #[serde(default)]
+    pub zone: Option<Zone>,
 }
 
 impl ReadColumn {
@@ -185,6 +204,7 @@ impl ReadColumn {
             clean: false,
             order: DateOrder::default(),
             float: false,
+            zone: None,
         }
     }
 }

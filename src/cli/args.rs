@@ -8,6 +8,7 @@ use crate::config::file::user_rules;
 use crate::config::{
     ByteSize, Call, ColorWhen, ConfigError, CsvPolicy, Delimiter, Escaping, Partial, ProgressKind,
     Provenance, Quoting, Rate, Reference, RuleLevel, Secret, Settings, TooLong, Value, Webhook,
+    Zone,
 };
 use crate::run::{CellCheck, DateSetting, Mode, OnAbort, Request, TableName};
 use crate::source::excel::range::SheetRange;
@@ -258,6 +259,9 @@ struct AgentArgs {
     /// Dates such as 02/01/2014 where no row of the column proves which part is the day
     #[arg(long, value_name = "ORDER", value_parser = words::<DateSetting>(DATE_ORDERS))]
     date_order: Option<DateSetting>,
+    /// Time zone of times without an offset, such as America/New_York; else that of the database
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<Zone>,
     /// Format of a column of dates, such as sold=%m/%d/%y (may be repeated)
     #[arg(long, value_name = "COLUMN=FORMAT")]
     date_format: Option<Vec<String>>,
@@ -406,6 +410,7 @@ impl LoadArgs {
             clean: self.agents.clean.clone(),
             no_fix: self.agents.no_fix.then_some(true),
             date_order: self.agents.date_order,
+            time_zone: self.agents.time_zone,
             date_format: self.agents.date_format.clone(),
             type_of: self.agents.type_of.clone(),
             keep_raw: self.agents.keep_raw.then_some(true),

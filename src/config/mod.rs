@@ -13,6 +13,7 @@ mod secret;
 mod settings;
 mod value;
 
+pub use crate::run::Zone;
 pub use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 pub use error::{ConfigError, ConfigPlace, nearest};
 pub use resolve::{Call, LEAST_MEMORY, Loaded, Machine, Sources, Ui, load};

@@ -6,12 +6,10 @@ use super::secret::Secret;
 use super::settings::{Origin, Partial, Settings, Sourced};
 use super::value::{ByteSize, ColorWhen, ProgressKind, Provenance, TooLong, Value};
 use super::{defaults, file};
-use crate::chunk::ColumnKind;
-use crate::pack::names_a_day;
 use crate::rules::UserRule;
 use crate::run::{
-    CellCheck, Changes, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking, Request,
-    TargetUrl, Told, Values,
+    CellCheck, Changes, ColumnKind, ErrorBudget, Failed, GeographyAsked, Limits, MaskKey, Masking,
+    Request, TargetUrl, Told, Values, date_format_of, type_of,
 };
 use crate::source::excel::range::SheetRange;
 use crate::source::legacy::ReaderProgram;
@@ -275,6 +273,7 @@ impl Settings {
                 no_fix: value(&self.no_fix).unwrap_or(false),
                 keep_raw: value(&self.keep_raw).unwrap_or(false),
                 dates: value(&self.date_order).unwrap_or_default(),
+                time_zone: value(&self.time_zone),
                 formats: self.formats()?,
                 types: self.types()?,
                 masks: self.masks()?,
@@ -386,36 +385,19 @@ impl Settings {
         value(&self.mask).unwrap_or_default().iter().map(mask).collect()
     }
 
-    /// `COLUMN=FORMAT`.
     fn formats(&self) -> Result<Vec<(String, String)>, ConfigError> {
         let hint = "write it like sold=%m/%d/%y: %d day, %m month, %Y year, %y its last two digits, %b Jan";
-        let format = |text: &String| {
-            let (column, format) = halves(text).ok_or_else(|| {
-                ConfigError::new(format!("`{text}` names no column and format")).with_hint(hint)
-            })?;
-            if !names_a_day(&format) {
-                let message = format!("`{format}` is not a format of dates");
-                return Err(ConfigError::new(message).with_hint(hint));
-            }
-            Ok((column, format))
-        };
-        value(&self.date_format).unwrap_or_default().iter().map(format).collect()
+        let told = value(&self.date_format).unwrap_or_default();
+        let wrong = |message| ConfigError::new(message).with_hint(hint);
+        told.iter().map(|text| date_format_of(text).map_err(wrong)).collect()
     }
 
-    /// `COLUMN=TYPE`.
     fn types(&self) -> Result<Vec<(String, ColumnKind)>, ConfigError> {
         let hint = "write it like zip=VARCHAR; types are VARCHAR, INTEGER, BIGINT, DECIMAL(18,2), DOUBLE, \
                     BOOLEAN, DATE and TIMESTAMP";
-        let typed = |text: &String| {
-            let (column, ty) = halves(text).ok_or_else(|| {
-                ConfigError::new(format!("`{text}` names no column and type")).with_hint(hint)
-            })?;
-            let kind = ColumnKind::from_name(&ty).ok_or_else(|| {
-                ConfigError::new(format!("`{ty}` is not a type of columns")).with_hint(hint)
-            })?;
-            Ok((column, kind))
-        };
-        value(&self.type_of).unwrap_or_default().iter().map(typed).collect()
+        let told = value(&self.type_of).unwrap_or_default();
+        let wrong = |message| ConfigError::new(message).with_hint(hint);
+        told.iter().map(|text| type_of(text).map_err(wrong)).collect()
     }
 
     fn mask_key(&self, env: &Env) -> Result<Option<MaskKey>, ConfigError> {
@@ -448,13 +430,6 @@ impl Settings {
             fuse: value(&self.fuse).unwrap_or(true),
         })
     }
-}
-
-/// What stands before and behind the first `=`, where both are there.
-fn halves(text: &str) -> Option<(String, String)> {
-    let (before, behind) = text.split_once('=')?;
-    let (before, behind) = (before.trim(), behind.trim());
-    (!before.is_empty() && !behind.is_empty()).then(|| (before.to_owned(), behind.to_owned()))
 }
 
 fn value<T: Clone>(setting: &Option<Sourced<T>>) -> Option<T> {

@@ -5,7 +5,7 @@ use super::secret::{Reference, Secret, Webhook};
 use super::value::{
     ByteSize, ColorWhen, Delimiter, ProgressKind, Provenance, Rate, RuleLevel, TooLong, Value,
 };
-use crate::run::{DateSetting, Mode, OnAbort, TableName};
+use crate::run::{DateSetting, Mode, OnAbort, TableName, Zone};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
 use serde::Deserialize;
@@ -204,6 +204,7 @@ settings! {
     "clean" clean: PathBuf = "File that says how columns are cleaned, beside what the pack says.",
     "no_fix" no_fix: bool = "Leave values as they are written: no cleaning, no trimming of text, no padding of codes.",
     "date_order" date_order: DateSetting = "How dates such as 02/01/2014 are read where no row of the column proves the order: mdy, dmy, or text (ymd is the same as text); it is always reported.",
+    "time_zone" time_zone: Zone = "Time zone of times without an offset, in columns that keep moments, such as America/New_York; else that of the database.",
     "date_format" date_format: Vec<String> = "Formats of columns of dates, such as sold=%m/%d/%y; of two digits, the years 70 to 99 are 1970 to 1999 and 00 to 69 are 2000 to 2069.",
     "type_of" type_of: Vec<String> = "Types of columns of plain tables, such as zip=VARCHAR; else they are found in the file.",
     "keep_raw" keep_raw: bool = "Keep texts that reading or cleaning changes beside the row, in _extra -> '_raw'.",

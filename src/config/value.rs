@@ -3,7 +3,7 @@
 //! One way of parsing for all layers, so that `512MiB` means the same everywhere.
 
 use super::secret::{Reference, Secret, Webhook};
-use crate::run::{DateSetting, Mode, OnAbort, TableName};
+use crate::run::{DateSetting, Mode, OnAbort, TableName, Zone};
 use crate::source::csv::{CsvPolicy, Escaping, Quoting};
 use crate::source::excel::range::SheetRange;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
@@ -258,6 +258,7 @@ textual! {
     Quoting => json!({ "type": "string", "examples": ["\"", "'", "none"] }),
     Escaping => json!({ "type": "string", "examples": ["doubled", "backslash", "none"] }),
     SheetRange => json!({ "type": "string", "examples": ["A3:F200", "A3:F", "Sheet!A3:F200"] }),
+    Zone => json!({ "type": "string", "examples": ["America/New_York", "UTC"] }),
     TableName => json!({ "type": "string" }),
     Reference => json!({ "type": "string", "examples": ["env:MASK_KEY", "file:mask.key"] }),
     Webhook => json!({ "type": "string", "examples": ["env:ALERT_WEBHOOK"] }),

@@ -20,6 +20,8 @@ enum Form {
     Day,
     /// Microseconds since 1970.
     Moment,
+    /// Nanoseconds since 1970.
+    Nanoseconds,
     Double,
     Bool,
     /// Digits as a whole number, so many of them behind the point.
@@ -52,9 +54,14 @@ impl Hashed {
                 (format!("CAST({days} AS BIGINT)"), Form::Day)
             }
             "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" => {
-                let micros = format!("extract(epoch FROM {column}) * 1000000");
-                (format!("CAST({micros} AS BIGINT)"), Form::Moment)
+                // Whole seconds are exact in a float, as which DuckDB gives them; microseconds are not.
+                let seconds =
+                    format!("CAST(extract(epoch FROM date_trunc('second', {column})) AS BIGINT)");
+                let micros = format!("CAST(extract(microseconds FROM {column}) AS BIGINT)");
+                (format!("{seconds} * 1000000 + {micros} % 1000000"), Form::Moment)
             }
+            // Of DuckDB alone.
+            "TIMESTAMP_NS" => (format!("epoch_ns({column})"), Form::Nanoseconds),
             other => {
                 let size = other.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
                 let scale = size.split_once(',')?.1.trim().parse().ok()?;
@@ -74,6 +81,9 @@ impl Hashed {
         match (self.form, cell.as_int()) {
             (Form::Day, Some(days)) => i32::try_from(days).map_or(Value::Int(days), Value::Date),
             (Form::Moment, Some(micros)) => Value::Timestamp(micros),
+            (Form::Nanoseconds, Some(nanos)) => {
+                Value::Text(crate::chunk::Moment::from_nanos(nanos, false).text())
+            }
             _ => cell.clone(),
         }
     }
@@ -83,7 +93,7 @@ impl Hashed {
         Some(match (self.form, value) {
             (_, Value::Null) => 0,
             (Form::Text, Value::Text(text)) => xxh3_128_with_seed(text.as_bytes(), self.seed),
-            (Form::Number | Form::Day | Form::Moment, value) => {
+            (Form::Number | Form::Day | Form::Moment | Form::Nanoseconds, value) => {
                 number_hash(value.as_int()? as u64, self.seed)
             }
             (Form::Double, Value::Double(value)) => number_hash(canonical_bits(*value), self.seed),

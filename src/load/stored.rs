@@ -154,8 +154,7 @@ pub fn cell(column: &Column, row: usize) -> Value {
         // As whole numbers: that is how they are read from the table.
         Ok(AnyValue::Date(days)) => Value::from(days),
         Ok(AnyValue::Datetime(moment, unit, _)) => Value::from(match unit {
-            TimeUnit::Nanoseconds => moment.div_euclid(1_000),
-            TimeUnit::Microseconds => moment,
+            TimeUnit::Nanoseconds | TimeUnit::Microseconds => moment,
             TimeUnit::Milliseconds => moment.saturating_mul(1_000),
         }),
         Ok(AnyValue::Null) | Err(_) => Value::Null,

@@ -16,6 +16,7 @@ use super::lookup::Lookup;
 use super::names::NameRule;
 use super::table::{Provenance, Strategy, TableSpec};
 use super::{LoadError, LoadErrorKind, Writer, dead_letter};
+use crate::chunk::Zone;
 use crate::duck::{ResultColumn, Rows, Value};
 use crate::flow::Meters;
 use std::cell::OnceCell;
@@ -173,6 +174,11 @@ pub trait Link {
 
     /// What the target takes for the same name.
     fn names(&self) -> NameRule;
+
+    /// The zone in which a fresh session of the database takes a time without an offset.
+    fn time_zone(&self) -> Result<Zone, LoadError> {
+        Ok(Zone::UTC)
+    }
 
     /// The name of a table of the user as the target has it; `None` where there is no such table.
     fn find_table(&self, name: &str) -> Result<Option<String>, LoadError> {

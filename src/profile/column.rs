@@ -75,7 +75,7 @@ impl Column {
             (None, Some((first, last))) => (Some(first.clone()), Some(last.clone())),
             (None, None) => (None, None),
         };
-        let numbers = measured && !matches!(kind, ColumnKind::Date | ColumnKind::Timestamp);
+        let numbers = measured && kind != ColumnKind::Date && !kind.is_moment();
         let length = |(min, max, all): (u64, u64, u64)| Length {
             min,
             max,
@@ -155,7 +155,7 @@ pub(super) fn written(number: f64, kind: ColumnKind) -> String {
         ColumnKind::Int | ColumnKind::BigInt => format!("{:.0}", number),
         ColumnKind::Decimal(scale) => format!("{number:.*}", usize::from(scale)),
         ColumnKind::Date => moment((number / 86.4e9).round() * 86_400.0, "%Y-%m-%d"),
-        ColumnKind::Timestamp => moment((number / 1e6).round(), "%Y-%m-%d %H:%M:%S"),
+        kind if kind.is_moment() => moment((number / 1e6).round(), "%Y-%m-%d %H:%M:%S"),
         _ => tidy(number).to_string(),
     }
 }

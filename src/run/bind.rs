@@ -72,6 +72,7 @@ pub(super) fn bind_roll(
         mode: request.mode.unwrap_or(Mode::Merge),
         found: Vec::new(),
         assumes_date_order: schema_has_dates,
+        time_zone: None,
         as_written: false,
         column_notes: Vec::new(),
         warnings,
@@ -188,6 +189,7 @@ fn roll_schema(
             clean,
             order: request.values.dates.order().unwrap_or_default(),
             float: false,
+            zone: None,
         });
     }
     let extra = binding.unknown.iter().map(|at| (*at, headers[*at].clone())).collect();

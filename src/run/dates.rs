@@ -121,6 +121,8 @@ pub fn settle(input: &mut Prepared, setting: DateSetting) {
             let cells = cells.as_text();
             set(input, at, cells);
             tell_groups(input, at, comma);
+        } else if cells.has_mixed_offsets() {
+            tell_mixed(input, at);
         } else if input.schema.columns[at].kind == ColumnKind::Text {
             tell_short_years(input, at);
         }
@@ -180,6 +182,14 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
         }
     };
     types::note(input, at, format!("{ty}: {}, because {because}", order.plain()));
+}
+
+fn tell_mixed(input: &mut Prepared, at: usize) {
+    let header = input.schema.columns[at].header.clone();
+    input.warnings.push(format!(
+        "{header}: stays text: some of its times have an offset from UTC, and some have none"
+    ));
+    types::note(input, at, "VARCHAR: some of its times have an offset, some have none".to_owned());
 }
 
 fn tell_groups(input: &mut Prepared, at: usize, comma: usize) {

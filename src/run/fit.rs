@@ -74,6 +74,7 @@ pub fn fit(
         if let Err(error) = fit_one(input, table, may_add) {
             misfits.push((at, error));
         }
+        types::settle_zone(input, con)?;
     }
     Ok(misfits)
 }

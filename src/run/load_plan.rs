@@ -166,6 +166,7 @@ impl LoadOne<'_> {
         add("release", settled.release.map(|release| release.to_string()));
         add("mapping", self.input.mapping.as_ref().map(|mapping| mapping.name.clone()));
         add("dates", types::orders(self.input));
+        add("zone", types::zone(self.input));
         add("floats", types::floats(self.input));
         add("submission", settled.submission.map(|number| number.to_string()));
         facts

@@ -4,6 +4,7 @@
 //! events and returns a [`Summary`]. It never prints, never reads the environment, never exits.
 
 mod agents;
+mod asked;
 mod bind;
 mod check;
 mod cleaning;
@@ -57,10 +58,12 @@ pub mod value_rules;
 mod verify;
 mod whole;
 
+pub use crate::chunk::{ColumnKind, Zone};
 pub use crate::load::ledger::CellCheck;
 pub use crate::load::target::{Changes, Finding as TargetFinding, Health, TargetState};
 pub use crate::load::{TableName, TargetUrl};
 pub use crate::transform::mask::{MaskKey, Masking};
+pub use asked::{date_format_of, type_of};
 pub use check::check;
 pub use error::{RunError, RunErrorKind};
 pub use geography::Asked as GeographyAsked;

@@ -20,7 +20,7 @@ use super::named;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use super::types;
-use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
+use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role, Zone};
 use crate::enrich::geo::Locate;
 use crate::flow::Observer;
 use crate::load::table::{TableSpec, TargetColumn};
@@ -64,6 +64,8 @@ pub struct Prepared {
     pub found: Vec<Common>,
     /// Whether dates are read in the order of the setting `date_order`, because nothing else tells it.
     pub assumes_date_order: bool,
+    /// Zone of times without an offset, where the user names one.
+    pub time_zone: Option<Zone>,
     /// Whether values are loaded as they are written.
     pub as_written: bool,
     /// Notes about single columns, for the plan: (column, note).
@@ -141,6 +143,9 @@ pub fn prepare(
     set_headers_aside(&mut inputs);
     types::refuse_unknown(request, &inputs.ready)?;
     types::unite(&mut inputs.ready, &request.values.types);
+    if !request.target.is_embedded() {
+        types::without_nanoseconds(&mut inputs.ready);
+    }
     let prepared = &mut inputs.ready;
     masking::refuse_unknown(request, pack, prepared)?;
     geography::refuse_several_counties(request, prepared)?;
@@ -367,6 +372,7 @@ pub(super) fn changes_of_values(
     kind: Option<&Kind>,
 ) -> Result<(), RunError> {
     input.as_written = request.values.no_fix;
+    input.time_zone = request.values.time_zone;
     if request.values.no_fix {
         let schema = Arc::make_mut(&mut input.schema);
         for column in &mut schema.columns {
@@ -408,6 +414,7 @@ pub(super) fn generic(
             clean: true,
             order: Default::default(),
             float: false,
+            zone: None,
         };
     let columns: Vec<_> = named.enumerate().map(column).collect();
     let spec = TableSpec {
@@ -436,6 +443,7 @@ pub(super) fn generic(
         mode,
         found: Vec::new(),
         assumes_date_order: false,
+        time_zone: None,
         as_written: false,
         column_notes: Vec::new(),
         warnings: Vec::new(),

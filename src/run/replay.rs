@@ -44,6 +44,7 @@ impl Preparer<'_> {
         let facts = replay.input_facts();
         let mut prepared = prepared;
         types::as_before(&mut prepared, facts.get("dates"), facts.get("floats"));
+        prepared.time_zone = fact(facts, "zone").or(prepared.time_zone);
         let mut prepared = [prepared];
         fit_all(&mut prepared, self.con, self.request.changes)?;
         let [prepared] = prepared;

@@ -2,7 +2,7 @@
 
 use super::geography::Asked;
 use crate::chunk::named;
-use crate::chunk::{ColumnKind, DateOrder};
+use crate::chunk::{ColumnKind, DateOrder, Zone};
 use crate::load::ledger::CellCheck;
 pub use crate::load::table::Mode;
 use crate::load::target::Changes;
@@ -118,6 +118,9 @@ pub struct Values {
     /// How dates with slashes are read where no row proves their order.
     #[serde(default)]
     pub dates: DateSetting,
+    /// Zone of times without an offset in columns that keep moments; `None`: that of the database.
+    #[serde(default)]
+    pub time_zone: Option<Zone>,
     /// Formats of columns of dates, by name or header.
     #[serde(default)]
     pub formats: Vec<(String, String)>,

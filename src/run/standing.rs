@@ -153,8 +153,14 @@ impl<'a> Wanted<'a> {
 
     /// Whether what was begun under the rules of an earlier load is gone on with by those of today.
     fn goes_on(&self, known: &KnownInput) -> bool {
-        let kinds = self.input.schema.columns.iter().map(|column| column.kind);
-        known.rules == VERSION || ValueRules::current().go_on(known.rules, kinds)
+        if known.rules == VERSION {
+            return true;
+        }
+        let found = |at: usize| self.input.found.get(at).copied();
+        let columns = self.input.schema.columns.iter().enumerate();
+        let columns = columns.map(|(at, column)| (column.kind, found(at)));
+        // What has committed nothing begins again by the rules of today.
+        !known.row.ranges.is_empty() && ValueRules::current().go_on(known.rules, columns)
     }
 
     /// Decides from what the ledger has of the same content, newest first.

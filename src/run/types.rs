@@ -12,19 +12,26 @@ use super::error::RunError;
 use super::names;
 use super::prepare::Prepared;
 use super::request::{Request, Values};
-use crate::chunk::{ColumnKind, DateOrder, ReadColumn};
+use crate::chunk::{ColumnKind, DateOrder, ReadColumn, Zone};
 use crate::load::names::{NameRule, header_key};
+use crate::load::{Link, LoadError};
 use crate::source::infer::Common;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Column → type as DuckDB names it, as JSON. Where dates begin with the day, the type says so: `DATE (dmy)`.
+/// Column → type as DuckDB names it, as JSON. Behind it stand, in brackets, the order of dates that begin with the
+/// day and the zone of times without an offset: `DATE (dmy)`, `TIMESTAMP WITH TIME ZONE (America/New_York)`.
 pub fn stored(input: &Prepared) -> String {
-    let typed = |column: &ReadColumn| match (column.kind, column.order) {
-        (ColumnKind::Date | ColumnKind::Timestamp, order) if order != DateOrder::default() => {
-            format!("{} ({})", column.kind.duckdb(), order.name())
+    let typed = |column: &ReadColumn| {
+        let mut ty = column.kind.duckdb();
+        let has_days = column.kind == ColumnKind::Date || column.kind.is_moment();
+        if has_days && column.order != DateOrder::default() {
+            ty = format!("{ty} ({})", column.order.name());
         }
-        (kind, _) => kind.duckdb(),
+        if let Some(zone) = column.zone.filter(|_| column.kind == ColumnKind::TimestampTz) {
+            ty = format!("{ty} ({zone})");
+        }
+        ty
     };
     let columns = input.schema.columns.iter();
     let types: BTreeMap<_, _> =
@@ -39,10 +46,15 @@ pub fn restore(input: &mut Prepared, json: &str) {
     let open = open_columns(input);
     for at in 0..input.schema.columns.len() {
         let Some(ty) = types.get(&input.schema.columns[at].name) else { continue };
-        let (ty, order) = match ty.strip_suffix(" (dmy)") {
-            Some(ty) => (ty, DateOrder::Dmy),
-            None => (ty.as_str(), DateOrder::Mdy),
-        };
+        let (mut ty, mut order, mut zone) = (ty.as_str(), DateOrder::Mdy, None);
+        while let Some((rest, what)) = ty.strip_suffix(')').and_then(|ty| ty.rsplit_once(" (")) {
+            ty = rest;
+            match what {
+                "dmy" => order = DateOrder::Dmy,
+                name => zone = name.parse().ok(),
+            }
+        }
+        set_zone(input, at, zone);
         if let Some(kind) = ColumnKind::from_duckdb(ty).filter(|_| open.contains(&at)) {
             set(input, at, kind);
         }
@@ -79,6 +91,47 @@ pub fn as_before(input: &mut Prepared, orders: Option<&String>, floats: Option<&
         }
         column.float = is_listed(floats, &column.name);
     }
+}
+
+/// Sets the zone of the times of a column that have no offset.
+fn set_zone(input: &mut Prepared, at: usize, zone: Option<Zone>) {
+    if input.schema.columns[at].zone != zone {
+        Arc::make_mut(&mut input.schema).columns[at].zone = zone;
+    }
+}
+
+/// Gives columns of moments the zone in which a clock without an offset is read, and reports it: `asked`, else that
+/// of a fresh session of the database.
+pub fn settle_zone(input: &mut Prepared, con: &dyn Link) -> Result<(), LoadError> {
+    let mut told = Vec::new();
+    for at in open_columns(input) {
+        let column = &input.schema.columns[at];
+        let has_clocks = input.found.get(at).is_none_or(|own| own.has_clocks());
+        if column.kind != ColumnKind::TimestampTz || !has_clocks || column.zone.is_some() {
+            continue;
+        }
+        told.push(column.header.clone());
+        let zone = match input.time_zone {
+            Some(zone) => zone,
+            None => con.time_zone()?,
+        };
+        set_zone(input, at, Some(zone));
+    }
+    if let Some(first) = told.first() {
+        let position = input.schema.columns.iter().position(|column| column.header == *first);
+        let zone = position.and_then(|at| input.schema.columns[at].zone).unwrap_or(Zone::UTC);
+        let whose = if input.time_zone.is_some() { "as asked" } else { "that of the database" };
+        input.warnings.push(format!(
+            "{}: times without an offset are taken in the time zone {zone} ({whose}; --time-zone changes it)",
+            told.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// The zone of times without an offset, for the replay of failed records.
+pub fn zone(input: &Prepared) -> Option<String> {
+    input.schema.columns.iter().find_map(|column| column.zone).map(|zone| zone.to_string())
 }
 
 /// Sets the order of the dates of a column.
@@ -150,6 +203,19 @@ pub fn unite(inputs: &mut [Prepared], asked: &[(String, ColumnKind)]) {
                 note(input, at, format!("{}: other files need it", kind.duckdb()));
             }
             set(input, at, if is_name { ColumnKind::Text } else { kind });
+        }
+    }
+}
+
+/// Nanoseconds on a target that does not keep them are text.
+pub fn without_nanoseconds(inputs: &mut [Prepared]) {
+    for input in inputs {
+        for at in open_columns(input) {
+            if input.schema.columns[at].kind == ColumnKind::TimestampNs {
+                let why = "VARCHAR: more than six decimals of a second, which the target keeps in no time";
+                note(input, at, why.to_owned());
+                set(input, at, ColumnKind::Text);
+            }
         }
     }
 }
@@ -236,12 +302,18 @@ fn may_read(found: ColumnKind, own: Option<Common>, wanted: ColumnKind) -> bool 
         ColumnKind::Int | ColumnKind::BigInt | ColumnKind::Decimal(_) => {
             found != ColumnKind::Text || !own.is_some_and(Common::has_codes)
         }
-        ColumnKind::Date | ColumnKind::Timestamp => !own.is_some_and(Common::is_without_order),
+        ColumnKind::Date
+        | ColumnKind::Timestamp
+        | ColumnKind::TimestampTz
+        | ColumnKind::TimestampNs => !own.is_some_and(Common::is_without_order),
         ColumnKind::Text | ColumnKind::Bool => true,
     }
 }
 
 /// Whether some cells may not be of a type.
 fn may_refuse(own: Common, wanted: ColumnKind) -> bool {
-    wanted != ColumnKind::Text && own.with(Common::declared(wanted)).kind() != wanted
+    let are_moments = wanted.is_moment() && own.are_moments();
+    wanted != ColumnKind::Text
+        && !are_moments
+        && own.with(Common::declared(wanted)).kind() != wanted
 }

@@ -187,7 +187,7 @@ impl Bound<'_> {
         match rule.check {
             Check::FreshDays(days) => {
                 self.must_be("a column of days", |kind| {
-                    matches!(kind, ColumnKind::Date | ColumnKind::Timestamp)
+                    kind == ColumnKind::Date || kind.is_moment()
                 })?;
                 let today = chrono::Utc::now().timestamp().div_euclid(86_400);
                 whole.fact(table, &rule.id, || Ok(Arc::new(FileFresh::new(told, today, days))))

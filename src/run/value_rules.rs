@@ -16,8 +16,9 @@
 //! | 1 | the rules of the first ledgers |
 //! | 2 | a year of a date with slashes has four digits; `180.0` is a whole number; ids and codes that were kept as floats lose `.0`; numbers may have a plus, U+2212, U+00A0 and U+202F |
 
-use crate::chunk::ColumnKind;
+use crate::chunk::{ColumnKind, Moment};
 use crate::duck::Value;
+use crate::source::infer::Common;
 use crate::source::number::without_zeros;
 
 /// The version of the rules of this program.
@@ -28,20 +29,30 @@ const CHANGES: &[Change] = &[
     Change {
         version: 2,
         what: "a year has four digits",
-        touches: |kind| matches!(kind, ColumnKind::Date | ColumnKind::Timestamp),
+        touches: |kind, cells| {
+            let is_date = kind == ColumnKind::Date || kind.is_moment();
+            is_date && cells.is_none_or(Common::has_short_years)
+        },
         explains: is_short_year,
     },
     Change {
         version: 2,
         what: "decimals of zero are left out of whole numbers, ids and codes",
         // Such numbers were refused, and so were the ids of most counties.
-        touches: |_| false,
+        touches: |_, _| false,
         explains: is_zero_fraction,
     },
     Change {
         version: 2,
+        what: "times may have offsets such as -05, and a minute has 60 seconds",
+        // Such offsets were refused, and a second 60 was the next minute, at which no clock has stood since 2016.
+        touches: |_, _| false,
+        explains: is_offset_or_leap_second,
+    },
+    Change {
+        version: 2,
         what: "numbers may have a plus, a minus sign and no-break spaces",
-        touches: |_| false,
+        touches: |_, _| false,
         explains: is_number_with_signs,
     },
 ];
@@ -72,6 +83,18 @@ fn is_zero_fraction(difference: &Difference<'_>) -> bool {
         }
     };
     was_as_written && is_shorter
+}
+
+/// `10:00:00-05` was refused, `23:59:60` was the next day.
+fn is_offset_or_leap_second(difference: &Difference<'_>) -> bool {
+    let Some(raw) = difference.raw.map(str::trim) else { return false };
+    let is_moment = |outcome| matches!(outcome, Outcome::Value(Value::Timestamp(_)));
+    let has_offset = || Moment::of(raw.as_bytes()).is_some_and(Moment::has_offset);
+    match (difference.old, difference.new) {
+        (Outcome::Refused, new) => is_moment(new) && has_offset(),
+        (old, Outcome::Refused) => is_moment(old) && raw.contains(":60"),
+        _ => false,
+    }
 }
 
 /// `+160.00` and `1 234` with a no-break space were refused by cleaning, and are numbers now.
@@ -112,9 +135,9 @@ pub struct Change {
     pub version: u32,
     /// What has changed, in a few words for the user: "a year needs four digits".
     pub what: &'static str,
-    /// Whether values of a column of this type, loaded under older rules, may be others now. A load that has
-    /// begun under those does not go on then (E502).
-    pub touches: fn(ColumnKind) -> bool,
+    /// Whether values of a column of this type, loaded under older rules, may be others now; what the cells of its
+    /// file have in common is known for plain tables. A load that has begun under those does not go on then (E502).
+    pub touches: fn(ColumnKind, Option<Common>) -> bool,
     /// Whether a difference is what the change does to such a cell. Where an earlier change may have had a part
     /// in it, this says so, too.
     pub explains: fn(&Difference<'_>) -> bool,
@@ -135,12 +158,16 @@ impl ValueRules {
         Self { version: VERSION, changes: CHANGES }
     }
 
-    /// Whether an unfinished load that was begun under version `under` may go on, in columns of these types.
-    pub fn go_on(&self, under: u32, mut kinds: impl Iterator<Item = ColumnKind>) -> bool {
-        let since = self.changes.iter().filter(|change| change.version > under);
-        let since: Vec<_> = since.collect();
-        under <= self.version
-            && !kinds.any(|kind| since.iter().any(|change| (change.touches)(kind)))
+    /// Whether an unfinished load that was begun under version `under` may go on, with columns of these types and
+    /// cells.
+    pub fn go_on(
+        &self,
+        under: u32,
+        mut columns: impl Iterator<Item = (ColumnKind, Option<Common>)>,
+    ) -> bool {
+        let since: Vec<_> = self.changes.iter().filter(|change| change.version > under).collect();
+        let touched = |(kind, cells)| since.iter().any(|change| (change.touches)(kind, cells));
+        under <= self.version && !columns.any(touched)
     }
 
     /// The first change since version `under` that explains a difference.
@@ -160,7 +187,7 @@ mod tests {
             Change {
                 version: 2,
                 what: "blanks around a text are left out",
-                touches: |kind| kind == ColumnKind::Text,
+                touches: |kind, _| kind == ColumnKind::Text,
                 explains: |difference| match (difference.old, difference.new) {
                     (Outcome::Value(Value::Text(old)), Outcome::Value(Value::Text(new))) => {
                         old.trim() == new
@@ -171,7 +198,7 @@ mod tests {
             Change {
                 version: 3,
                 what: "a year needs four digits",
-                touches: |kind| kind == ColumnKind::Date,
+                touches: |kind, _| kind == ColumnKind::Date,
                 explains: |difference| {
                     let short = |raw: &str| raw.len() < "2024-01-01".len();
                     matches!(difference.old, Outcome::Value(Value::Date(_)))
@@ -254,12 +281,15 @@ mod tests {
     #[test]
     fn an_unfinished_load_goes_on_where_no_change_touches_its_columns() {
         use ColumnKind::{Date, Int, Text};
-        assert!(MADE_UP.go_on(3, [Text, Date].into_iter()));
-        assert!(MADE_UP.go_on(1, [Int].into_iter()));
-        assert!(!MADE_UP.go_on(1, [Int, Text].into_iter()));
-        assert!(MADE_UP.go_on(2, [Int, Text].into_iter()));
-        assert!(!MADE_UP.go_on(2, [Date].into_iter()));
-        assert!(!MADE_UP.go_on(4, [Int].into_iter()), "a newer program has begun it");
+        let go_on = |under, kinds: &[ColumnKind]| {
+            MADE_UP.go_on(under, kinds.iter().map(|kind| (*kind, None)))
+        };
+        assert!(go_on(3, &[Text, Date]));
+        assert!(go_on(1, &[Int]));
+        assert!(!go_on(1, &[Int, Text]));
+        assert!(go_on(2, &[Int, Text]));
+        assert!(!go_on(2, &[Date]));
+        assert!(!go_on(4, &[Int]), "a newer program has begun it");
     }
 
     #[test]

@@ -5,12 +5,13 @@
 
 mod altered;
 mod bulk;
+mod moments;
+mod numbers;
 mod shared;
 
 pub use super::cell::Cell;
-use super::cell::{EXACT, moment_text, number_text};
 use super::number;
-use crate::chunk::{ColumnKind, MisfitKind, ReadColumn, Role, blank};
+use crate::chunk::{ColumnKind, MisfitKind, Moment, ReadColumn, Role, blank};
 use altered::AlteredCells;
 pub use bulk::MOST;
 use polars::prelude::*;
@@ -143,8 +144,8 @@ impl ColumnBuilder {
             ColumnKind::Date => {
                 number::date(text, self.spec.order).map(|value| self.push_int(value))
             }
-            ColumnKind::Timestamp => {
-                number::timestamp(text, self.spec.order).map(|value| self.push_bigint(value))
+            ColumnKind::Timestamp | ColumnKind::TimestampTz | ColumnKind::TimestampNs => {
+                number::moment(text, self.spec.order).and_then(|moment| self.push_moment(moment))
             }
             ColumnKind::Text => Ok(()),
         };
@@ -320,80 +321,10 @@ impl ColumnBuilder {
                 }
                 _ => Err(MisfitKind::Type),
             },
-            Cell::Moment(micros) => match self.spec.kind {
-                ColumnKind::Date if micros.rem_euclid(86_400_000_000) == 0 => {
-                    self.push_int(micros.div_euclid(86_400_000_000) as i32);
-                    return Ok(());
-                }
-                ColumnKind::Timestamp => {
-                    self.push_bigint(micros);
-                    return Ok(());
-                }
-                ColumnKind::Text => return self.push_text(&moment_text(micros)),
-                _ => Err(MisfitKind::Type),
-            },
+            Cell::Moment(micros) => return self.push_clock(Moment::from_micros(micros, false)),
         };
         self.push_null();
         result
-    }
-
-    /// Pushes an exact whole number: all 64 bits of it, where the column can hold them.
-    pub fn push_whole(&mut self, value: i64) -> Pushed {
-        match self.spec.kind {
-            ColumnKind::BigInt => self.push_bigint(value),
-            ColumnKind::Double if (value as f64).abs() < EXACT => self.push_double(value as f64),
-            ColumnKind::Bool | ColumnKind::Date | ColumnKind::Timestamp => {
-                self.push_null();
-                return Err(MisfitKind::Type);
-            }
-            _ => return self.push_text(itoa::Buffer::new().format(value)),
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn push_number(&mut self, value: f64) -> Pushed {
-        let integer = value as i64;
-        let whole = integer as f64 == value;
-        match self.spec.kind {
-            ColumnKind::Text if self.spec.role == Role::Id && value.abs() >= EXACT => {
-                self.push_null();
-                Err(MisfitKind::IdInexact)
-            }
-            ColumnKind::Text if whole && value.abs() < EXACT => {
-                self.push_text(itoa::Buffer::new().format(integer))
-            }
-            ColumnKind::Text => self.push_text(&number_text(value)),
-            ColumnKind::BigInt if whole && value.abs() < EXACT => {
-                self.push_bigint(integer);
-                Ok(())
-            }
-            ColumnKind::Int if whole && value.abs() < EXACT => {
-                let fitted = i32::try_from(integer).map(|value| self.push_int(value));
-                fitted.map_err(|_| {
-                    self.push_null();
-                    MisfitKind::Overflow
-                })
-            }
-            ColumnKind::Double => {
-                self.push_double(value);
-                Ok(())
-            }
-            ColumnKind::Decimal(_) => {
-                let text = value.to_string();
-                self.push_parsed(self.spec.kind, text.as_bytes())
-            }
-            kind => {
-                self.push_null();
-                Err(match kind {
-                    ColumnKind::Int | ColumnKind::BigInt if value.fract() != 0.0 => {
-                        MisfitKind::Fraction
-                    }
-                    ColumnKind::Int | ColumnKind::BigInt => MisfitKind::Overflow,
-                    _ => MisfitKind::Type,
-                })
-            }
-        }
     }
 
     /// The finished column.
@@ -413,10 +344,9 @@ impl ColumnBuilder {
             }
             Values::BigInt(values) => {
                 let ca = Int64Chunked::with_chunk(name, primitive(values, validity));
-                if self.spec.kind == ColumnKind::Timestamp {
-                    ca.into_datetime(TimeUnit::Microseconds, None).into_series()
-                } else {
-                    ca.into_series()
+                match polars_type(self.spec.kind) {
+                    DataType::Datetime(unit, zone) => ca.into_datetime(unit, zone).into_series(),
+                    _ => ca.into_series(),
                 }
             }
             Values::Double(values) => {
@@ -497,6 +427,8 @@ pub fn polars_type(kind: ColumnKind) -> DataType {
         ColumnKind::Bool => DataType::Boolean,
         ColumnKind::Date => DataType::Date,
         ColumnKind::Timestamp => DataType::Datetime(TimeUnit::Microseconds, None),
+        ColumnKind::TimestampTz => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
+        ColumnKind::TimestampNs => DataType::Datetime(TimeUnit::Nanoseconds, None),
     }
 }
 

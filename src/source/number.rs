@@ -3,7 +3,7 @@
 //! The functions return `Err` with the reason, never a rounded value: a price with decimals in a
 //! whole-dollar column is a misfit, not a smaller price.
 
-use crate::chunk::{DateOrder, MisfitKind};
+use crate::chunk::{DateOrder, MisfitKind, Moment};
 
 /// A whole number: optional sign and digits, nothing else.
 pub fn whole(text: &[u8]) -> Result<i64, MisfitKind> {
@@ -169,26 +169,22 @@ pub fn days(date: chrono::NaiveDate) -> i32 {
     date.signed_duration_since(chrono::NaiveDate::default()).num_days() as i32
 }
 
-/// `2025-01-31 13:45:00[.ffffff]`, `T` or blank between, optional `Z` or offset, as microseconds
-/// since 1970-01-01 in UTC. A time without a zone is taken as UTC, a bare date as its midnight.
+/// A day with a time as microseconds since 1970-01-01: in UTC where its offset is known. A bare date is its midnight.
 pub fn timestamp(text: &[u8], order: DateOrder) -> Result<i64, MisfitKind> {
-    let text = std::str::from_utf8(text).map_err(|_| MisfitKind::Type)?;
-    if text.len() < 16 {
-        return date(text.as_bytes(), order).map(|day| i64::from(day) * 86_400_000_000);
-    }
-    // Addresses begin with digits too, and the formats are dear.
-    if !matches!(text.as_bytes(), [b'0'..=b'9', _, _, _, b'-', ..]) {
-        return Err(MisfitKind::Type);
-    }
-    if let Ok(moment) = chrono::DateTime::parse_from_rfc3339(text) {
-        return Ok(moment.timestamp_micros());
-    }
-    ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
-        .iter()
-        .find_map(|format| chrono::NaiveDateTime::parse_from_str(text, format).ok())
-        .map(|moment| moment.and_utc().timestamp_micros())
-        .ok_or(MisfitKind::Type)
+    moment(text, order)?.micros()
 }
+
+/// A day with a time, or a bare date as its midnight.
+pub fn moment(text: &[u8], order: DateOrder) -> Result<Moment, MisfitKind> {
+    if text.len() < SHORTEST_MOMENT {
+        let day = date(text, order)?;
+        return Ok(Moment::from_micros(i64::from(day) * 86_400_000_000, false));
+    }
+    Moment::of(text).ok_or(MisfitKind::Type)
+}
+
+/// Bytes of the shortest text with a time that is looked at: `2025-1-1 1:00:00`, `2025-01-01 10:00`.
+const SHORTEST_MOMENT: usize = 14;
 
 /// Whether a text looks like a number that a spreadsheet has shortened: `4.74119E+11`.
 ///

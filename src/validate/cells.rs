@@ -153,6 +153,13 @@ fn note_altered(chunk: &mut Chunk, column: &ReadColumn, what: Alteration, rows: 
     let (rule, told) = match what {
         Alteration::Trimmed => ("trimmed", "held blanks around its value, which are left out"),
         Alteration::NoValue => ("no_value", "held a text that means no value"),
+        Alteration::InUtc => {
+            ("in_utc", "held times with an offset, which are loaded as the time in UTC")
+        }
+        Alteration::Nanoseconds => (
+            "nanoseconds",
+            "held more than six decimals of a second; its type keeps six, the rest is left out",
+        ),
         Alteration::ZeroFraction => (
             "zero_fraction",
             "held whole numbers with decimals of zero (180.0), which are left out",

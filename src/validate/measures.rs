@@ -3,7 +3,7 @@
 use super::whole::{FactInput, FactRule, FileFact};
 use crate::chunk::{Chunk, NoteKey, Notes, ReadSchema};
 use crate::stage::StageError;
-use polars::prelude::{Column, DataType};
+use polars::prelude::{Column, DataType, TimeUnit};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -40,7 +40,11 @@ impl FileFact for FileFresh {
 
     fn see(&self, chunk: &Chunk, _schema: &ReadSchema) -> Result<(), StageError> {
         let moments = chunk.frame.column(&self.rule.columns[0]).map(Column::dtype);
-        let scale = if matches!(moments, Ok(DataType::Datetime(..))) { DAY } else { 1.0 };
+        let scale = match moments {
+            Ok(DataType::Datetime(TimeUnit::Nanoseconds, _)) => DAY * 1e3,
+            Ok(DataType::Datetime(..)) => DAY,
+            _ => 1.0,
+        };
         each_number(chunk, &self.rule, |_, number| {
             self.newest.fetch_max((number / scale).floor() as i64, Ordering::Relaxed);
         })

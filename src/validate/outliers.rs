@@ -133,7 +133,8 @@ impl FileOutliers {
 fn shown(number: f64, kind: Option<ColumnKind>) -> String {
     let (micros, format) = match kind {
         Some(ColumnKind::Date) => (number * 86.4e9, "%Y-%m-%d"),
-        Some(ColumnKind::Timestamp) => (number, "%Y-%m-%d %H:%M:%S"),
+        Some(ColumnKind::TimestampNs) => (number / 1e3, "%Y-%m-%d %H:%M:%S"),
+        Some(kind) if kind.is_moment() => (number, "%Y-%m-%d %H:%M:%S"),
         _ => return number.to_string(),
     };
     let moment = chrono::DateTime::from_timestamp_micros(micros as i64);

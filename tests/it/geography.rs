@@ -192,12 +192,21 @@ fn a_load_with_places_is_verified_with_them() {
     assert!(told.contains("other settings"), "{told}");
 }
 
-/// In a table of no kind an id and a ZIP code of digits are numbers, and found all the same.
+/// In a table of no kind an id and a ZIP code of digits may be numbers, and are found all the same.
 #[test]
 fn ids_of_digits_are_found_in_any_table() {
     let table = "folio,zip,price\n474119030010,33314,5\n474119030099,33314,6\n1,2,7\n";
     let place = place().file("listings.csv", table);
-    let done = place.output(&["ingest", "listings.csv", "--locations", "places.csv"]);
+    let done = place.output(&[
+        "ingest",
+        "listings.csv",
+        "--locations",
+        "places.csv",
+        "--type-of",
+        "folio=BIGINT",
+        "--type-of",
+        "zip=INTEGER",
+    ]);
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let sql = "SELECT typeof(folio), match_status, location_precision FROM listings ORDER BY price";
     assert_eq!(

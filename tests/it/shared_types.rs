@@ -109,15 +109,15 @@ fn columns_of_a_duckdb_table_that_fill_themselves_are_left_to_it() {
 
 #[test]
 fn leading_zeros_are_never_lost_in_a_number() {
-    let place = Place::new().file("d/1.csv", "zip\n33601\n");
+    let place = Place::new().file("d/1.csv", "code\n33601\n");
     loads(&place, &["d"], &["--table", "t"]);
-    let place = place.file("d/2.csv", "zip\n02035\n33602\n");
+    let place = place.file("d/2.csv", "code\n02035\n33602\n");
     let (code, text) = fails(&place, &["d"], &["--table", "t"]);
-    assert!(code == 7 && text.contains("zip is INTEGER, needed VARCHAR"), "{code} {text}");
-    assert_eq!(ask(&place, "SELECT zip FROM t"), "33601");
+    assert!(code == 7 && text.contains("code is INTEGER, needed VARCHAR"), "{code} {text}");
+    assert_eq!(ask(&place, "SELECT code FROM t"), "33601");
     // Together from the beginning they are text.
     loads(&place, &["d"], &["--table", "u"]);
-    assert_eq!(ask(&place, "SELECT zip FROM u ORDER BY zip"), "02035\n33601\n33602");
+    assert_eq!(ask(&place, "SELECT code FROM u ORDER BY code"), "02035\n33601\n33602");
 }
 
 #[test]

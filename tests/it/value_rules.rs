@@ -1,6 +1,6 @@
 //! An input that was loaded under older rules of values: it is verified cell by cell, and never gone on with.
 //!
-//! Rules have not changed yet. So these tests make up a list of changes, and rows as older rules would have
+//! These tests make up a list of changes, and rows as older rules would have
 //! made them: a file is loaded that has the values of old, and the ledger is then told that it was the file of
 //! today.
 
@@ -21,6 +21,7 @@ const LATER: ValueRules = ValueRules {
         Change {
             version: 2,
             what: "commas in names are kept",
+            touches: |_, _| true,
             explains: |difference| {
                 let Outcome::Value(old) = difference.old else { return false };
                 let raw = difference.raw.unwrap_or_default();
@@ -31,6 +32,7 @@ const LATER: ValueRules = ValueRules {
         Change {
             version: 3,
             what: "thousands have no commas",
+            touches: |_, _| true,
             explains: |difference| {
                 let Outcome::Value(old) = difference.old else { return false };
                 let raw = difference.raw.unwrap_or_default();
@@ -40,6 +42,7 @@ const LATER: ValueRules = ValueRules {
         Change {
             version: 3,
             what: "77 means what it says",
+            touches: |_, _| true,
             explains: |difference| {
                 difference.old == Outcome::Refused && difference.raw == Some("77")
             },
@@ -261,7 +264,7 @@ fn a_table_without_hashes_is_compared_by_its_cells() {
 fn rules_of_a_newer_program_are_not_guessed() {
     let target = &Target::both()[0];
     target.loads("plain.csv", OLD, &[]);
-    assert_eq!(target.sql("SELECT rules FROM etl.inputs"), [["1"]]);
+    assert_eq!(target.sql("SELECT rules FROM etl.inputs"), [["2"]]);
     target.sql("UPDATE etl.inputs SET rules = 9");
     let output = target.place.output(&["verify", "--to", &target.to]);
     let told = String::from_utf8_lossy(&output.stderr);
@@ -289,15 +292,30 @@ fn rows_without_a_key_that_a_server_has_refused_are_no_fault() {
 }
 
 /// A load that is killed behind its first commits, and what it was.
-const SALES: &str = "SDF16P202501.csv";
+const SALES: &str = "sales.csv";
+
+/// Sales with a date, of which some have years of two digits, whose reading has changed, and without one.
+fn sales(rows: u32, has_date: bool) -> String {
+    let header = if has_date { "id,sold,price\n" } else { "id,price\n" };
+    let row = |id: u32| match has_date {
+        true => {
+            let year = if id % 1_000 == 999 { "91" } else { "2024" };
+            format!("{id},{}/{}/{year},{}\n", id % 12 + 1, id % 28 + 1, id * 3)
+        }
+        false => format!("{id},{}\n", id * 3),
+    };
+    header.to_owned() + &(1..=rows).map(row).collect::<String>()
+}
+
 const SMALL: [&str; 6] = ["--commit-rows", "200", "--chunk-rows", "100", "--writers", "1"];
 
 #[test]
 fn rows_of_two_versions_of_the_rules_are_never_mixed() {
     for target in Target::both() {
         let Target { place, to, .. } = &target;
-        std::fs::write(place.path(SALES), roll::sales(20_000)).expect("writable");
-        let mut child = started(place, to, SALES, &SMALL, 2);
+        let dated = [&SMALL[..], &["--type-of", "sold=DATE"]].concat();
+        std::fs::write(place.path(SALES), sales(20_000, true)).expect("writable");
+        let mut child = started(place, to, SALES, &dated, 2);
         child.kill().expect("it can be killed");
         child.wait().expect("it has ended");
         // Opened by the program first: what a kill has left of a commit is cut off.
@@ -309,13 +327,13 @@ fn rows_of_two_versions_of_the_rules_are_never_mixed() {
         for (rules, whose) in [("0", "an older etl"), ("7", "a newer etl")] {
             target.sql(&format!("UPDATE etl.inputs SET rules = {rules}"));
             let before = (rows(), ledger());
-            let (code, _, told) = ingest(place, to, &[SALES], &SMALL);
+            let (code, _, told) = ingest(place, to, &[SALES], &dated);
             assert_eq!(code, 6, "{to}: {told}");
             let version = format!("with {whose}, by version {rules} of the rules");
             for words in ["E502", "--fresh", "the program that has begun it", &version] {
                 assert!(told.contains(words), "{to}: {words}: {told}");
             }
-            let output = place.output(&["plan", SALES, "--to", to]);
+            let output = place.output(&["plan", SALES, "--to", to, "--type-of", "sold=DATE"]);
             let planned = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(
                 planned.contains("would not be loaded") && planned.contains(whose),
@@ -326,15 +344,37 @@ fn rows_of_two_versions_of_the_rules_are_never_mixed() {
         // A newer program has brought the ledger up to date since: the old one cannot read it any more.
         target.sql("UPDATE etl.inputs SET rules = 0");
         target.sql("UPDATE etl.ledger SET since = now()");
-        let (code, _, told) = ingest(place, to, &[SALES], &SMALL);
+        let (code, _, told) = ingest(place, to, &[SALES], &dated);
         assert!(code == 6 && !told.contains("the program that has begun it"), "{to}: {told}");
-        let (code, summary, told) = ingest(place, to, &[SALES], &["--fresh"]);
+        let (code, summary, told) =
+            ingest(place, to, &[SALES], &["--fresh", "--type-of", "sold=DATE"]);
         assert_eq!(code, 3, "{told}");
         assert_eq!(summary["inputs"][0]["resumed_from"], serde_json::Value::Null);
         let inserted = summary["tally"]["inserted"].to_string();
         let run = summary["run"].as_str().expect("an id");
         assert_eq!(rows()[0], inserted, "{to}: the rows of the old run are gone");
         assert_eq!(rows()[2], run, "{to}: all are of the new one");
+    }
+}
+
+#[test]
+fn a_load_goes_on_where_no_change_of_the_rules_touches_its_columns() {
+    for target in Target::both() {
+        let Target { place, to, .. } = &target;
+        std::fs::write(place.path(SALES), sales(20_000, false)).expect("writable");
+        let mut child = started(place, to, SALES, &SMALL, 2);
+        child.kill().expect("it can be killed");
+        child.wait().expect("it has ended");
+        let (code, _, told) = ingest(place, to, &["missing.csv"], &[]);
+        assert_eq!(code, 6, "{told}");
+        target.sql("UPDATE etl.inputs SET rules = 1");
+        let (code, summary, told) = ingest(place, to, &[SALES], &SMALL);
+        assert_eq!(code, 0, "{to}: {told}");
+        assert!(summary["inputs"][0]["resumed_from"].as_u64() > Some(1), "{summary}");
+        let sums = target.sql("SELECT count(*), sum(id), sum(price) FROM sales");
+        assert_eq!(sums, [["20000", "200010000", "600030000"]], "{to}");
+        let verified = place.output(&["verify", "--to", to]);
+        assert!(verified.status.success(), "{to}: {}", String::from_utf8_lossy(&verified.stderr));
     }
 }
 
@@ -350,7 +390,7 @@ fn a_load_that_has_committed_nothing_begins_anew_under_the_rules_of_today() {
         assert_eq!(code, 3, "{to}: {told}");
         assert_eq!(summary["tally"]["inserted"], 1, "{summary}");
         let done = target.sql("SELECT rules FROM etl.inputs WHERE status = 'done'");
-        assert_eq!(done, [["1"]], "{to}");
+        assert_eq!(done, [["2"]], "{to}");
     }
 }
 

@@ -11,6 +11,7 @@ use super::session::Session;
 use super::target::Server;
 use super::text::{bind, column, is_one_statement, value};
 use super::types;
+use crate::chunk::Zone;
 use crate::duck::{ResultColumn, Value, quote};
 use crate::load::ledger::InputRow;
 use crate::load::names::NameRule;
@@ -236,6 +237,19 @@ impl Link for PgLink {
 
     fn names(&self) -> NameRule {
         NameRule::Exact
+    }
+
+    /// Sessions of this program have a zone of their own; what the server began them with is kept.
+    fn time_zone(&self) -> Result<Zone, LoadError> {
+        let sql = "SELECT reset_val FROM pg_settings WHERE name = 'TimeZone'";
+        let con: &dyn Link = self;
+        let found = con.query(sql, &[])?;
+        let name = found.rows.first().and_then(|row| row.first()).map(ToString::to_string);
+        let name = name.unwrap_or_default();
+        name.parse().map_err(|wrong: String| {
+            LoadError::new(LoadErrorKind::Mismatch, format!("the zone of the database: {wrong}"))
+                .with_hint("name the zone of times without an offset by --time-zone")
+        })
     }
 
     fn table(&self, name: &str) -> String {

@@ -127,6 +127,7 @@ fn column(column: &ReadColumn) -> Column<'_> {
         clean,
         order: _,
         float: _,
+        zone: _,
     } = column;
     let (field, kind, role, width) = (*field, *kind, *role, *width);
     let (max_len, key, clean) = (*max_len, *key, *clean);

@@ -159,7 +159,8 @@ fn reading(options: &SourceOptions, input: &Prepared, settings: &mut Settings) {
 
 /// What is done to values on their way.
 fn changed(values: &Values, input: &Prepared, settings: &mut Settings) {
-    let Values { clean: _, no_fix, keep_raw, dates, formats, types, masks, mask_key } = values;
+    let Values { clean: _, no_fix, keep_raw, dates, time_zone, formats, types, masks, mask_key } =
+        values;
     add(settings, "no-fix", no_fix.then_some(true));
     add(settings, "keep-raw", keep_raw.then_some(true));
     add(
@@ -167,6 +168,8 @@ fn changed(values: &Values, input: &Prepared, settings: &mut Settings) {
         "date-order",
         (input.assumes_date_order && *dates != DateSetting::default()).then_some(dates),
     );
+    let has_moments = || input.schema.columns.iter().any(|column| column.zone.is_some());
+    add(settings, "time-zone", time_zone.filter(|_| has_moments()).map(|zone| zone.to_string()));
     add(settings, "date-format", (!formats.is_empty()).then_some(formats));
     let types: Vec<_> = types.iter().map(|(column, kind)| (column, kind.duckdb())).collect();
     add(settings, "type-of", (!types.is_empty() && input.kind.is_none()).then_some(types));

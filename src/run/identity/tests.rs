@@ -1,7 +1,7 @@
 //! For each option one case that says whether it belongs to the identity of an input.
 
 use super::*;
-use crate::chunk::ColumnKind;
+use crate::chunk::{ColumnKind, Zone};
 use crate::flow::{Event, Observer};
 use crate::load::ledger::CellCheck;
 use crate::load::{TableName, TargetUrl};
@@ -166,13 +166,12 @@ const VALUES: &[Case] = &[
     ("values.keep_raw", true, On::Text, |request, _| request.values.keep_raw = true),
     // The file has no dates; `it::dates` has one where the order makes a difference.
     ("values.dates", false, On::Text, |request, _| request.values.dates = DateSetting::Dmy),
+    // Of columns that keep moments alone.
+    ("values.time_zone", false, On::Text, |request, _| request.values.time_zone = Some(Zone::UTC)),
     ("values.formats", true, On::Text, |request, _| {
         request.values.formats = vec![("v".into(), "%d.%m.%y".into())];
     }),
     ("values.types", true, On::Text, |request, _| {
-        request.values.types = vec![("v".into(), ColumnKind::Text)];
-    }),
-    ("values.types", false, On::Roll, |request, _| {
         request.values.types = vec![("v".into(), ColumnKind::Text)];
     }),
     ("values.masks", true, On::Text, |request, _| {

@@ -15,6 +15,10 @@ pub(super) struct AlteredCells {
     no_value: Marks,
     /// A fraction of zeros was left out.
     zero_fraction: Marks,
+    /// The offset from UTC was left out.
+    pub offset: Marks,
+    /// Nanoseconds were left out.
+    pub nanos: Marks,
 }
 
 impl AlteredCells {
@@ -57,12 +61,14 @@ impl ColumnBuilder {
     pub fn finish_all(builders: Vec<Self>) -> (Vec<Column>, Vec<Altered>) {
         let mut altered = Vec::new();
         let finished = |(column, mut builder): (usize, Self)| {
-            let AlteredCells { trimmed, no_value, zero_fraction } =
+            let AlteredCells { trimmed, no_value, zero_fraction, offset, nanos } =
                 std::mem::take(&mut builder.altered);
             let all = [
                 (Alteration::Trimmed, trimmed),
                 (Alteration::NoValue, no_value),
                 (Alteration::ZeroFraction, zero_fraction),
+                (Alteration::InUtc, offset),
+                (Alteration::Nanoseconds, nanos),
             ];
             for (what, rows) in all.into_iter().filter(|(_, rows)| !rows.is_empty()) {
                 altered.push(Altered { column: column as u16, what, rows });

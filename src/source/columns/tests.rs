@@ -17,6 +17,7 @@ fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
         clean: true,
         order: Default::default(),
         float: false,
+        zone: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which types the text of one cell fits, as a set of bits.
 
-use crate::chunk::{ColumnKind, DateOrder};
+use crate::chunk::{ColumnKind, DateOrder, Moment};
 use crate::source::number::{self, Slashed};
 
 /// A set of types.
@@ -63,6 +63,14 @@ pub const COMMA_PROOF: u8 = 1 << 1;
 pub const TIME: u8 = 1 << 2;
 /// Dates of which nothing says which part is the day.
 const UNORDERED: u8 = 1 << 3;
+/// A time with its offset from UTC.
+const OFFSET: u8 = 1 << 4;
+/// A day or a time without an offset.
+const CLOCK: u8 = 1 << 5;
+/// More decimals of a second than six.
+const NANOS: u8 = 1 << 6;
+/// A date with slashes whose year has fewer than four digits, or leading zeros.
+const SHORT_YEAR: u8 = 1 << 7;
 
 /// What all filled cells of one or more columns have in common. Joining is associative and commutative, so
 /// the type does not depend on which file a cell stands in.
@@ -152,6 +160,42 @@ impl Common {
         Self { signs: self.signs.with(signs), ..self }
     }
 
+    fn marked(self, marks: u8) -> Self {
+        self.with_signs(Signs { marks, ..Signs::default() })
+    }
+
+    /// Whether all cells are moments, of which some have an offset from UTC and some have none.
+    pub fn has_mixed_offsets(self) -> bool {
+        self.signs.has(OFFSET)
+            && self.signs.has(CLOCK)
+            && self.kinds.is_some_and(|kinds| kinds & TIMESTAMP != 0)
+    }
+
+    /// Whether all cells are moments or days.
+    pub fn are_moments(self) -> bool {
+        self.kinds.is_some_and(|kinds| kinds & TIMESTAMP != 0)
+    }
+
+    /// Whether some cells look like dates with a year of fewer than four digits: `04/15/91`.
+    pub fn has_short_years(self) -> bool {
+        self.signs.has(SHORT_YEAR)
+    }
+
+    /// Whether some moments have no offset from UTC.
+    pub fn has_clocks(self) -> bool {
+        self.signs.has(CLOCK)
+    }
+
+    /// The type that keeps all digits of moments, and their offsets; `None`: texts do.
+    fn moment(self) -> Option<ColumnKind> {
+        match (self.signs.has(OFFSET), self.signs.has(CLOCK), self.signs.has(NANOS)) {
+            (false, _, false) => Some(ColumnKind::Timestamp),
+            (false, _, true) => Some(ColumnKind::TimestampNs),
+            (true, false, false) => Some(ColumnKind::TimestampTz),
+            (true, ..) => None,
+        }
+    }
+
     /// Cells of a type that a file declares.
     pub fn declared(kind: ColumnKind) -> Self {
         let digits = DIGITS as u8;
@@ -163,8 +207,12 @@ impl Common {
             ColumnKind::Decimal(scale) => Self::of(DECIMAL, digits.saturating_sub(scale), scale),
             ColumnKind::Double => Self::of(DOUBLE, 0, 0),
             ColumnKind::Bool => Self::of(BOOL, 0, 0),
-            ColumnKind::Date => Self::of(DATE | TIMESTAMP | DAY_FIRST, 0, 0),
-            ColumnKind::Timestamp => Self::of(TIMESTAMP | DAY_FIRST, 0, 0),
+            ColumnKind::Date => Self::of(DATE | TIMESTAMP | DAY_FIRST, 0, 0).marked(CLOCK),
+            ColumnKind::Timestamp => Self::of(TIMESTAMP | DAY_FIRST, 0, 0).marked(CLOCK | TIME),
+            ColumnKind::TimestampTz => Self::of(TIMESTAMP | DAY_FIRST, 0, 0).marked(OFFSET | TIME),
+            ColumnKind::TimestampNs => {
+                Self::of(TIMESTAMP | DAY_FIRST, 0, 0).marked(CLOCK | NANOS | TIME)
+            }
         }
     }
 
@@ -270,11 +318,8 @@ impl Common {
         if usize::from(self.whole) + usize::from(self.scale) <= DIGITS {
             candidates.push((DECIMAL, ColumnKind::Decimal(self.scale)));
         }
-        candidates.extend([
-            (DOUBLE, ColumnKind::Double),
-            (DATE, ColumnKind::Date),
-            (TIMESTAMP, ColumnKind::Timestamp),
-        ]);
+        candidates.extend([(DOUBLE, ColumnKind::Double), (DATE, ColumnKind::Date)]);
+        candidates.extend(self.moment().map(|kind| (TIMESTAMP, kind)));
         candidates
     }
 }
@@ -342,16 +387,39 @@ fn other(bytes: &[u8]) -> Fit {
         let kinds = fits(DateOrder::Mdy, DATE | TIMESTAMP) | fits(DateOrder::Dmy, DAY_FIRST);
         return match kinds {
             0 => TEXT,
-            kinds => Fit { kinds, slashed: (date.first, date.second), ..TEXT },
+            kinds => Fit { kinds, marks: CLOCK, slashed: (date.first, date.second), ..TEXT },
         };
     }
     if number::date(bytes, DateOrder::Mdy).is_ok() {
-        Fit { kinds: DATE | TIMESTAMP | DAY_FIRST, ..TEXT }
-    } else if number::timestamp(bytes, DateOrder::Mdy).is_ok() {
-        Fit { kinds: TIMESTAMP | DAY_FIRST, marks: TIME, ..TEXT }
-    } else {
-        with_comma(bytes)
+        return Fit { kinds: DATE | TIMESTAMP | DAY_FIRST, marks: CLOCK, ..TEXT };
     }
+    let Some(moment) = Moment::of(bytes) else {
+        return if is_short_date(bytes) {
+            Fit { marks: SHORT_YEAR, ..TEXT }
+        } else {
+            with_comma(bytes)
+        };
+    };
+    // Nanoseconds have less room than microseconds.
+    let fits = if moment.has_nanos() { moment.nanos().is_ok() } else { moment.micros().is_ok() };
+    let offset = if moment.has_offset() { OFFSET } else { CLOCK };
+    let nanos = if moment.has_nanos() { NANOS } else { 0 };
+    match fits {
+        true => Fit { kinds: TIMESTAMP | DAY_FIRST, marks: TIME | offset | nanos, ..TEXT },
+        false => TEXT,
+    }
+}
+
+/// `04/15/91`, `1/2/0003`.
+fn is_short_date(bytes: &[u8]) -> bool {
+    let mut parts = bytes.split(|byte| *byte == b'/');
+    let mut part = |most: usize| {
+        let part = parts.next();
+        part.is_some_and(|part| {
+            (1..=most).contains(&part.len()) && part.iter().all(u8::is_ascii_digit)
+        })
+    };
+    bytes.len() <= 10 && part(2) && part(2) && part(4) && parts.next().is_none()
 }
 
 /// A number with a decimal comma, points between groups of three digits, or both.

@@ -116,6 +116,7 @@ fn column(field: usize, kind: ColumnKind) -> ReadColumn {
         clean: true,
         order: Default::default(),
         float: false,
+        zone: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn column(field: usize, kind: ColumnKind, role: Role) -> ReadColumn {
         clean: true,
         order: Default::default(),
         float: false,
+        zone: None,
     }
 }
 

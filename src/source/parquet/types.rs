@@ -57,11 +57,9 @@ pub fn reading(name: &str) -> Reading {
         "FLOAT" | "DOUBLE" => plain(ColumnKind::Double),
         "VARCHAR" => plain(ColumnKind::Text),
         "DATE" => plain(ColumnKind::Date),
-        "TIMESTAMP"
-        | "TIMESTAMP WITH TIME ZONE"
-        | "TIMESTAMP_S"
-        | "TIMESTAMP_MS"
-        | "TIMESTAMP_NS" => plain(ColumnKind::Timestamp),
+        "TIMESTAMP" | "TIMESTAMP_S" | "TIMESTAMP_MS" => plain(ColumnKind::Timestamp),
+        "TIMESTAMP WITH TIME ZONE" => plain(ColumnKind::TimestampTz),
+        "TIMESTAMP_NS" => plain(ColumnKind::TimestampNs),
         "BLOB" => text(Select::Hex),
         _ if is_nested(name) => Reading { exact: exact(name), ..text(Select::Json) },
         _ => decimal(name).unwrap_or_else(|| text(Select::Text)),
@@ -125,7 +123,7 @@ mod tests {
             ("INTEGER", ColumnKind::Int, Select::Plain),
             ("UINTEGER", ColumnKind::BigInt, Select::Plain),
             ("DECIMAL(18,2)", ColumnKind::Decimal(2), Select::Plain),
-            ("TIMESTAMP WITH TIME ZONE", ColumnKind::Timestamp, Select::Plain),
+            ("TIMESTAMP WITH TIME ZONE", ColumnKind::TimestampTz, Select::Plain),
             ("UUID", ColumnKind::Text, Select::Text),
             ("HUGEINT", ColumnKind::Text, Select::Text),
             ("INTEGER[]", ColumnKind::Text, Select::Json),

@@ -1,6 +1,6 @@
 //! The cells of a column as DuckDB hands them over, and their way into a column builder.
 
-use crate::chunk::{ColumnKind, Role};
+use crate::chunk::{ColumnKind, Moment, Role};
 use crate::source::cell::Cell;
 use crate::source::columns::{ColumnBuilder, Pushed};
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
@@ -27,7 +27,8 @@ pub enum Values<'a> {
     Decimal(&'a PrimitiveArray<i128>, u8),
     Text(&'a Utf8ViewArray),
     Date(&'a PrimitiveArray<i32>),
-    Moment(&'a PrimitiveArray<i64>, TimeUnit),
+    /// Whether they are in UTC.
+    Moment(&'a PrimitiveArray<i64>, TimeUnit, bool),
 }
 
 /// One value.
@@ -39,6 +40,8 @@ pub enum Datum<'a> {
     Whole(i64),
     /// Exact digits, with a point where there are decimals.
     Digits(String),
+    /// A day with a time.
+    Moment(Moment),
 }
 
 impl<'a> Values<'a> {
@@ -63,7 +66,9 @@ impl<'a> Values<'a> {
             ArrowDataType::Decimal(_, scale) => Self::Decimal(numbers(array)?, *scale as u8),
             ArrowDataType::Utf8View => Self::Text(array.as_any().downcast_ref()?),
             ArrowDataType::Date32 => Self::Date(numbers(array)?),
-            ArrowDataType::Timestamp(unit, _) => Self::Moment(numbers(array)?, *unit),
+            ArrowDataType::Timestamp(unit, zone) => {
+                Self::Moment(numbers(array)?, *unit, zone.is_some())
+            }
             _ => return None,
         })
     }
@@ -92,7 +97,9 @@ impl<'a> Values<'a> {
             }
             Self::Text(array) => array.get(row).map(|text| Datum::Cell(Cell::Text(text))),
             Self::Date(array) => at(array, row).map(date),
-            Self::Moment(array, unit) => at(array, row).map(|value| moment(value, *unit)),
+            Self::Moment(array, unit, is_utc) => {
+                at(array, row).map(|value| moment(value, *unit, *is_utc))
+            }
         };
         value.unwrap_or(Datum::Cell(Cell::Blank))
     }
@@ -110,17 +117,20 @@ fn date(days: i32) -> Datum<'static> {
     }
 }
 
-/// Microseconds are what is kept: the rest of a nanosecond time is below what any roll means.
-fn moment(value: i64, unit: TimeUnit) -> Datum<'static> {
+/// DuckDB knows moments before and behind all others.
+fn moment(value: i64, unit: TimeUnit, is_utc: bool) -> Datum<'static> {
+    if value.unsigned_abs() >= i64::MAX as u64 {
+        return Datum::Cell(Cell::Text(infinity(value > 0)));
+    }
     let micros = match unit {
+        TimeUnit::Nanosecond => return Datum::Moment(Moment::from_nanos(value, is_utc)),
         TimeUnit::Second => value.checked_mul(1_000_000),
         TimeUnit::Millisecond => value.checked_mul(1_000),
         TimeUnit::Microsecond => Some(value),
-        TimeUnit::Nanosecond => Some(value.div_euclid(1_000)),
     };
     match micros {
-        Some(micros) if value.unsigned_abs() < i64::MAX as u64 => Datum::Cell(Cell::Moment(micros)),
-        _ => Datum::Cell(Cell::Text(infinity(value > 0))),
+        Some(micros) => Datum::Moment(Moment::from_micros(micros, is_utc)),
+        None => Datum::Cell(Cell::Text(infinity(value > 0))),
     }
 }
 
@@ -145,6 +155,7 @@ impl Datum<'_> {
             Self::Cell(cell) => cell.text(),
             Self::Whole(value) => Cow::Owned(value.to_string()),
             Self::Digits(digits) => Cow::Borrowed(digits),
+            Self::Moment(moment) => Cow::Owned(moment.text()),
         }
     }
 
@@ -155,6 +166,7 @@ impl Datum<'_> {
             Self::Cell(cell) => builder.push_cell(*cell),
             Self::Whole(value) => builder.push_whole(*value),
             Self::Digits(digits) => builder.push_text(without_zeros(digits, builder)),
+            Self::Moment(moment) => builder.push_clock(*moment),
         }
     }
 }
@@ -203,8 +215,9 @@ mod tests {
     fn days_without_an_end_are_text() {
         assert_eq!(date(i32::MAX).text(), "infinity");
         assert_eq!(date(1).text(), "1970-01-02");
-        assert_eq!(moment(-i64::MAX, TimeUnit::Microsecond).text(), "-infinity");
-        assert_eq!(moment(1_500, TimeUnit::Millisecond).text(), "1970-01-01 00:00:01.500");
-        assert_eq!(moment(-1, TimeUnit::Nanosecond).text(), "1969-12-31 23:59:59.999999");
+        assert_eq!(moment(-i64::MAX, TimeUnit::Microsecond, false).text(), "-infinity");
+        assert_eq!(moment(1_500, TimeUnit::Millisecond, false).text(), "1970-01-01 00:00:01.500");
+        assert_eq!(moment(-1, TimeUnit::Nanosecond, false).text(), "1969-12-31 23:59:59.999999999");
+        assert_eq!(moment(0, TimeUnit::Second, true).text(), "1970-01-01 00:00:00+00:00");
     }
 }

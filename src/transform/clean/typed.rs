@@ -88,7 +88,11 @@ impl Typing {
                 let array = parsed!(|text| self.date(text));
                 Int32Chunked::with_chunk(name, array).into_date().into_series().into_column()
             }
-            ColumnKind::Text | ColumnKind::Bool | ColumnKind::Timestamp => {
+            ColumnKind::Text
+            | ColumnKind::Bool
+            | ColumnKind::Timestamp
+            | ColumnKind::TimestampTz
+            | ColumnKind::TimestampNs => {
                 StringChunked::with_chunk(name, texts.clone()).into_column()
             }
         }

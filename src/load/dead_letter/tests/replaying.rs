@@ -22,6 +22,7 @@ fn column(name: &str, field: usize, kind: ColumnKind, role: Role) -> ReadColumn 
         clean: true,
         order: Default::default(),
         float: false,
+        zone: None,
     }
 }
 
