@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod lookup;
 pub mod names;
 pub mod postgres;
+mod refusals;
 pub mod rehash;
 mod replayed;
 mod select;
@@ -47,7 +48,7 @@ pub use url::{Approach, DuckFile, TargetUrl};
 
 use crate::chunk::{Held, Mark, Notes, Permit, RawRows, Tally};
 use dead_letter::Record;
-use polars::prelude::DataFrame;
+use polars::prelude::{DataFrame, IdxCa, NewChunkedArray};
 use std::sync::Arc;
 
 /// Rows on their way into a table, with what the frame does not hold.
@@ -85,6 +86,17 @@ impl Rows {
     /// No rows.
     pub fn is_empty(&self) -> bool {
         self.hashes.is_empty()
+    }
+
+    /// The rows at some positions, without what stands behind them.
+    pub fn some(&self, rows: &[u32]) -> Result<Self, LoadError> {
+        let index = IdxCa::from_slice("".into(), rows);
+        let frame = self.frame.take(&index);
+        let frame =
+            frame.map_err(|error| LoadError::new(LoadErrorKind::Account, error.to_string()))?;
+        let hashes = rows.iter().map(|row| self.hashes[*row as usize]).collect();
+        let places = rows.iter().map(|row| self.places[*row as usize]).collect();
+        Ok(Self { frame, hashes, places, behind: None })
     }
 }
 

@@ -68,9 +68,12 @@ pub trait Target: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Whether the target itself may refuse single rows; its writers then make failed records of them.
-    fn refuses_rows(&self) -> bool {
-        false
+    /// Whether the target itself may refuse single rows of a table; its writers then make failed records of them.
+    fn refuses_rows(&self, table: &str) -> Result<bool, LoadError>;
+
+    /// How many of `wanted` writers may write to a table at the same time.
+    fn writers(&self, _table: &str, wanted: usize) -> Result<usize, LoadError> {
+        Ok(wanted)
     }
 
     /// Finds rows that the table holds under the keys of a chunk.

@@ -321,14 +321,15 @@ impl<'a> LoadOne<'a> {
         let write = Arc::new(self.write_plan(row, meters));
         std::thread::scope(|scope| {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
-            for _ in 0..shares.writers {
+            let most = self.session.target.writers(&self.spec.name, shares.writers)?;
+            for _ in 0..most {
                 let writer = Weighing::new(self.session.target.writer(&write)?);
                 let writer = Counting::new(writer, &self.session.commits);
                 let writer = Telling::new(writer, self.session.observer, self.index);
                 writers.push(Box::new(Threaded::start(scope, writer)?));
             }
             let mut gate =
-                Gate::new(self.gate_plan(row, start, &write), writers, seen, Arc::clone(meters));
+                Gate::new(self.gate_plan(row, start, &write)?, writers, seen, Arc::clone(meters));
             passage.run(start, &mut gate)?;
             if tells_all {
                 self.refuse_whole(&stages)?;

@@ -12,7 +12,7 @@ use crate::load::gate::GatePlan;
 use crate::load::ledger::{InputRow, holds_scope, known_keys};
 use crate::load::table::{Provenance, Strategy};
 use crate::load::target::{KeyQuestion, WritePlan};
-use crate::load::{KeySet, Link};
+use crate::load::{KeySet, Link, LoadError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -115,14 +115,20 @@ impl LoadOne<'_> {
         Ok(known_keys(con, &plan, &key, keys)?)
     }
 
-    pub(super) fn gate_plan(&self, row: &InputRow, start: Mark, write: &WritePlan) -> GatePlan {
+    pub(super) fn gate_plan(
+        &self,
+        row: &InputRow,
+        start: Mark,
+        write: &WritePlan,
+    ) -> Result<GatePlan, LoadError> {
         let request = self.session.request;
         let committed = row.ranges.iter().map(|(from, to)| from.record..to.record);
         let tapers = request.limits.commit_rows.is_none() && request.target.tapers();
-        GatePlan {
+        let refuses = self.session.target.refuses_rows(&self.spec.name)?;
+        Ok(GatePlan {
             head: Arc::clone(&write.head),
             input: row.input,
-            refused: self.session.target.refuses_rows().then(|| Arc::clone(&write.refused)),
+            refused: refuses.then(|| Arc::clone(&write.refused)),
             rank: self.input.rank(),
             group_rows: self.halved(
                 request
@@ -137,7 +143,7 @@ impl LoadOne<'_> {
             max_errors: request.errors.max_errors,
             max_rate: request.errors.max_rate,
             limit: request.limit,
-        }
+        })
     }
 
     fn letterhead(&self, row: &InputRow) -> Letterhead {

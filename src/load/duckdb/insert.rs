@@ -36,6 +36,11 @@ impl Inserter {
         Ok(Self { table: table.into(), relation, columns, prepared: Vec::new() })
     }
 
+    /// The table as SQL names it.
+    pub fn relation(&self) -> &str {
+        &self.relation
+    }
+
     /// The columns that rows are given for, with their types.
     pub fn columns(&self) -> &[(String, String)] {
         &self.columns

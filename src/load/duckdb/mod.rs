@@ -20,6 +20,7 @@
 //!   they cost more than the lookups they save. Uniqueness is decided by the gate.
 //! * The account is checked in the transaction that finishes the input; a gap rolls it back.
 
+mod constraints;
 mod count;
 mod insert;
 mod last;

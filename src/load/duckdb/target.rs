@@ -1,5 +1,6 @@
 //! Opening the file: limits, the ledger's tables, connections.
 
+use super::constraints::has_constraints;
 use super::count::Commits;
 use super::lookup::KeyLookup;
 use super::turns::Turns;
@@ -122,6 +123,16 @@ impl Target for DuckTarget {
         let (turns, commits) = (Arc::clone(&self.turns), Arc::clone(&self.commits));
         let file = File { db: self.db.clone(), turns, commits };
         Ok(Box::new(DuckWriter::new(self.connect()?, file, Arc::clone(plan))?))
+    }
+
+    fn refuses_rows(&self, table: &str) -> Result<bool, LoadError> {
+        let con = self.connect()?;
+        has_constraints(&con, Link::schema(&con), table)
+    }
+
+    /// One where rows of other open transactions could break a constraint together with its own.
+    fn writers(&self, table: &str, wanted: usize) -> Result<usize, LoadError> {
+        Ok(if self.refuses_rows(table)? { 1 } else { wanted })
     }
 
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {

@@ -1,18 +1,22 @@
 //! One writer: one connection, one transaction a group.
 
 use super::ROW_GROUP;
+use super::constraints::Guards;
 use super::count::{Commits, Counter};
 use super::insert::Inserter;
 use super::replayed;
 use super::turns::Turns;
+use crate::chunk::Problem;
 use crate::duck::{Appender, Connection, Database, Frame};
 use crate::load::cells::Handed;
-use crate::load::dead_letter;
+use crate::load::dead_letter::Record;
 use crate::load::ledger;
+use crate::load::refusals::{Kept, Refusals, dead};
 use crate::load::table::Strategy;
 use crate::load::target::{SCHEMA, WritePlan};
-use crate::load::{Link, LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer};
+use crate::load::{Link, LoadError, Piece, Replayed, Rows, Seal, Settled, Writer};
 use polars_arrow::array::Utf8ViewArray;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -44,25 +48,50 @@ pub struct DuckWriter {
 struct Into {
     inserter: Inserter,
     counter: Counter,
+    guards: Option<Guards>,
 }
 
 impl Into {
+    /// `keys`: whether the constraints of the plan's table on several rows are to hold among rows that are here.
     fn new(
         con: &Connection,
-        schema: &str,
-        table: &str,
+        (schema, table): (&str, &str),
         plan: &WritePlan,
         commits: &Arc<Commits>,
+        keys: bool,
     ) -> Result<Self, LoadError> {
         let inserter = Inserter::new(con, schema, table, &plan.spec)?;
         let counter = Counter::new(schema, table, inserter.columns(), plan, Arc::clone(commits));
-        Ok(Self { inserter, counter })
+        let relation = keys.then(|| inserter.relation().to_owned());
+        let guards = Guards::of(con, (Link::schema(con), &plan.spec.name), relation)?;
+        Ok(Self { inserter, counter, guards })
     }
 
-    fn insert(&mut self, con: &Connection, rows: &Rows, plan: &WritePlan) -> Result<(), LoadError> {
-        let frame = self.inserter.in_order(rows, &plan.provenance)?;
-        self.counter.given(&frame);
-        self.inserter.insert(con, frame)
+    /// Inserts rows. Returns those that break a constraint of the table, by position.
+    fn insert(
+        &mut self,
+        con: &Connection,
+        rows: &Rows,
+        plan: &WritePlan,
+    ) -> Result<Vec<(u32, Problem)>, LoadError> {
+        let refused = match &mut self.guards {
+            Some(guards) => guards.refused(con, &self.inserter, rows, &plan.provenance)?,
+            None => Vec::new(),
+        };
+        let frame = match refused.is_empty() {
+            true => self.inserter.in_order(rows, &plan.provenance)?,
+            false => {
+                let bad: HashSet<u32> = refused.iter().map(|(row, _)| *row).collect();
+                let good: Vec<_> =
+                    (0..rows.len() as u32).filter(|row| !bad.contains(row)).collect();
+                self.inserter.in_order(&rows.some(&good)?, &plan.provenance)?
+            }
+        };
+        if !frame.is_empty() {
+            self.counter.given(&frame);
+            self.inserter.insert(con, frame)?;
+        }
+        Ok(refused)
     }
 }
 
@@ -74,6 +103,8 @@ struct Pending {
     replayed: Vec<Replayed>,
     changes: Vec<Rows>,
     changed_rows: usize,
+    /// Rows that the table does not take.
+    refusals: Refusals,
 }
 
 impl DuckWriter {
@@ -83,18 +114,20 @@ impl DuckWriter {
         file: File,
         plan: Arc<WritePlan>,
     ) -> Result<Self, LoadError> {
-        let beside = |side: Option<String>| {
-            side.map(|side| Into::new(&con, SCHEMA, &side, &plan, &file.commits)).transpose()
+        let beside = |side: Option<String>, keys: bool| {
+            side.map(|side| Into::new(&con, (SCHEMA, &side), &plan, &file.commits, keys))
+                .transpose()
         };
         let (inserts, changes) = match plan.strategy {
-            Strategy::Replace => (beside(plan.side())?, None),
-            Strategy::Insert | Strategy::Merge => (None, beside(plan.side())?),
+            Strategy::Replace => (beside(plan.side(), true)?, None),
+            // Changed rows have the keys of rows that are there.
+            Strategy::Insert | Strategy::Merge => (None, beside(plan.side(), false)?),
         };
         let inserts = match inserts {
             Some(inserts) => inserts,
             None => {
-                let (schema, table) = (Link::schema(&con), &plan.spec.name);
-                Into::new(&con, schema, table, &plan, &file.commits)?
+                let place = (Link::schema(&con), plan.spec.name.as_str());
+                Into::new(&con, place, &plan, &file.commits, true)?
             }
         };
         let pending = Pending::default();
@@ -119,11 +152,27 @@ impl DuckWriter {
 
     fn flush_changes(&mut self) -> Result<(), LoadError> {
         let Some(changes) = &mut self.changes else { return Ok(()) };
+        let mut all = Vec::new();
         for rows in std::mem::take(&mut self.pending.changes) {
-            changes.insert(&self.con, &rows, &self.plan)?;
+            let refused = changes.insert(&self.con, &rows, &self.plan)?;
+            all.push((rows, refused));
         }
         self.pending.changed_rows = 0;
-        Ok(())
+        all.iter().try_for_each(|(rows, refused)| self.refuse(rows, refused, true))
+    }
+
+    /// Makes failed records of rows that the table does not take.
+    fn refuse(
+        &mut self,
+        rows: &Rows,
+        refused: &[(u32, Problem)],
+        beside: bool,
+    ) -> Result<(), LoadError> {
+        let Self { con, plan, pending, .. } = self;
+        let Pending { settled, replayed, refusals, rejects, .. } = pending;
+        *rejects |= !refused.is_empty();
+        let kept = &mut Kept { settled, replayed };
+        refusals.add(plan, rows, refused, beside, kept, |records| put_beside(plan, con, records))
     }
 
     fn flush_settled(&mut self) -> Result<(), LoadError> {
@@ -169,22 +218,19 @@ impl Writer for DuckWriter {
         let started = Instant::now();
         self.begin()?;
         let mut written = 0;
+        self.pending.replayed.extend(piece.replayed);
         if let Some(rows) = piece.inserts {
             written += rows.len();
             self.inserted += rows.len() as u64;
-            self.inserts.insert(&self.con, &rows, &self.plan)?;
+            let refused = self.inserts.insert(&self.con, &rows, &self.plan)?;
+            self.refuse(&rows, &refused, false)?;
         }
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
             self.pending.rejects = true;
-            if self.plan.failed_rows {
-                for (sql, values) in ledger::failed_statements(&piece.rejects) {
-                    self.con.execute_with(&sql, &values)?;
-                }
-            }
+            put_beside(&self.plan, &self.con, &piece.rejects)?;
         }
         self.pending.settled.extend(piece.settled);
-        self.pending.replayed.extend(piece.replayed);
         if let Some(rows) = piece.changes {
             self.pending.changed_rows += rows.len();
             self.pending.changes.push(rows);
@@ -198,10 +244,11 @@ impl Writer for DuckWriter {
         Ok(())
     }
 
-    fn seal(&mut self, seal: Seal) -> Result<(), LoadError> {
+    fn seal(&mut self, mut seal: Seal) -> Result<(), LoadError> {
         let started = Instant::now();
         self.begin()?;
         self.flush_changes()?;
+        self.pending.refusals.settle(&mut seal);
         self.count_cells(seal.cells.as_ref())?;
         self.flush_settled()?;
         let replayed = std::mem::take(&mut self.pending.replayed);
@@ -221,8 +268,15 @@ impl Writer for DuckWriter {
     }
 }
 
-fn dead(error: dead_letter::DeadLetterError) -> LoadError {
-    LoadError::new(LoadErrorKind::DeadLetters, error.to_string())
+/// Failed records as rows, where that is wanted.
+fn put_beside(plan: &WritePlan, con: &Connection, records: &[Record]) -> Result<(), LoadError> {
+    if !plan.failed_rows {
+        return Ok(());
+    }
+    for (sql, values) in ledger::failed_statements(records) {
+        con.execute_with(&sql, &values)?;
+    }
+    Ok(())
 }
 
 impl Drop for DuckWriter {

@@ -303,8 +303,8 @@ impl Target for PgTarget {
         super::doctor::examine(&self.server)
     }
 
-    fn refuses_rows(&self) -> bool {
-        true
+    fn refuses_rows(&self, _table: &str) -> Result<bool, LoadError> {
+        Ok(true)
     }
 
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {

@@ -6,28 +6,20 @@ use super::encode::{CopyColumn, Encoder};
 use super::link::PgLink;
 use super::pool::Loan;
 use super::refuse::sift;
+use super::session::Session;
 use super::target::{Server, announce};
 use super::text::bind;
-use crate::chunk::{
-    Code, Earlier, Example, Fate, NoteKey, Notes, Place, Problem, Reject, Severity, Wording,
-};
+use crate::chunk::{Code, NoteKey, Problem};
 use crate::duck::Value;
-use crate::load::cells::Handed;
-use crate::load::dead_letter::{DeadLetterError, Record};
-use crate::load::encode::NAME;
+use crate::load::dead_letter::Record;
 use crate::load::ledger;
+use crate::load::refusals::{Kept, Refusals, dead, source_name};
 use crate::load::table::Strategy;
 use crate::load::target::WritePlan;
-use crate::load::{
-    Behind, Link, LoadError, LoadErrorKind, Piece, Replayed, Rows, Seal, Settled, Writer,
-};
+use crate::load::{Link, LoadError, Piece, Replayed, Rows, Seal, Settled, Writer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// Failed records that are written at a time.
-const RECORDS: usize = 256;
 
 /// Writes groups on one connection.
 pub struct PgWriter {
@@ -49,13 +41,8 @@ struct Pending {
     /// Rows of the table that stay as they are.
     met: Stretches,
     replayed: Vec<Replayed>,
-    /// Rows that the table did not take, of those that were to go into it and beside it.
-    not_inserted: u64,
-    not_updated: u64,
-    /// Cells of these rows.
-    refused: Handed,
-    /// Findings about them, and about texts that were cut.
-    notes: Notes,
+    /// Rows that the table did not take.
+    refusals: Refusals,
 }
 
 impl PgWriter {
@@ -132,57 +119,12 @@ impl PgWriter {
         refused: &[(u32, Problem)],
         beside: bool,
     ) -> Result<(), LoadError> {
-        let (Some(behind), false) = (&rows.behind, refused.is_empty()) else {
-            return match refused.first() {
-                None => Ok(()),
-                Some((row, problem)) => Err(LoadError::new(
-                    LoadErrorKind::Refused,
-                    format!("row {}: {}", rows.places[*row as usize], problem.message),
-                )),
-            };
-        };
-        for some in refused.chunks(RECORDS) {
-            let mut records = Vec::new();
-            for (row, problem) in some {
-                let at = *row as usize;
-                self.pending.refused.part(beside).add_row(&rows.frame, at);
-                let reject = reject(&self.plan, behind, at, problem);
-                let record = Record::of(
-                    &reject,
-                    behind.raw.as_ref(),
-                    &self.plan.head.context(&behind.range),
-                );
-                self.pending.note(&reject);
-                if let Some(key) = behind.keys.get(at) {
-                    let (key, row) = (*key, reject.place.row);
-                    self.pending.settled.push(Settled { key, row, raise: None, held: None });
-                }
-                if let Some(earlier) = behind.raw.earlier(reject.record) {
-                    self.pending.refuse_again(&earlier, record.content());
-                }
-                records.push(record);
-            }
-            self.plan.dead.append(&records).map_err(dead)?;
-            self.put_beside(&records)?;
-        }
-        let count = refused.len() as u64;
-        self.pending.rejects = true;
-        *if beside { &mut self.pending.not_updated } else { &mut self.pending.not_inserted } +=
-            count;
-        self.plan.refused.fetch_add(count, Ordering::Relaxed);
-        self.plan.meters.rejected.fetch_add(count, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Failed records as rows, where that is wanted.
-    fn put_beside(&mut self, records: &[Record]) -> Result<(), LoadError> {
-        if !self.plan.failed_rows {
-            return Ok(());
-        }
-        for (sql, values) in ledger::failed_statements(records) {
-            self.session.run(&bind(&sql, &values)?)?;
-        }
-        Ok(())
+        let Self { plan, session, pending, .. } = self;
+        let Pending { settled, replayed, refusals, .. } = pending;
+        let kept = &mut Kept { settled, replayed };
+        pending.rejects |= !refused.is_empty();
+        refusals
+            .add(plan, rows, refused, beside, kept, |records| put_beside(plan, session, records))
     }
 
     /// Keys of rows that are not inserted, for a resumed run.
@@ -265,7 +207,7 @@ impl Writer for PgWriter {
         }
         if !piece.rejects.is_empty() {
             self.plan.dead.append(&piece.rejects).map_err(dead)?;
-            self.put_beside(&piece.rejects)?;
+            put_beside(&self.plan, &mut self.session, &piece.rejects)?;
             self.pending.rejects = true;
         }
         for settled in piece.settled {
@@ -281,7 +223,7 @@ impl Writer for PgWriter {
     }
 
     fn seal(&mut self, mut seal: Seal) -> Result<(), LoadError> {
-        self.pending.settle(&mut seal);
+        self.pending.refusals.settle(&mut seal);
         seal.cells = seal.cells.filter(|_| self.keeps_cells);
         let started = Instant::now();
         self.begin()?;
@@ -304,8 +246,19 @@ impl Writer for PgWriter {
     }
 }
 
-fn dead(error: DeadLetterError) -> LoadError {
-    LoadError::new(LoadErrorKind::DeadLetters, error.to_string())
+/// Failed records as rows, where that is wanted.
+fn put_beside(
+    plan: &WritePlan,
+    session: &mut Session,
+    records: &[Record],
+) -> Result<(), LoadError> {
+    if !plan.failed_rows {
+        return Ok(());
+    }
+    for (sql, values) in ledger::failed_statements(records) {
+        session.run(&bind(&sql, &values)?)?;
+    }
+    Ok(())
 }
 
 /// A text that its column does not take.
@@ -320,77 +273,13 @@ fn too_long(column: &CopyColumn, characters: usize) -> Problem {
     .with_hint("shorten the value, widen the column, or --too-long cut")
 }
 
-/// A refused row, with the column as the source calls it.
-fn reject(plan: &WritePlan, behind: &Behind, at: usize, problem: &Problem) -> Reject {
-    let record = behind.records[at];
-    let mut problem = problem.clone();
-    if let Some(column) = problem.column.take() {
-        let header = source_name(plan, &column);
-        let fields = behind.raw.fields(record);
-        if let Some((_, value)) = fields.iter().find(|(name, _)| *name == header) {
-            problem = problem.with_value(value);
-        }
-        problem.column = Some(header);
-    }
-    Reject { record, place: behind.raw.place(record), stage: NAME, problems: vec![problem] }
-}
-
-/// The header of a column of the table; its own name where the file has none of that name.
-fn source_name(plan: &WritePlan, column: &str) -> String {
-    let found = plan.head.headers.iter().find(|header| header.eq_ignore_ascii_case(column));
-    found.map_or_else(|| column.to_owned(), Clone::clone)
-}
-
 impl Pending {
-    fn note(&mut self, reject: &Reject) {
-        for problem in &reject.problems {
-            let key = NoteKey {
-                code: problem.code,
-                rule: problem.rule.clone().unwrap_or_default(),
-                column: problem.column.clone().unwrap_or_default(),
-            };
-            let value = problem.value.clone();
-            let hint = problem.hint.as_deref().unwrap_or_default();
-            let message = || Wording::new(problem.message.as_str(), hint);
-            let example = || Example { place: reject.place, cell: problem.cell.clone(), value };
-            self.notes.add(key, Severity::Critical, message, example);
-        }
-    }
-
     fn note_cut(&mut self, plan: &WritePlan, rows: &Rows, row: u32, column: &CopyColumn) {
         let limit = column.limit.unwrap_or_default();
         let header = source_name(plan, &column.name);
         let key = NoteKey { code: Code::E301, rule: "cut".into(), column: header };
-        let place = Place { row: rows.places[row as usize] as u64, byte: None };
-        self.notes.add(
-            key,
-            Severity::Warning,
-            || format!("cut to the {limit} characters that column {} takes", column.name),
-            || Example { place, cell: None, value: None },
-        );
-    }
-
-    /// A replayed row that the server refuses is a failed record once more.
-    fn refuse_again(&mut self, earlier: &Earlier, content: u128) {
-        let same = |replayed: &&mut Replayed| {
-            replayed.id.0 == earlier.id && replayed.refused_by == earlier.run
-        };
-        if let Some(replayed) = self.replayed.iter_mut().find(same) {
-            replayed.fate = Fate::Rejected;
-            replayed.content = Some(content);
-        }
-    }
-
-    /// What the gate has counted as loaded, and the table did not take.
-    fn settle(&mut self, seal: &mut Seal) {
-        let (inserted, updated) = (self.not_inserted, self.not_updated);
-        (self.not_inserted, self.not_updated) = (0, 0);
-        seal.tally.inserted -= inserted;
-        seal.tally.updated -= updated;
-        seal.tally.rejected += inserted + updated;
-        let refused = std::mem::take(&mut self.refused);
-        seal.cells.iter_mut().for_each(|handed| handed.take(&refused));
-        seal.notes.merge(std::mem::take(&mut self.notes));
+        let told = format!("cut to the {limit} characters that column {} takes", column.name);
+        self.refusals.warn(key, rows, row, told);
     }
 }
 

@@ -100,7 +100,7 @@ fn declared_types_arrive_as_they_are() {
         ColumnKind::Decimal(2),
         ColumnKind::Bool,
         ColumnKind::Date,
-        ColumnKind::Timestamp,
+        ColumnKind::TimestampTz,
         ColumnKind::Text,
         ColumnKind::Text,
         ColumnKind::Text,
