@@ -4,7 +4,10 @@
 //! same rules as any other cell, so that an id stored as a number is text only where it is exact.
 //! Rows come in the file's order, from any row on, and only the columns that are loaded.
 
+mod bytes;
+mod decimals;
 mod decode;
+mod elements;
 mod lz4;
 mod mend;
 mod stream;
