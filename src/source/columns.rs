@@ -5,6 +5,7 @@
 
 mod altered;
 mod bulk;
+mod digits;
 mod shared;
 
 pub use super::cell::Cell;
@@ -32,6 +33,8 @@ pub struct ColumnBuilder {
     scratch: Vec<u8>,
     /// Cells that lost the blanks around their value, and cells that said "no value".
     altered: [Marks; 2],
+    /// Cells of which the digits tell more than their number.
+    digits: Marks,
 }
 
 enum Values {
@@ -62,6 +65,7 @@ impl ColumnBuilder {
             capacity,
             scratch: Vec::new(),
             altered: Default::default(),
+            digits: Marks::default(),
         }
     }
 
@@ -294,6 +298,7 @@ impl ColumnBuilder {
     fn push_rare(&mut self, cell: Cell<'_>) -> Pushed {
         let result = match cell {
             Cell::Blank | Cell::Text(_) | Cell::Number(_) => return self.push_cell(cell),
+            Cell::Digits(digits) => return self.push_digits(digits),
             Cell::Error(_) => Err(MisfitKind::CellError),
             Cell::Bool(value) => match self.spec.kind {
                 ColumnKind::Bool => {
@@ -320,20 +325,6 @@ impl ColumnBuilder {
         };
         self.push_null();
         result
-    }
-
-    /// Pushes an exact whole number: all 64 bits of it, where the column can hold them.
-    pub fn push_whole(&mut self, value: i64) -> Pushed {
-        match self.spec.kind {
-            ColumnKind::BigInt => self.push_bigint(value),
-            ColumnKind::Double if (value as f64).abs() < EXACT => self.push_double(value as f64),
-            ColumnKind::Bool | ColumnKind::Date | ColumnKind::Timestamp => {
-                self.push_null();
-                return Err(MisfitKind::Type);
-            }
-            _ => return self.push_text(itoa::Buffer::new().format(value)),
-        }
-        Ok(())
     }
 
     #[inline]

@@ -145,6 +145,8 @@ impl Common {
 
 const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0, is_code: false };
 const CODE: Fit = Fit { is_code: true, ..TEXT };
+/// What a workbook shows as a code, of a cell that holds a number.
+pub const SHOWN: Fit = TEXT;
 
 /// Sets that a number may fit; such texts are no moments.
 const NUMBERS: Kinds = INT | BIGINT | DECIMAL | DOUBLE;
