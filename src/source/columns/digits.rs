@@ -98,3 +98,74 @@ fn in_width<'a>(spec: &ReadColumn, digits: &'a str) -> &'a str {
         false => digits,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::AnyValue;
+
+    /// The value and the misfit of one cell in a column.
+    fn pushed(kind: ColumnKind, role: Role, width: Option<usize>, digits: &str) -> String {
+        let text = ReadColumn::text("c", "c", 0);
+        let mut builder = ColumnBuilder::new(&ReadColumn { kind, role, width, ..text }, 1);
+        let result = builder.push_digits(digits);
+        let column = builder.finish();
+        let value = match column.get(0).expect("one cell") {
+            AnyValue::Null => "-".to_owned(),
+            AnyValue::Float64(value) => format!("{value:?}"),
+            value => value.str_value().into_owned(),
+        };
+        match result {
+            Ok(()) => value,
+            Err(misfit) => format!("{value} {misfit:?}"),
+        }
+    }
+
+    #[test]
+    fn a_text_column_takes_the_digits_and_any_other_the_number() {
+        use ColumnKind::{BigInt, Date, Decimal, Double, Int, Text};
+        let cases = [
+            (Text, "02035", "02035"),
+            (Int, "02035", "2035"),
+            (BigInt, "00000", "0"),
+            (Double, "02035", "2035.0"),
+            (Decimal(2), "02035", "2035.00"),
+            (Text, "012-34-5678", "012-34-5678"),
+            (Int, "012-34-5678", "12345678"),
+            (Date, "02035", "- Type"),
+            (Text, "568883383628111873", "568883383628111873"),
+            (BigInt, "568883383628111873", "568883383628111873"),
+            (BigInt, "-9223372036854775808", "-9223372036854775808"),
+            (BigInt, "9223372036854775808", "- Overflow"),
+            (Int, "9007199254740993", "- Overflow"),
+            (Double, "9007199254740994", "9007199254740994.0"),
+            (Double, "9007199254740993", "- Overflow"),
+            (Double, "-9007199254740993", "- Overflow"),
+            (Decimal(0), "568883383628111873", "568883383628111873"),
+            (Decimal(2), "568883383628111873", "- Overflow"),
+        ];
+        for (kind, digits, expected) in cases {
+            assert_eq!(pushed(kind, Role::Plain, None, digits), expected, "{kind:?} {digits}");
+        }
+    }
+
+    #[test]
+    fn an_id_keeps_its_zeros_and_is_refused_where_digits_may_be_cut_off() {
+        let id = |digits| pushed(ColumnKind::Text, Role::Id, None, digits);
+        assert_eq!(id("074119030001"), "074119030001");
+        assert_eq!(id("9007199254740993"), "9007199254740993");
+        assert_eq!(id("49402520000000000"), "- IdInexact");
+        assert_eq!(id("049402520000000000"), "- IdInexact");
+    }
+
+    #[test]
+    fn a_code_has_the_zeros_of_its_width() {
+        let code = |digits| pushed(ColumnKind::Text, Role::Code, Some(2), digits);
+        assert_eq!(code("011"), "11");
+        assert_eq!(code("00000"), "00");
+        assert_eq!(code("111"), "111");
+        assert_eq!(code("01"), "01");
+        let wide = pushed(ColumnKind::Text, Role::Code, Some(5), "02035");
+        assert_eq!(wide, "02035");
+    }
+}

@@ -8,8 +8,8 @@ use super::layout::Layout;
 use super::strings::{Lookup, Strings};
 use super::styles::Styles;
 use crate::chunk::{
-    Code, Example, Mark, Marks, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject,
-    Severity,
+    Code, Example, Mark, Marks, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema,
+    Reject, Severity,
 };
 use crate::source::cell::Cell;
 use crate::source::columns::ColumnBuilder;

@@ -92,10 +92,7 @@ impl Styles {
     }
 }
 
-fn custom(
-    tag: &Tag<'_>,
-    patterns: &mut Vec<Pattern>,
-) -> Result<Option<(Vec<u8>, Shown)>, Fault> {
+fn custom(tag: &Tag<'_>, patterns: &mut Vec<Pattern>) -> Result<Option<(Vec<u8>, Shown)>, Fault> {
     let (Some(id), Some(code)) = (tag.get(b"numFmtId")?, tag.get(b"formatCode")?) else {
         return Ok(None);
     };

@@ -240,7 +240,12 @@ fn numeric(bytes: &[u8]) -> Fit {
     }
     // Plain digits are a finite number unless there are hundreds of them.
     let finite = || head.len() <= FLOAT_RANGE || number::real(bytes).is_ok();
-    if significant(head, tail) <= FLOAT_DIGITS && finite() {
+    // A float shows 17 digits of any number, but does not hold every whole number of 16 of them.
+    let rounded = || {
+        let whole = number::whole(bytes);
+        point.is_none() && whole.is_ok_and(|whole| whole as f64 as i64 != whole)
+    };
+    if significant(head, tail) <= FLOAT_DIGITS && finite() && !rounded() {
         kinds |= DOUBLE;
     }
     Fit { kinds, whole: whole.min(255) as u8, scale: tail.len().min(255) as u8, is_code: false }
@@ -283,6 +288,8 @@ mod tests {
             // No decimal has room for both; the float keeps them.
             ("123456789012345", "0.12345", Double),
             ("123456789012345678", "0.5", Text),
+            ("9007199254740993", "1.5E+7", Text),
+            ("9007199254740992", "1.5E+7", Double),
             ("2025-01-31", "2025-01-31 10:00:00", Timestamp),
             ("2025-01-31", "1", Text),
             ("true", "1", Text),
@@ -311,6 +318,8 @@ mod tests {
             ("2147483648", WHOLE),
             ("999999999", INT | WHOLE),
             ("123456789012345678", BIGINT | DECIMAL),
+            ("9007199254740993", BIGINT | DECIMAL),
+            ("-9007199254740994", WHOLE),
             ("12 N 20 STREET 10:00", 0),
             ("1234567890123456789", 0),
             ("12.50", DECIMAL | DOUBLE),

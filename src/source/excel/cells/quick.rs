@@ -351,7 +351,8 @@ impl<'a> Scanner<'a> {
         let shape = match whole_number(value) {
             Some((number, digits)) if digits == length => self.shape_of_whole(number, style)?,
             _ => {
-                let long = if length > 15 { self.long(at + 3, &value[..length], style) } else { None };
+                let long =
+                    if length > 15 { self.long(at + 3, &value[..length], style) } else { None };
                 match long {
                     Some(digits) => digits,
                     None => {

@@ -274,9 +274,7 @@ impl<'a> Scanner<'a> {
         let length = long_digits(value)?;
         let digits = self.valid().ok()?.get(at..at + length)?;
         match self.shown(style) {
-            Shown::Number => {
-                Some(Shape { kind: Kind::Digits, value: place_of(at, at + length) })
-            }
+            Shown::Number => Some(Shape { kind: Kind::Digits, value: place_of(at, at + length) }),
             Shown::Code(pattern) if !digits.starts_with('-') => self.code(digits, pattern),
             Shown::Code(_) | Shown::Moment | Shown::Duration => None,
         }

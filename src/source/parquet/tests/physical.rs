@@ -40,8 +40,7 @@ fn big_endian(value: i128, width: usize) -> Vec<u8> {
         let rest = &all[at..];
         all[..at].iter().all(|byte| *byte == fill) && (rest[0] & 0x80) == (fill & 0x80)
     };
-    let width =
-        if width > 0 { width } else { (1..16).find(|w| least(16 - w)).unwrap_or(16) };
+    let width = if width > 0 { width } else { (1..16).find(|w| least(16 - w)).unwrap_or(16) };
     all[16 - width..].to_vec()
 }
 
@@ -230,7 +229,8 @@ fn decimals_of_every_form_are_their_number() {
         let values = if holds_large { [&small[..], &large].concat() } else { small.to_vec() };
         let name = format!("type {ty}, {width} bytes, DECIMAL({precision},{scale})");
         let (kinds, rows, _) = told(&[decimals(ty, width, precision, scale, &values)]);
-        let expected = if holds_large { ColumnKind::Text } else { ColumnKind::Decimal(scale as u8) };
+        let expected =
+            if holds_large { ColumnKind::Text } else { ColumnKind::Decimal(scale as u8) };
         assert_eq!(kinds, [expected], "{name}");
         let texts: Vec<_> = rows.into_iter().map(|row| row[0].clone()).collect();
         let numbers = values.iter().map(|value| with_point(*value, scale));
