@@ -2,6 +2,7 @@
 
 use super::{ColumnBuilder, EXACT, Pushed};
 use crate::chunk::{ColumnKind, Marks, MisfitKind, ReadColumn, Role};
+use crate::source::number;
 use std::borrow::Cow;
 
 /// Digits that a spreadsheet keeps of a number; it makes zeros of all behind them.
@@ -44,7 +45,7 @@ impl ColumnBuilder {
                 }
                 Err(_) => MisfitKind::Overflow,
             },
-            ColumnKind::Double if is_rounded(&number_of(digits)) => MisfitKind::Overflow,
+            ColumnKind::Double if !number::float_keeps(&number_of(digits)) => MisfitKind::Overflow,
             ColumnKind::Int | ColumnKind::Double | ColumnKind::Decimal(_) => {
                 return self.push_parsed(self.spec.kind, number_of(digits).as_bytes());
             }
@@ -73,19 +74,15 @@ fn is_cut(digits: &str) -> bool {
     number.len() > KEPT && number.bytes().skip(KEPT).all(|byte| byte == b'0')
 }
 
-/// The number without separators.
+/// The number without separators and zeros in front.
 fn number_of(digits: &str) -> Cow<'_, str> {
     let number = digits.strip_prefix('-').unwrap_or(digits);
     if number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Cow::Borrowed(digits);
+        let zeros = number.len() - number.trim_start_matches('0').len();
+        return Cow::Borrowed(&digits[zeros.min(number.len().saturating_sub(1))..]);
     }
-    Cow::Owned(digits.chars().filter(char::is_ascii_digit).collect())
-}
-
-/// Whether a float of these digits is another number.
-fn is_rounded(digits: &str) -> bool {
-    let exact = |float: f64| format!("{float:.0}") == digits || float.abs() < EXACT;
-    !digits.parse().is_ok_and(exact)
+    let number: String = digits.chars().filter(char::is_ascii_digit).collect();
+    Cow::Owned(number_of(&number).into_owned())
 }
 
 /// A code of a known width comes with as many zeros as that takes, and not with more because its cell
@@ -141,6 +138,10 @@ mod tests {
             (Double, "9007199254740994", "9007199254740994.0"),
             (Double, "9007199254740993", "- Overflow"),
             (Double, "-9007199254740993", "- Overflow"),
+            (Double, "100000000000000000000000", "1e23"),
+            (Double, "0000012345678901234", "12345678901234.0"),
+            (Int, "0000000000000000000002035", "2035"),
+            (Int, "000-00-0000", "0"),
             (Decimal(0), "568883383628111873", "568883383628111873"),
             (Decimal(2), "568883383628111873", "- Overflow"),
         ];

@@ -242,8 +242,8 @@ fn numeric(bytes: &[u8]) -> Fit {
     let finite = || head.len() <= FLOAT_RANGE || number::real(bytes).is_ok();
     // A float shows 17 digits of any number, but does not hold every whole number of 16 of them.
     let rounded = || {
-        let whole = number::whole(bytes);
-        point.is_none() && whole.is_ok_and(|whole| whole as f64 as i64 != whole)
+        let whole = std::str::from_utf8(bytes).ok().filter(|_| point.is_none());
+        whole.is_some_and(|whole| !number::float_keeps(whole))
     };
     if significant(head, tail) <= FLOAT_DIGITS && finite() && !rounded() {
         kinds |= DOUBLE;
@@ -320,6 +320,8 @@ mod tests {
             ("123456789012345678", BIGINT | DECIMAL),
             ("9007199254740993", BIGINT | DECIMAL),
             ("-9007199254740994", WHOLE),
+            ("100000000000000000000000", DOUBLE),
+            ("90071992547409930001", 0),
             ("12 N 20 STREET 10:00", 0),
             ("1234567890123456789", 0),
             ("12.50", DECIMAL | DOUBLE),
