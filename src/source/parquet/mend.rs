@@ -5,12 +5,14 @@
 //! * A map without values is a list of its keys.
 //! * A variant whose parts DuckDB cannot put together is read as these parts.
 //! * Decimals with more than 38 digits are read as their bytes.
+//! * Bytes in lists, structs and maps are called text.
 //!
 //! What cannot be read at all for a reason that the footer tells is refused here, in words: encrypted
 //! columns, columns in other files.
 
 use super::decimals::{self, Wide};
 use super::lz4;
+use super::nested::{self, Named};
 use super::thrift::{self, Fields, Value};
 use crate::source::content::{Extents, Spooled};
 use crate::source::{SourceError, SourceErrorKind, SourceOptions};
@@ -73,6 +75,15 @@ pub enum Variants {
     Parts,
 }
 
+/// What bytes in lists, structs and maps are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nested {
+    /// Text, where no annotation says otherwise.
+    Text,
+    /// Bytes.
+    Bytes,
+}
+
 /// A file in a way that DuckDB reads.
 #[derive(Debug, Default)]
 pub struct Mended {
@@ -80,6 +91,8 @@ pub struct Mended {
     pub file: Option<Spooled>,
     /// Columns of decimals that come as bytes.
     pub wide: Vec<Wide>,
+    /// Columns in which bytes were called text.
+    pub texts: Named,
 }
 
 /// The file in a way that DuckDB reads. What is damaged is left to DuckDB to name.
@@ -88,6 +101,7 @@ pub fn mend(
     label: &str,
     options: &SourceOptions,
     variants: Variants,
+    nested: Nested,
 ) -> Result<Mended, SourceError> {
     let broken = |error: io::Error| SourceError::io(label, error);
     let mut reader = BufReader::new(File::open(file.path()).map_err(broken)?);
@@ -99,7 +113,11 @@ pub fn mend(
     let taken_apart = variants == Variants::Parts && take_apart(&mut footer);
     let packed = chunks(&mut footer).any(|chunk| codec(chunk) == Some(LZ4));
     let wide = decimals::take_apart(&mut footer);
-    if !(maps || taken_apart || packed) && wide.is_empty() {
+    let texts = match nested {
+        Nested::Text => nested::name_texts(&mut footer),
+        Nested::Bytes => Named::default(),
+    };
+    if !(maps || taken_apart || packed) && wide.is_empty() && texts.is_empty() {
         return Ok(Mended::default());
     }
     let mut copy = Copy::new(reader, data_end, label, options)?;
@@ -112,7 +130,7 @@ pub fn mend(
     for chunk in chunks(&mut footer).filter(|chunk| codec(chunk) == Some(LZ4)) {
         copy.unpack(chunk)?;
     }
-    Ok(Mended { file: Some(copy.finish(&footer)?), wide })
+    Ok(Mended { file: Some(copy.finish(&footer)?), wide, texts })
 }
 
 /// The footer, and where the data before it ends.

@@ -10,6 +10,7 @@ mod decode;
 mod elements;
 mod lz4;
 mod mend;
+mod nested;
 mod stream;
 mod survey;
 #[cfg(test)]

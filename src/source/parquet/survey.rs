@@ -2,7 +2,8 @@
 
 use super::decimals::{self, Wide};
 use super::elements;
-use super::mend::{Mended, Variants, mend};
+use super::mend::{Mended, Nested, Variants, mend};
+use super::nested;
 use super::stream::ParquetSource;
 use super::types::{self, Reading, Select};
 use super::values::Values;
@@ -52,7 +53,15 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     let original = content.seekable(options.temp_dir.as_deref())?;
     let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
     let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
-    let whole = mend(&original, label, options, Variants::Whole)?;
+    let again = |variants, nested| mend(&original, label, options, variants, nested);
+    let mut whole = again(Variants::Whole, Nested::Text)?;
+    let mut escaped = false;
+    if let Some(file) = whole.file.as_ref().filter(|_| !whole.texts.is_empty()) {
+        escaped = !nested::are_texts(file.path(), &whole.texts, label)?;
+    }
+    if escaped {
+        whole = again(Variants::Whole, Nested::Bytes)?;
+    }
     let content = &original.watched(content);
     let look_at = |mended: Mended| {
         let file = mended.file.unwrap_or_else(|| original.clone());
@@ -60,13 +69,21 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     };
     match look_at(whole) {
         Err(error) if error.kind == SourceErrorKind::Broken => {
-            let parts = mend(&original, label, options, Variants::Parts);
+            let parts = again(Variants::Parts, Nested::Bytes);
             // Damage that mending found is told as DuckDB tells it.
             let Some(parts) = parts.ok().filter(|parts| parts.file.is_some()) else {
                 return Err(error);
             };
             let mut table = look_at(parts).map_err(|_| error)?;
             table.in_parts = true;
+            Ok(table)
+        }
+        Ok(mut table) if escaped => {
+            table.byte_notes.push(
+                "lists, structs or maps hold bytes that are not valid UTF-8: what is not ASCII \
+                 among them is loaded with escapes such as \\xC3"
+                    .into(),
+            );
             Ok(table)
         }
         found => found,

@@ -1,7 +1,7 @@
 //! Columns of bytes in every physical form, written here byte by byte: text without an annotation, and
 //! decimals of any width. Files that DuckDB writes have neither.
 
-use super::{column, declared, read, rows, schema, survey};
+use super::{column, declared, read, rows, schema, survey, written};
 use crate::chunk::{ColumnKind, Mark, MisfitKind, Role};
 use crate::source::parquet::Parquet;
 use crate::source::parquet::thrift::{self, Fields, Value};
@@ -266,4 +266,32 @@ fn a_wide_decimal_in_a_list_is_refused_by_name() {
     let error = result.map(|tables: Vec<Arc<dyn Table>>| tables.len()).expect_err("refused");
     assert_eq!(error.kind, SourceErrorKind::NotTheFormat);
     assert!(error.to_string().contains("\"prices\" holds DECIMAL(40,2)"), "{error}");
+}
+
+#[test]
+fn bytes_in_lists_and_structs_are_text_where_all_are_utf8() {
+    let dir = tempfile::tempdir().expect("a test folder");
+    let read_as_declared = |query: &str| {
+        let table = survey(&written(dir.path(), query));
+        let decoded = read(table.as_ref(), &declared(table.as_ref()), Mark::default(), 100);
+        let texts: Vec<_> = rows(&decoded).into_iter().map(|(_, texts)| texts).collect();
+        (texts, table.notes())
+    };
+    let (texts, notes) = read_as_declared(
+        "SELECT 1 AS k, [encode('MUÑOZ'), NULL, encode('\"a\"')] AS names, \
+         {'a': encode('é'), 'n': 5} AS one, 'ü' AS own UNION ALL SELECT 2, NULL, NULL, NULL",
+    );
+    let expected = [
+        ["1", "[\"MUÑOZ\",null,\"\\\"a\\\"\"]", "{\"a\":\"é\",\"n\":5}", "ü"],
+        ["2", "-", "-", "-"],
+    ];
+    assert_eq!(texts, expected);
+    assert_eq!(notes, ["lists, structs and maps are loaded as JSON text: \"names\", \"one\""]);
+    let (texts, notes) = read_as_declared(
+        "SELECT [encode('é')] AS names, {'a': '\\xFF'::BLOB} AS one, encode('é') AS own",
+    );
+    assert_eq!(texts, [["[\"\\\\xC3\\\\xA9\"]", "{\"a\":\"\\\\xFF\"}", "é"]]);
+    let told = "lists, structs or maps hold bytes that are not valid UTF-8: what is not ASCII \
+                among them is loaded with escapes such as \\xC3";
+    assert!(notes.iter().any(|note| note == told), "{notes:?}");
 }
