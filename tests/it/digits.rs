@@ -136,3 +136,34 @@ fn a_table_of_floats_never_takes_a_rounded_number() {
     assert!(!output.status.success());
     assert_eq!(ask(&place, "SELECT count(*) FROM t WHERE id > 9007199254740000"), "0");
 }
+
+#[test]
+fn a_roll_keeps_the_zeros_that_its_parcel_numbers_show() {
+    let place = Place::new();
+    let headers = ["CO_NO", "PARCEL_ID", "ASMNT_YR", "DOR_UC", "SALE_ID_CD", "VI_CD", "QUAL_CD"];
+    let more = ["SALE_YR", "SALE_MO", "SALE_PRC"];
+    let zeros = Format::new().set_num_format("000000000000");
+    let wide = Format::new().set_num_format("0000");
+    let fill = |sheet: &mut Worksheet| {
+        sheet.write_row(0, 0, headers.iter().chain(&more).copied()).expect("in bounds");
+        for row in 1..=12_u32 {
+            let id = 74_119_030_000.0 + f64::from(row);
+            let number = f64::from(row);
+            sheet.write_number_with_format(row, 0, 16, &wide).expect("in bounds");
+            sheet.write_number_with_format(row, 1, id, &zeros).expect("in bounds");
+            sheet.write_number(row, 2, 2025).expect("in bounds");
+            sheet.write_number_with_format(row, 3, 1, &wide).expect("in bounds");
+            sheet.write_number(row, 4, 99_000_000_000.0 + number).expect("in bounds");
+            sheet.write_row(row, 5, ["I", "01", "2024", "05"]).expect("in bounds");
+            sheet.write_number_with_format(row, 9, 300_000.0 + number, &zeros).expect("in bounds");
+        }
+    };
+    workbook(&place, "SDF16P202501.xlsx", fill, &[]);
+    let (code, summary) = ingest(&place, &["SDF16P202501.xlsx"], &[]);
+    assert_eq!((code, count(&summary, "rejected")), (0, 0), "{summary}");
+    let rows =
+        ask(&place, "SELECT co_no, parcel_id, dor_uc, sale_prc FROM sales ORDER BY parcel_id");
+    let first = rows.lines().next().expect("a row");
+    assert_eq!(first, "16,074119030001,001,300001", "{rows}");
+    consistent(&place);
+}
