@@ -5,7 +5,7 @@ use crate::chunk::{ColumnKind, Marks, MisfitKind, ReadColumn, Role};
 use crate::source::number;
 use std::borrow::Cow;
 
-/// Digits that a spreadsheet keeps of a number; it makes zeros of all behind them.
+/// Digits that a 64-bit float keeps of any number.
 const KEPT: usize = 15;
 
 impl ColumnBuilder {
@@ -27,7 +27,7 @@ impl ColumnBuilder {
     /// front and separators; any other takes the number.
     pub(super) fn push_digits(&mut self, digits: &str) -> Pushed {
         let misfit = match self.spec.kind {
-            ColumnKind::Text if self.spec.role == Role::Id && is_cut(digits) => {
+            ColumnKind::Text if self.spec.role == Role::Id && may_be_rounded(digits) => {
                 self.digits.mark(self.len + self.pending);
                 MisfitKind::IdInexact
             }
@@ -68,10 +68,12 @@ fn is_code(digits: &str) -> bool {
     !plain || number.len() <= KEPT || number.starts_with('0')
 }
 
-/// A number of which a spreadsheet may have cut digits off, as an id must not have it.
-fn is_cut(digits: &str) -> bool {
-    let number = digits.trim_start_matches('0');
-    number.len() > KEPT && number.bytes().skip(KEPT).all(|byte| byte == b'0')
+/// A number that a 64-bit float is written as: its last digits may have been others, which an id must not
+/// have.
+fn may_be_rounded(digits: &str) -> bool {
+    let number = number_of(digits);
+    let rounded = |float: f64| float.abs() >= EXACT && float.to_string() == *number;
+    number.len() > KEPT && number.parse().is_ok_and(rounded)
 }
 
 /// The number without separators and zeros in front.
@@ -151,10 +153,14 @@ mod tests {
     }
 
     #[test]
-    fn an_id_keeps_its_zeros_and_is_refused_where_digits_may_be_cut_off() {
+    fn an_id_keeps_its_zeros_and_is_refused_where_its_last_digits_may_be_others() {
         let id = |digits| pushed(ColumnKind::Text, Role::Id, None, digits);
         assert_eq!(id("074119030001"), "074119030001");
         assert_eq!(id("9007199254740993"), "9007199254740993");
+        assert_eq!(id("568883383628111873"), "568883383628111873");
+        assert_eq!(id("0009007199254740991"), "0009007199254740991");
+        assert_eq!(id("9007199254740994"), "- IdInexact");
+        assert_eq!(id("4741190300030005000"), "- IdInexact");
         assert_eq!(id("49402520000000000"), "- IdInexact");
         assert_eq!(id("049402520000000000"), "- IdInexact");
     }
