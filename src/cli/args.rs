@@ -263,10 +263,10 @@ struct AgentArgs {
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<Zone>,
     /// Format of a column of dates, such as sold=%m/%d/%y (may be repeated)
-    #[arg(long, value_name = "COLUMN=FORMAT")]
+    #[arg(long, value_name = "NAME=FORM")]
     date_format: Option<Vec<String>>,
     /// Type of a column of a plain table, such as zip=VARCHAR (may be repeated)
-    #[arg(long, value_name = "COLUMN=TYPE")]
+    #[arg(long, value_name = "NAME=TYPE")]
     type_of: Option<Vec<String>>,
     /// Keep texts as they were read, where reading or cleaning changes them, beside the row
     #[arg(long)]

@@ -14,6 +14,9 @@ pub enum Cell<'a> {
     Text(&'a str),
     /// A number without a date format.
     Number(f64),
+    /// A number whose digits say more than a float of it: a code with zeros in front or separators, as
+    /// its number format shows it (`02035`), or a whole number too large to be exact as a float.
+    Digits(&'a str),
     /// TRUE or FALSE.
     Bool(bool),
     /// A number with a date format: microseconds since 1970-01-01.
@@ -27,7 +30,7 @@ impl<'a> Cell<'a> {
     pub fn text(self) -> Cow<'a, str> {
         match self {
             Self::Blank => Cow::Borrowed(""),
-            Self::Text(text) | Self::Error(text) => Cow::Borrowed(text),
+            Self::Text(text) | Self::Digits(text) | Self::Error(text) => Cow::Borrowed(text),
             Self::Number(value) => Cow::Owned(number_text(value)),
             Self::Bool(value) => Cow::Borrowed(if value { "TRUE" } else { "FALSE" }),
             Self::Moment(micros) => Cow::Owned(moment_text(micros)),

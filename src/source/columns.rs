@@ -5,13 +5,14 @@
 
 mod altered;
 mod bulk;
+mod digits;
 mod moments;
 mod numbers;
 mod shared;
 
 pub use super::cell::Cell;
 use super::number;
-use crate::chunk::{ColumnKind, MisfitKind, Moment, ReadColumn, Role, blank};
+use crate::chunk::{ColumnKind, Marks, MisfitKind, Moment, ReadColumn, Role, blank};
 use altered::AlteredCells;
 pub use bulk::MOST;
 use polars::prelude::*;
@@ -34,6 +35,8 @@ pub struct ColumnBuilder {
     scratch: Vec<u8>,
     /// Cells that lost something on the way.
     altered: AlteredCells,
+    /// Cells of which the digits tell more than their number.
+    digits: Marks,
 }
 
 enum Values {
@@ -64,6 +67,7 @@ impl ColumnBuilder {
             capacity,
             scratch: Vec::new(),
             altered: Default::default(),
+            digits: Marks::default(),
         }
     }
 
@@ -310,6 +314,7 @@ impl ColumnBuilder {
     fn push_rare(&mut self, cell: Cell<'_>) -> Pushed {
         let result = match cell {
             Cell::Blank | Cell::Text(_) | Cell::Number(_) => return self.push_cell(cell),
+            Cell::Digits(digits) => return self.push_digits(digits),
             Cell::Error(_) => Err(MisfitKind::CellError),
             Cell::Bool(value) => match self.spec.kind {
                 ColumnKind::Bool => {

@@ -54,6 +54,13 @@ pub fn real(text: &[u8]) -> Result<f64, MisfitKind> {
     if number.is_finite() { Ok(number) } else { Err(MisfitKind::Overflow) }
 }
 
+/// Whether a 64-bit float of a whole number is that number, or is written with these digits. At most 15
+/// digits always are.
+pub fn float_keeps(digits: &str) -> bool {
+    let same = |float: f64| format!("{float:.0}") == digits || float.to_string() == digits;
+    digits.len() <= 15 || digits.parse().is_ok_and(same)
+}
+
 /// A decimal with at most `scale` digits behind the point, as its unscaled value.
 pub fn decimal(text: &[u8], scale: u8) -> Result<i128, MisfitKind> {
     let (negative, rest) = match text {

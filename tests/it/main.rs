@@ -17,6 +17,7 @@ mod damage;
 mod damage_compare;
 mod derived;
 mod diff;
+mod digits;
 mod file_rules;
 mod formulas;
 mod fuzz_seeds;

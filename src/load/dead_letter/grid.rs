@@ -111,10 +111,16 @@ fn some(path: &Path, grids: Vec<Grid>) -> Result<Vec<Grid>, DeadLetterError> {
 fn text_of(cell: Cell<'_>) -> Result<String, String> {
     /// From here on a spreadsheet drops digits.
     const EXACT: f64 = 1e15;
+    let number = match cell {
+        Cell::Number(number) => Some(number),
+        Cell::Digits(digits) => digits.parse().ok(),
+        _ => None,
+    };
     match cell {
-        Cell::Number(number) if number.abs() >= EXACT => Err(format!(
-            "{number} was stored as a number and may have lost digits; format the cell as Text and \
-             type the value again"
+        _ if number.is_some_and(|number| number.abs() >= EXACT) => Err(format!(
+            "{} was stored as a number and may have lost digits; format the cell as Text and \
+             type the value again",
+            cell.text()
         )),
         Cell::Error(error) => Err(format!("the cell holds the error {error}; type the value")),
         other => Ok(other.text().into_owned()),

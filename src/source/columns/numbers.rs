@@ -5,20 +5,7 @@ use crate::chunk::{ColumnKind, MisfitKind, Role};
 use crate::source::cell::{EXACT, number_text};
 
 impl ColumnBuilder {
-    /// Pushes an exact whole number: all 64 bits of it, where the column can hold them.
-    pub fn push_whole(&mut self, value: i64) -> Pushed {
-        match self.spec.kind {
-            ColumnKind::BigInt => self.push_bigint(value),
-            ColumnKind::Double if (value as f64).abs() < EXACT => self.push_double(value as f64),
-            kind if kind == ColumnKind::Bool || kind == ColumnKind::Date || kind.is_moment() => {
-                self.push_null();
-                return Err(MisfitKind::Type);
-            }
-            _ => return self.push_text(itoa::Buffer::new().format(value)),
-        }
-        Ok(())
-    }
-
+    /// Pushes a number: exact, or refused.
     #[inline]
     pub(super) fn push_number(&mut self, value: f64) -> Pushed {
         let integer = value as i64;

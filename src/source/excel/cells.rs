@@ -31,6 +31,8 @@ pub struct Scanner<'a> {
     cells: Vec<Raw>,
     /// Text of the row that does not stand in the block as it is.
     texts: String,
+    /// Codes of all rows so far, as their number formats show them.
+    codes: String,
 }
 
 /// Where a row stands.
@@ -65,6 +67,7 @@ impl<'a> Scanner<'a> {
             row: before,
             cells: Vec::new(),
             texts: String::new(),
+            codes: String::new(),
         }
     }
 
@@ -244,6 +247,7 @@ impl<'a> Scanner<'a> {
             Kind::Whole => Cell::Number(raw.value as f64),
             Kind::Number => Cell::Number(f64::from_bits(raw.value)),
             Kind::Text => Cell::Text(self.text_of(raw)),
+            Kind::Digits => Cell::Digits(self.text_of(raw)),
             Kind::Error => Cell::Error(self.text_of(raw)),
             Kind::Bool => Cell::Bool(raw.value != 0),
             Kind::Moment => Cell::Moment(raw.value.cast_signed()),
@@ -255,6 +259,15 @@ impl<'a> Scanner<'a> {
     pub fn block_text(&self, value: u64) -> &str {
         let (start, end) = ((value >> 32) as usize, (value & 0xffff_ffff) as usize);
         self.valid.and_then(|text| text.get(start..end)).unwrap_or_default()
+    }
+
+    /// Digits, as [`Self::quick_row`] has found them.
+    #[inline]
+    pub fn digits(&self, value: u64) -> &str {
+        match value & value::OF_CODES {
+            0 => self.block_text(value),
+            _ => self.code_text(value),
+        }
     }
 
     /// Where the scanner is; [`Self::back_to`] goes there again.

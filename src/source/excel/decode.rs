@@ -8,12 +8,13 @@ use super::layout::Layout;
 use super::strings::{Lookup, Strings};
 use super::styles::Styles;
 use crate::chunk::{
-    Code, Example, Mark, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema, Reject,
-    Severity,
+    Code, Example, Mark, Marks, Misfit, NoteKey, Notes, Place, Problem, RawRows, ReadSchema,
+    Reject, Severity,
 };
 use crate::source::cell::Cell;
 use crate::source::columns::ColumnBuilder;
 use crate::source::extra::ExtraBuilder;
+use crate::source::infer::{self, TypeFinder};
 use crate::source::{Decoded, SourceError, SourceErrorKind, Undecoded};
 use polars::prelude::DataFrame;
 use std::sync::Arc;
@@ -153,6 +154,19 @@ struct Decoder<'a> {
 
 impl Undecoded for ExcelBlock {
     fn decode(self: Box<Self>) -> Result<Decoded, SourceError> {
+        self.decode_with_digits().map(|(decoded, _)| decoded)
+    }
+
+    fn find_types(self: Box<Self>, finders: &mut [TypeFinder]) -> Result<(), SourceError> {
+        let (decoded, digits) = self.decode_with_digits()?;
+        infer::add_with_digits(finders, &decoded, &digits);
+        Ok(())
+    }
+}
+
+impl ExcelBlock {
+    /// The rows, and for each column the cells of which the digits tell more than their number.
+    fn decode_with_digits(self) -> Result<(Decoded, Vec<Marks>), SourceError> {
         let label = &self.sheet.label;
         let mut decoder = Decoder::new(&self);
         if let Err(fault) = decoder.run() {
@@ -160,6 +174,7 @@ impl Undecoded for ExcelBlock {
         }
         let Decoder { mut builders, extra, records, index, misfits, broken, repeated, .. } =
             decoder;
+        let digits = builders.iter_mut().map(ColumnBuilder::take_digits).collect();
         builders.iter_mut().for_each(|builder| builder.pad(index.len()));
         let (mut columns, altered) = ColumnBuilder::finish_all(builders);
         columns.extend(extra.map(ExtraBuilder::finish));
@@ -179,7 +194,9 @@ impl Undecoded for ExcelBlock {
                 problems: vec![problem],
             })
             .collect();
-        Ok(Decoded { records: count, frame, index, raw, misfits, altered, rejects, notes })
+        let decoded =
+            Decoded { records: count, frame, index, raw, misfits, altered, rejects, notes };
+        Ok((decoded, digits))
     }
 }
 

@@ -20,6 +20,7 @@ const TEXT: u8 = Kind::Text as u8;
 const ERROR: u8 = Kind::Error as u8;
 const BOOL: u8 = Kind::Bool as u8;
 const MOMENT: u8 = Kind::Moment as u8;
+const DIGITS: u8 = Kind::Digits as u8;
 
 /// Cells of some rows.
 pub struct Lanes<'a> {
@@ -193,6 +194,7 @@ impl<'a> Lanes<'a> {
             ERROR => Cell::Error(scanner.block_text(value)),
             BOOL => Cell::Bool(value != 0),
             MOMENT => Cell::Moment(value.cast_signed()),
+            DIGITS => Cell::Digits(scanner.digits(value)),
             _ => Cell::Blank,
         })
     }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! container   the zip directory; a part as a checked stream of UTF-8      encoding
-//! book        workbook → sheets, styles, shared strings                   rels tags styles
+//! book        workbook → sheets, styles, shared strings           rels tags styles pattern
 //! strings     shared strings in one arena, or in a file                   spill
 //! cut         a sheet's part → blocks of whole rows       (one thread)    stream buffer
 //! cells       a block → cells with their places           (all workers)   xml text
@@ -33,6 +33,7 @@ mod lanes;
 pub(in crate::source) mod layout;
 pub(in crate::source) mod moment;
 pub(in crate::source) mod page;
+mod pattern;
 pub mod range;
 mod rels;
 mod spill;

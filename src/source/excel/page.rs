@@ -31,6 +31,7 @@ pub struct Packed {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
+    Digits,
     Error,
     Number,
     Bool,
@@ -81,6 +82,7 @@ impl Page {
     pub fn value(&self, cell: &Packed) -> Cell<'_> {
         match cell.kind {
             Kind::Text => Cell::Text(self.slice(cell.value)),
+            Kind::Digits => Cell::Digits(self.slice(cell.value)),
             Kind::Error => Cell::Error(self.slice(cell.value)),
             Kind::Number => Cell::Number(f64::from_bits(cell.value)),
             Kind::Bool => Cell::Bool(cell.value != 0),
@@ -123,7 +125,7 @@ impl Packer {
     /// Adds a cell to the row begun, behind those before it. `false`: the text is more than a page
     /// can hold.
     pub fn push(&mut self, column: u16, cell: Cell<'_>) -> bool {
-        if let Cell::Text(text) | Cell::Error(text) = cell
+        if let Cell::Text(text) | Cell::Digits(text) | Cell::Error(text) = cell
             && self.page.text.len() + text.len() > MOST_TEXT
         {
             return false;
@@ -131,6 +133,7 @@ impl Packer {
         let (kind, value) = match cell {
             Cell::Blank | Cell::Text("") => return true,
             Cell::Text(text) => (Kind::Text, self.page.store(text)),
+            Cell::Digits(text) => (Kind::Digits, self.page.store(text)),
             Cell::Error(text) => (Kind::Error, self.page.store(text)),
             Cell::Number(value) => (Kind::Number, value.to_bits()),
             Cell::Bool(value) => (Kind::Bool, u64::from(value)),
@@ -179,6 +182,7 @@ mod tests {
             Cell::Number(0.5),
             Cell::Bool(true),
             Cell::Moment(-5),
+            Cell::Digits("02035"),
             Cell::Error("#N/A"),
             Cell::Text("é"),
         ];

@@ -1,6 +1,7 @@
 //! Which cell styles show a number as a date, a time or a duration.
 
 use super::fault::Fault;
+use super::pattern::Pattern;
 use super::tags::{Edge, Tags};
 use super::text;
 use super::xml::Tag;
@@ -17,6 +18,8 @@ pub enum Shown {
     Moment,
     /// As elapsed hours, minutes or seconds.
     Duration,
+    /// As a code: whole numbers by the [`Pattern`] with this number.
+    Code(u16),
 }
 
 /// Most styles and number formats that are kept: Excel allows 65,490.
@@ -29,6 +32,7 @@ const LONGEST_ID: usize = 16;
 #[derive(Debug, Default)]
 pub struct Styles {
     shown: Vec<Shown>,
+    patterns: Vec<Pattern>,
     /// Days count from 1904.
     pub from_1904: bool,
 }
@@ -44,13 +48,13 @@ enum Section {
 impl Styles {
     /// Those of a workbook without a styles part.
     pub fn none(from_1904: bool) -> Self {
-        Self { shown: Vec::new(), from_1904 }
+        Self { from_1904, ..Self::default() }
     }
 
     /// Reads the styles part.
     pub fn read(part: Box<dyn Read + Send>, from_1904: bool) -> Result<Self, Fault> {
         let mut formats = HashMap::<Vec<u8>, Shown>::new();
-        let mut shown = Vec::new();
+        let (mut shown, mut patterns) = (Vec::new(), Vec::new());
         let mut section = Section::Other;
         let mut tags = Tags::new(part);
         while let Some(edge) = tags.next()? {
@@ -61,7 +65,7 @@ impl Styles {
                     (_, b"numFmts") if !tag.empty => section = Section::Formats,
                     (_, b"cellXfs") if !tag.empty => section = Section::Cells,
                     (Section::Formats, b"numFmt") => {
-                        if let Some((id, format)) = custom(&tag)? {
+                        if let Some((id, format)) = custom(&tag, &mut patterns)? {
                             formats.insert(id, format);
                         }
                     }
@@ -73,7 +77,7 @@ impl Styles {
                 return Err(Fault::TooLarge("the workbook has more than a million styles".into()));
             }
         }
-        Ok(Self { shown, from_1904 })
+        Ok(Self { shown, patterns, from_1904 })
     }
 
     /// How the style shows numbers; one that is not there shows them as they are.
@@ -81,16 +85,37 @@ impl Styles {
     pub fn shown(&self, style: usize) -> Shown {
         self.shown.get(style).copied().unwrap_or_default()
     }
+
+    /// The pattern of a code.
+    pub fn pattern(&self, number: u16) -> Option<&Pattern> {
+        self.patterns.get(usize::from(number))
+    }
 }
 
-fn custom(tag: &Tag<'_>) -> Result<Option<(Vec<u8>, Shown)>, Fault> {
+fn custom(tag: &Tag<'_>, patterns: &mut Vec<Pattern>) -> Result<Option<(Vec<u8>, Shown)>, Fault> {
     let (Some(id), Some(code)) = (tag.get(b"numFmtId")?, tag.get(b"formatCode")?) else {
         return Ok(None);
     };
     if id.len() > LONGEST_ID {
         return Ok(None);
     }
-    Ok(Some((id.to_vec(), of_code(&text::attribute(code)?))))
+    let code = text::attribute(code)?;
+    let shown = match (of_code(&code), Pattern::of(&code)) {
+        (Shown::Number, Some(pattern)) => of_pattern(pattern, patterns),
+        (shown, _) => shown,
+    };
+    Ok(Some((id.to_vec(), shown)))
+}
+
+/// Adds a pattern to those that are known.
+fn of_pattern(pattern: Pattern, patterns: &mut Vec<Pattern>) -> Shown {
+    let known = patterns.iter().position(|known| *known == pattern);
+    let number = known.unwrap_or_else(|| {
+        patterns.push(pattern);
+        patterns.len() - 1
+    });
+    // Excel allows some hundred formats.
+    u16::try_from(number).map_or(Shown::Number, Shown::Code)
 }
 
 fn of_cell(tag: &Tag<'_>, formats: &HashMap<Vec<u8>, Shown>) -> Result<Shown, Fault> {

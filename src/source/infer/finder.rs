@@ -1,7 +1,8 @@
 //! The fold over one column: which types every cell fits, and the first that do not.
 
 use super::Inferred;
-use super::kinds::{self, Common, Fit, Kinds, SETS, Signs};
+use super::common::{Common, Signs};
+use super::kinds::{self, Fit, Kinds, SETS};
 use crate::chunk::{ColumnKind, Place};
 use std::collections::BTreeMap;
 

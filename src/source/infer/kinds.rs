@@ -1,6 +1,6 @@
 //! Which types the text of one cell fits, as a set of bits.
 
-use crate::chunk::{ColumnKind, DateOrder, Moment};
+use crate::chunk::{DateOrder, Moment};
 use crate::source::number::{self, Slashed};
 
 /// A set of types.
@@ -62,270 +62,20 @@ pub const COMMA_PROOF: u8 = 1 << 1;
 /// A moment with a time.
 pub const TIME: u8 = 1 << 2;
 /// Dates of which nothing says which part is the day.
-const UNORDERED: u8 = 1 << 3;
+pub const UNORDERED: u8 = 1 << 3;
 /// A time with its offset from UTC.
-const OFFSET: u8 = 1 << 4;
+pub const OFFSET: u8 = 1 << 4;
 /// A day or a time without an offset.
-const CLOCK: u8 = 1 << 5;
+pub const CLOCK: u8 = 1 << 5;
 /// More decimals of a second than six.
-const NANOS: u8 = 1 << 6;
+pub const NANOS: u8 = 1 << 6;
 /// A date with slashes whose year has fewer than four digits, or leading zeros.
-const SHORT_YEAR: u8 = 1 << 7;
-
-/// What all filled cells of one or more columns have in common. Joining is associative and commutative, so
-/// the type does not depend on which file a cell stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Common {
-    /// Types that every cell fits; `None` where there are no cells.
-    kinds: Option<Kinds>,
-    /// Most digits before the point, of the cells that are decimals.
-    whole: u8,
-    /// Most digits behind it.
-    scale: u8,
-    /// What single cells show.
-    signs: Signs,
-}
-
-/// What single cells of a column show.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Signs {
-    /// Marks of all cells.
-    marks: u8,
-    /// Whether the parts of a date with slashes differ.
-    unequal: bool,
-    /// First and second parts of dates with slashes, a bit for each number below 32.
-    first: u32,
-    second: u32,
-}
-
-impl Signs {
-    /// Adds those of a cell.
-    #[inline]
-    pub fn add(&mut self, fit: Fit) {
-        let (first, second) = fit.slashed;
-        self.marks |= fit.marks;
-        if first != 0 {
-            self.unequal |= first != second;
-            self.first |= 1 << (first & 31);
-            self.second |= 1 << (second & 31);
-        }
-    }
-
-    /// Those of two columns.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        Self {
-            marks: self.marks | other.marks,
-            unequal: self.unequal || other.unequal,
-            first: self.first | other.first,
-            second: self.second | other.second,
-        }
-    }
-
-    fn has(self, mark: u8) -> bool {
-        self.marks & mark != 0
-    }
-}
-
-/// Dates with slashes of a column in which all cells are dates, in one order at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slashes {
-    /// Whether all cells are dates that begin with the month.
-    pub month_first: bool,
-    /// Whether all cells are dates that begin with the day.
-    pub day_first: bool,
-    /// Whether the order makes a difference.
-    pub unequal: bool,
-    /// The order in which the day is always 1 and the month takes at least three values.
-    pub series: Option<DateOrder>,
-}
-
-impl Common {
-    /// No cells.
-    pub const NOTHING: Self = Self {
-        kinds: None,
-        whole: 0,
-        scale: 0,
-        signs: Signs { marks: 0, unequal: false, first: 0, second: 0 },
-    };
-
-    /// Cells that fit all of these types.
-    pub fn of(kinds: Kinds, whole: u8, scale: u8) -> Self {
-        Self { kinds: Some(kinds), whole, scale, ..Self::NOTHING }
-    }
-
-    /// The same, where cells show these signs.
-    #[must_use]
-    pub fn with_signs(self, signs: Signs) -> Self {
-        Self { signs: self.signs.with(signs), ..self }
-    }
-
-    fn marked(self, marks: u8) -> Self {
-        self.with_signs(Signs { marks, ..Signs::default() })
-    }
-
-    /// Whether all cells are moments, of which some have an offset from UTC and some have none.
-    pub fn has_mixed_offsets(self) -> bool {
-        self.signs.has(OFFSET)
-            && self.signs.has(CLOCK)
-            && self.kinds.is_some_and(|kinds| kinds & TIMESTAMP != 0)
-    }
-
-    /// Whether all cells are moments or days.
-    pub fn are_moments(self) -> bool {
-        self.kinds.is_some_and(|kinds| kinds & TIMESTAMP != 0)
-    }
-
-    /// Whether some cells look like dates with a year of fewer than four digits: `04/15/91`.
-    pub fn has_short_years(self) -> bool {
-        self.signs.has(SHORT_YEAR)
-    }
-
-    /// Whether some moments have no offset from UTC.
-    pub fn has_clocks(self) -> bool {
-        self.signs.has(CLOCK)
-    }
-
-    /// The type that keeps all digits of moments, and their offsets; `None`: texts do.
-    fn moment(self) -> Option<ColumnKind> {
-        match (self.signs.has(OFFSET), self.signs.has(CLOCK), self.signs.has(NANOS)) {
-            (false, _, false) => Some(ColumnKind::Timestamp),
-            (false, _, true) => Some(ColumnKind::TimestampNs),
-            (true, false, false) => Some(ColumnKind::TimestampTz),
-            (true, ..) => None,
-        }
-    }
-
-    /// Cells of a type that a file declares.
-    pub fn declared(kind: ColumnKind) -> Self {
-        let digits = DIGITS as u8;
-        match kind {
-            ColumnKind::Text => Self::of(0, 0, 0),
-            ColumnKind::Int => Self::of(INT | BIGINT | DECIMAL | DOUBLE, 10, 0),
-            // Up to 19 digits: more than a decimal takes, or a float keeps.
-            ColumnKind::BigInt => Self::of(BIGINT, digits + 1, 0),
-            ColumnKind::Decimal(scale) => Self::of(DECIMAL, digits.saturating_sub(scale), scale),
-            ColumnKind::Double => Self::of(DOUBLE, 0, 0),
-            ColumnKind::Bool => Self::of(BOOL, 0, 0),
-            ColumnKind::Date => Self::of(DATE | TIMESTAMP | DAY_FIRST, 0, 0).marked(CLOCK),
-            ColumnKind::Timestamp => Self::of(TIMESTAMP | DAY_FIRST, 0, 0).marked(CLOCK | TIME),
-            ColumnKind::TimestampTz => Self::of(TIMESTAMP | DAY_FIRST, 0, 0).marked(OFFSET | TIME),
-            ColumnKind::TimestampNs => {
-                Self::of(TIMESTAMP | DAY_FIRST, 0, 0).marked(CLOCK | NANOS | TIME)
-            }
-        }
-    }
-
-    /// What these cells and others have in common.
-    #[must_use]
-    pub fn with(self, other: Self) -> Self {
-        let kinds = match (self.kinds, other.kinds) {
-            (Some(mine), Some(theirs)) => Some(mine & theirs),
-            (mine, theirs) => mine.or(theirs),
-        };
-        Self {
-            kinds,
-            whole: self.whole.max(other.whole),
-            scale: self.scale.max(other.scale),
-            signs: self.signs.with(other.signs),
-        }
-    }
-
-    /// Whether a number would lose digits of some cells: the zeros of `02035`.
-    pub fn has_codes(self) -> bool {
-        self.signs.has(CODE)
-    }
-
-    /// Most digits before the point.
-    pub fn digits(self) -> usize {
-        self.whole.into()
-    }
-
-    /// The dates with slashes, where all cells are dates and some have slashes.
-    pub fn slashes(self) -> Option<Slashes> {
-        let Signs { first, second, unequal, .. } = self.signs;
-        let kinds = self.kinds.filter(|_| first != 0)?;
-        let (month_first, day_first) = (kinds & TIMESTAMP != 0, kinds & DAY_FIRST != 0);
-        const ONE: u32 = 1 << 1;
-        let series = match (first, second) {
-            (ONE, months) if months.count_ones() >= 3 => Some(DateOrder::Dmy),
-            (months, ONE) if months.count_ones() >= 3 => Some(DateOrder::Mdy),
-            _ => None,
-        };
-        (month_first || day_first).then_some(Slashes { month_first, day_first, unequal, series })
-    }
-
-    /// The same cells with dates in one order only.
-    #[must_use]
-    pub fn in_order(self, order: DateOrder) -> Self {
-        let days = if self.signs.has(TIME) { 0 } else { DATE };
-        let reordered = |kinds: Kinds| match kinds & DAY_FIRST {
-            0 => kinds & !(DATE | TIMESTAMP),
-            _ => kinds & !DATE | TIMESTAMP | days,
-        };
-        match order {
-            DateOrder::Mdy => self,
-            DateOrder::Dmy => Self { kinds: self.kinds.map(reordered), ..self },
-        }
-    }
-
-    /// The same cells as texts, where nothing says which part of a date is the day.
-    #[must_use]
-    pub fn without_order(self) -> Self {
-        let signs = Signs { marks: self.signs.marks | UNORDERED, ..self.signs };
-        Self { kinds: self.kinds.map(|_| 0), signs, ..self }
-    }
-
-    /// Whether nothing says which part of its dates is the day.
-    pub fn is_without_order(self) -> bool {
-        self.signs.has(UNORDERED)
-    }
-
-    /// The same cells as texts that must not be read as numbers or dates.
-    #[must_use]
-    pub fn as_text(self) -> Self {
-        let signs = Signs { marks: self.signs.marks | CODE, ..self.signs };
-        Self { kinds: self.kinds.map(|_| 0), signs, ..self }
-    }
-
-    /// Whether all cells are numbers with a decimal comma, and one can be nothing else.
-    pub fn proves_comma(self) -> bool {
-        self.signs.has(COMMA_PROOF) && self.kinds.is_some_and(|kinds| kinds & COMMA != 0)
-    }
-
-    /// Whether the points of its numbers may stand between groups of digits: `1.234`.
-    pub fn may_be_grouped(self) -> bool {
-        self.scale == 3 && self.kinds.is_some_and(|kinds| kinds & COMMA != 0)
-    }
-
-    /// Whether there are no cells.
-    pub fn is_empty(self) -> bool {
-        self.kinds.is_none()
-    }
-
-    /// The narrowest type that all cells fit.
-    pub fn kind(self) -> ColumnKind {
-        let Some(kinds) = self.kinds else { return ColumnKind::Text };
-        let candidates = self.candidates();
-        let found = candidates.iter().find(|(kind, _)| kinds & kind != 0);
-        found.map_or(ColumnKind::Text, |(_, kind)| *kind)
-    }
-
-    /// Types from narrow to wide. A decimal needs room for all digits of all cells.
-    pub fn candidates(self) -> Vec<(Kinds, ColumnKind)> {
-        let mut candidates =
-            vec![(BOOL, ColumnKind::Bool), (INT, ColumnKind::Int), (BIGINT, ColumnKind::BigInt)];
-        if usize::from(self.whole) + usize::from(self.scale) <= DIGITS {
-            candidates.push((DECIMAL, ColumnKind::Decimal(self.scale)));
-        }
-        candidates.extend([(DOUBLE, ColumnKind::Double), (DATE, ColumnKind::Date)]);
-        candidates.extend(self.moment().map(|kind| (TIMESTAMP, kind)));
-        candidates
-    }
-}
+pub const SHORT_YEAR: u8 = 1 << 7;
 
 const TEXT: Fit = Fit { kinds: 0, whole: 0, scale: 0, marks: 0, slashed: (0, 0) };
 const IS_CODE: Fit = Fit { marks: CODE, ..TEXT };
+/// What a workbook shows as a code, of a cell that holds a number.
+pub const SHOWN: Fit = TEXT;
 
 /// Sets that a number may fit; such texts are no moments.
 const NUMBERS: Kinds = INT | BIGINT | DECIMAL | DOUBLE;
@@ -478,7 +228,12 @@ fn numeric(bytes: &[u8]) -> Fit {
     }
     // Plain digits are a finite number unless there are hundreds of them.
     let finite = || head.len() <= FLOAT_RANGE || number::real(bytes).is_ok();
-    if significant(head, tail) <= FLOAT_DIGITS && finite() {
+    // A float shows 17 digits of any number, but does not hold every whole number of 16 of them.
+    let rounded = || {
+        let whole = std::str::from_utf8(bytes).ok().filter(|_| point.is_none());
+        whole.is_some_and(|whole| !number::float_keeps(whole))
+    };
+    if significant(head, tail) <= FLOAT_DIGITS && finite() && !rounded() {
         kinds |= DOUBLE;
     }
     if point.is_none() || is_grouped(digits) {
@@ -511,41 +266,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_together_have_the_type_that_all_cells_fit() {
-        use ColumnKind::{BigInt, Bool, Date, Decimal, Double, Int, Text, Timestamp};
-        let of = |text: &str| {
-            let found = fit(text);
-            let mut signs = Signs::default();
-            signs.add(found);
-            Common::of(found.kinds, found.whole, found.scale).with_signs(signs)
-        };
-        let cases = [
-            ("1", "12345678901", BigInt),
-            ("1", "1.25", Decimal(2)),
-            ("1.5", "1.25", Decimal(2)),
-            // No decimal has room for both; the float keeps them.
-            ("123456789012345", "0.12345", Double),
-            ("123456789012345678", "0.5", Text),
-            ("2025-01-31", "2025-01-31 10:00:00", Timestamp),
-            ("2025-01-31", "1", Text),
-            ("true", "1", Text),
-            ("1", "007", Text),
-        ];
-        for (one, other, kind) in cases {
-            assert_eq!(of(one).with(of(other)).kind(), kind, "{one} {other}");
-            assert_eq!(of(other).with(of(one)).kind(), kind, "{other} {one}");
-        }
-        assert_eq!(Common::NOTHING.kind(), Text);
-        assert_eq!(Common::NOTHING.with(of("7")).kind(), Int);
-        for kind in [Text, Int, BigInt, Decimal(2), Double, Bool, Date, Timestamp] {
-            assert_eq!(Common::declared(kind).kind(), if kind == BigInt { BigInt } else { kind });
-            assert_eq!(Common::declared(kind).with(Common::declared(Text)).kind(), Text);
-        }
-        assert_eq!(Common::declared(BigInt).with(Common::declared(Decimal(2))).kind(), Text);
-        assert_eq!(Common::declared(Int).with(Common::declared(Double)).kind(), Double);
-    }
-
-    #[test]
     fn texts_fit_what_they_can_be_read_as() {
         const WHOLE: Kinds = BIGINT | DECIMAL | DOUBLE | COMMA;
         const ISO: Kinds = DATE | TIMESTAMP | DAY_FIRST;
@@ -555,6 +275,10 @@ mod tests {
             ("2147483648", WHOLE),
             ("999999999", INT | WHOLE),
             ("123456789012345678", BIGINT | DECIMAL | COMMA),
+            ("9007199254740993", BIGINT | DECIMAL | COMMA),
+            ("-9007199254740994", WHOLE),
+            ("100000000000000000000000", DOUBLE | COMMA),
+            ("90071992547409930001", COMMA),
             ("12 N 20 STREET 10:00", 0),
             ("1234567890123456789", COMMA),
             ("12.50", DECIMAL | DOUBLE),
@@ -613,48 +337,5 @@ mod tests {
         {
             assert_eq!(fit(text).marks & COMMA_PROOF != 0, proves, "{text}");
         }
-    }
-
-    /// What the cells of one column have in common.
-    fn column(texts: &[&str]) -> Common {
-        let cell = |text: &&str| {
-            let found = fit(text);
-            let mut signs = Signs::default();
-            signs.add(found);
-            Common::of(found.kinds, found.whole, found.scale).with_signs(signs)
-        };
-        texts.iter().map(cell).fold(Common::NOTHING, Common::with)
-    }
-
-    #[test]
-    fn orders_of_dates_with_slashes_are_those_that_fit_all_cells() {
-        let orders = |texts: &[&str]| {
-            column(texts).slashes().map(|found| (found.month_first, found.day_first, found.unequal))
-        };
-        assert_eq!(orders(&["02/01/2014", "03/04/2014"]), Some((true, true, true)));
-        assert_eq!(orders(&["02/01/2014", "31/12/2012"]), Some((false, true, true)));
-        assert_eq!(orders(&["02/01/2014", "12/31/2012"]), Some((true, false, true)));
-        assert_eq!(orders(&["31/12/2012", "12/31/2012"]), None);
-        assert_eq!(orders(&["02/02/2014"]), Some((true, true, false)));
-        assert_eq!(orders(&["2014-02-01"]), None);
-        assert_eq!(orders(&["02/01/2014", "n/a"]), None);
-        let kinds = |texts: &[&str], order| column(texts).in_order(order).kind();
-        use ColumnKind::{Date, Text, Timestamp};
-        assert_eq!(kinds(&["02/01/2014", "31/12/2012"], DateOrder::Dmy), Date);
-        assert_eq!(kinds(&["02/01/2014", "31/12/2012"], DateOrder::Mdy), Text);
-        assert_eq!(kinds(&["12/31/2012"], DateOrder::Dmy), Text);
-        assert_eq!(kinds(&["31/12/2012", "2012-12-31 10:00:00"], DateOrder::Dmy), Timestamp);
-        assert_eq!(kinds(&["2012-12-31"], DateOrder::Dmy), Date);
-        assert_eq!(kinds(&["7"], DateOrder::Dmy), ColumnKind::Int);
-    }
-
-    #[test]
-    fn a_part_that_is_always_one_is_the_day_of_a_monthly_series() {
-        let series = |texts: &[&str]| column(texts).slashes().and_then(|found| found.series);
-        let months = ["01/01/2012", "01/02/2012", "01/03/2012"];
-        assert_eq!(series(&months), Some(DateOrder::Dmy));
-        assert_eq!(series(&["1/1/2012", "2/1/2012", "3/1/2012"]), Some(DateOrder::Mdy));
-        assert_eq!(series(&months[..2]), None);
-        assert_eq!(series(&["01/01/2012", "01/02/2012", "02/03/2012"]), None);
     }
 }

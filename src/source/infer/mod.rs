@@ -4,15 +4,18 @@
 //! without a misfit. The table's own source reads everything as text; workers fold the columns into
 //! finders that merge in any order, so the answer does not depend on chunks or threads.
 
+mod common;
 mod finder;
 mod kinds;
 
+pub use common::{Common, Slashes};
 pub use finder::TypeFinder;
-pub use kinds::{Common, Fit, Slashes, fit, inexact};
+pub use kinds::{Fit, fit, inexact};
 
 use super::{Block, Decoded, SourceError, Table};
-use crate::chunk::{ColumnKind, Mark, MisfitKind, Place, ReadColumn, ReadSchema, Role};
+use crate::chunk::{ColumnKind, Mark, Marks, MisfitKind, Place, ReadColumn, ReadSchema, Role};
 use crossbeam_channel::{Receiver, bounded};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Records and bytes of a block; small, since only counts are kept, and so that its texts are still in
@@ -122,25 +125,42 @@ fn fold(queue: &Receiver<Block>, width: usize) -> Result<Vec<TypeFinder>, Source
 
 /// Tells the texts of a block to finders.
 pub(super) fn add(finders: &mut [TypeFinder], decoded: &Decoded) {
-    for (finder, column) in finders.iter_mut().zip(decoded.frame.columns()) {
+    add_with_digits(finders, decoded, &[]);
+}
+
+/// The same of a workbook. `digits`: rows of each column whose cells are numbers of which the digits tell more.
+/// A code by its number format makes its column text; a number that may have lost digits has at least those
+/// that stand there.
+pub(super) fn add_with_digits(finders: &mut [TypeFinder], decoded: &Decoded, digits: &[Marks]) {
+    let digits: Vec<HashSet<_>> = digits.iter().map(|rows| rows.iter().collect()).collect();
+    let is_digits = |at: usize, row| digits.get(at).is_some_and(|rows| rows.contains(&row));
+    for (at, (finder, column)) in finders.iter_mut().zip(decoded.frame.columns()).enumerate() {
         let Ok(texts) = column.str() else { continue };
         for (row, text) in texts.iter().enumerate() {
+            let place = || decoded.raw.place(decoded.index[row]);
             match text {
-                Some(text) => finder.add(text, || decoded.raw.place(decoded.index[row])),
+                Some(text) if is_digits(at, row) => {
+                    finder.add_many(kinds::SHOWN, text, 1, place);
+                }
+                Some(text) => finder.add(text, place),
                 None => finder.add_nulls(1),
             }
         }
     }
     // Cells that could not be text are null in the frame, and counted there as blanks.
     for misfit in &decoded.misfits {
-        let finder = &mut finders[usize::from(misfit.column)];
+        let at = usize::from(misfit.column);
+        let finder = &mut finders[at];
         let place = || decoded.raw.place(misfit.record);
-        let text = || {
-            let text = decoded.raw.field(misfit.record, usize::from(misfit.column));
-            text.unwrap_or_default()
-        };
+        let text = || decoded.raw.field(misfit.record, at).unwrap_or_default();
         match misfit.kind {
-            MisfitKind::IdInexact => finder.replace_null_inexact(&text(), place),
+            MisfitKind::IdInexact => {
+                let row = decoded.index.binary_search(&misfit.record);
+                match row.is_ok_and(|row| is_digits(at, row)) {
+                    true => finder.replace_null(&text(), place),
+                    false => finder.replace_null_inexact(&text(), place),
+                }
+            }
             MisfitKind::IdScientific | MisfitKind::Unstorable => {
                 finder.replace_null(text().trim(), place);
             }

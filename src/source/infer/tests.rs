@@ -184,7 +184,7 @@ fn a_sheet_is_typed_so_that_it_loads() {
     let expected = [
         ColumnKind::Int,
         ColumnKind::Timestamp,
-        ColumnKind::Double,
+        ColumnKind::BigInt,
         ColumnKind::Decimal(2),
         ColumnKind::Bool,
     ];

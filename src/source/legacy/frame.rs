@@ -146,9 +146,13 @@ fn nonsense(message: &str) -> io::Error {
 pub fn put(payload: &mut Vec<u8>, column: u16, cell: Cell<'_>) {
     let (kind, value) = match cell {
         Cell::Blank | Cell::Text("") => return,
-        Cell::Text(text) | Cell::Error(text) => {
+        Cell::Text(text) | Cell::Digits(text) | Cell::Error(text) => {
             payload.extend(column.to_le_bytes());
-            payload.push(if matches!(cell, Cell::Text(_)) { b't' } else { b'e' });
+            payload.push(match cell {
+                Cell::Text(_) => b't',
+                Cell::Digits(_) => b'd',
+                _ => b'e',
+            });
             payload.extend((text.len() as u32).to_le_bytes());
             payload.extend(text.as_bytes());
             return;
@@ -183,10 +187,14 @@ impl<'a> Cells<'a> {
     fn cell(&mut self) -> Option<(u16, Cell<'a>)> {
         let head = self.take(3)?;
         let column = u16::from_le_bytes([head[0], head[1]]);
-        let cell = if matches!(head[2], b't' | b'e') {
+        let cell = if matches!(head[2], b't' | b'd' | b'e') {
             let length = u32::from_le_bytes(self.take(4)?.try_into().ok()?);
             let text = std::str::from_utf8(self.take(length as usize)?).ok()?;
-            if head[2] == b't' { Cell::Text(text) } else { Cell::Error(text) }
+            match head[2] {
+                b't' => Cell::Text(text),
+                b'd' => Cell::Digits(text),
+                _ => Cell::Error(text),
+            }
         } else {
             let bits = u64::from_le_bytes(self.take(8)?.try_into().ok()?);
             match head[2] {

@@ -1,5 +1,6 @@
 //! Pages of columns as the file stores them → columns as the schema wants them.
 
+use super::types::Select;
 use super::values::{self, Values};
 use crate::chunk::{Mark, Misfit, Notes, Place, RawRows, ReadSchema};
 use crate::duck::Frame;
@@ -50,6 +51,8 @@ pub struct ParquetBlock {
     pub(super) first_row: u64,
     /// Fields of the file, in the order of the page's columns.
     pub(super) fields: Arc<Vec<usize>>,
+    /// How they were selected.
+    pub(super) selects: Arc<Vec<Select>>,
     pub(super) schema: Arc<ReadSchema>,
     pub(super) label: String,
 }
@@ -60,6 +63,7 @@ struct ParquetRows {
     page: Page,
     first_row: u64,
     fields: Arc<Vec<usize>>,
+    selects: Arc<Vec<Select>>,
     schema: Arc<ReadSchema>,
 }
 
@@ -68,7 +72,8 @@ impl ParquetRows {
         let record = record as usize;
         let at = self.page.starts.partition_point(|start| *start <= record).checked_sub(1)?;
         let array = self.page.frames[at].columns().get(column)?;
-        let datum = Values::of(array.as_ref())?.get(record - self.page.starts[at]);
+        let values = Values::selected(array.as_ref(), *self.selects.get(column)?)?;
+        let datum = values.get(record - self.page.starts[at]);
         Some(datum.text().into_owned())
     }
 }
@@ -111,7 +116,7 @@ impl ParquetBlock {
     ) -> impl Iterator<Item = Result<(usize, Values<'_>), SourceError>> {
         self.page.frames.iter().map(move |frame| {
             let array = frame.columns()[column].as_ref();
-            let values = Values::of(array).ok_or_else(|| {
+            let values = Values::selected(array, self.selects[column]).ok_or_else(|| {
                 let message = format!("a column of the type {:?} cannot be read", array.dtype());
                 SourceError::new(SourceErrorKind::NotTheFormat, &self.label, message)
             })?;
@@ -177,6 +182,7 @@ impl Undecoded for ParquetBlock {
             page: self.page,
             first_row: self.first_row,
             fields: self.fields,
+            selects: self.selects,
             schema: self.schema,
         });
         Ok(Decoded {

@@ -4,11 +4,15 @@
 //! * The retired LZ4 codec (bare blocks and Hadoop's frames): its pages are unpacked.
 //! * A map without values is a list of its keys.
 //! * A variant whose parts DuckDB cannot put together is read as these parts.
+//! * Decimals with more than 38 digits are read as their bytes.
+//! * Bytes in lists, structs and maps are called text.
 //!
 //! What cannot be read at all for a reason that the footer tells is refused here, in words: encrypted
 //! columns, columns in other files.
 
+use super::decimals::{self, Wide};
 use super::lz4;
+use super::nested::{self, Named};
 use super::thrift::{self, Fields, Value};
 use crate::source::content::{Extents, Spooled};
 use crate::source::{SourceError, SourceErrorKind, SourceOptions};
@@ -71,24 +75,50 @@ pub enum Variants {
     Parts,
 }
 
-/// The file in a way that DuckDB reads; `None`: as it is. What is damaged is left to DuckDB to name.
+/// What bytes in lists, structs and maps are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nested {
+    /// Text, where no annotation says otherwise.
+    Text,
+    /// Bytes.
+    Bytes,
+}
+
+/// A file in a way that DuckDB reads.
+#[derive(Debug, Default)]
+pub struct Mended {
+    /// What was written again; `None`: it is read as it is.
+    pub file: Option<Spooled>,
+    /// Columns of decimals that come as bytes.
+    pub wide: Vec<Wide>,
+    /// Columns in which bytes were called text.
+    pub texts: Named,
+}
+
+/// The file in a way that DuckDB reads. What is damaged is left to DuckDB to name.
 pub fn mend(
     file: &Spooled,
     label: &str,
     options: &SourceOptions,
     variants: Variants,
-) -> Result<Option<Spooled>, SourceError> {
+    nested: Nested,
+) -> Result<Mended, SourceError> {
     let broken = |error: io::Error| SourceError::io(label, error);
     let mut reader = BufReader::new(File::open(file.path()).map_err(broken)?);
     let Some((mut footer, data_end)) = read_footer(&mut reader).map_err(broken)? else {
-        return Ok(None);
+        return Ok(Mended::default());
     };
     refuse(&mut footer, label)?;
     let maps = loosen_maps(&mut footer);
     let taken_apart = variants == Variants::Parts && take_apart(&mut footer);
     let packed = chunks(&mut footer).any(|chunk| codec(chunk) == Some(LZ4));
-    if !(maps || taken_apart || packed) {
-        return Ok(None);
+    let wide = decimals::take_apart(&mut footer);
+    let texts = match nested {
+        Nested::Text => nested::name_texts(&mut footer),
+        Nested::Bytes => Named::default(),
+    };
+    if !(maps || taken_apart || packed) && wide.is_empty() && texts.is_empty() {
+        return Ok(Mended::default());
     }
     let mut copy = Copy::new(reader, data_end, label, options)?;
     copy.refuse_overlap(&mut footer)?;
@@ -100,7 +130,7 @@ pub fn mend(
     for chunk in chunks(&mut footer).filter(|chunk| codec(chunk) == Some(LZ4)) {
         copy.unpack(chunk)?;
     }
-    copy.finish(&footer).map(Some)
+    Ok(Mended { file: Some(copy.finish(&footer)?), wide, texts })
 }
 
 /// The footer, and where the data before it ends.

@@ -2,11 +2,17 @@
 //!
 //! Values keep the types that the file declares; where a schema wants another type, they go by the
 //! same rules as any other cell, so that an id stored as a number is text only where it is exact.
+//! Bytes that no annotation names are text where all of them are valid UTF-8 (`bytes`, `nested`), and
+//! decimals with more digits than DuckDB holds are read here (`decimals`).
 //! Rows come in the file's order, from any row on, and only the columns that are loaded.
 
+mod bytes;
+mod decimals;
 mod decode;
+mod elements;
 mod lz4;
 mod mend;
+mod nested;
 mod stream;
 mod survey;
 #[cfg(test)]

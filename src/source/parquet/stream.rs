@@ -2,6 +2,7 @@
 
 use super::decode::{Page, ParquetBlock};
 use super::survey::ParquetTable;
+use super::types::Select;
 use super::{connect, explain, scan};
 use crate::chunk::{Mark, ReadSchema};
 use crate::source::content::Spooled;
@@ -16,6 +17,7 @@ pub struct ParquetSource {
     feed: Feed<Page>,
     schema: Arc<ReadSchema>,
     fields: Arc<Vec<usize>>,
+    selects: Arc<Vec<Select>>,
     label: String,
     /// Row number of the next record.
     row: u64,
@@ -49,6 +51,7 @@ impl ParquetSource {
         Ok(Self {
             feed,
             schema,
+            selects: Arc::new(fields.iter().map(|field| table.readings[*field].select).collect()),
             fields: Arc::new(fields),
             label,
             row,
@@ -99,6 +102,7 @@ impl Source for ParquetSource {
                 page,
                 first_row,
                 fields: Arc::clone(&self.fields),
+                selects: Arc::clone(&self.selects),
                 schema: Arc::clone(&self.schema),
                 label: self.label.clone(),
             }),

@@ -1,9 +1,13 @@
 //! What a Parquet file says about itself: columns, types, rows; and a sample.
 
-use super::mend::{Variants, mend};
+use super::decimals::{self, Wide};
+use super::elements;
+use super::mend::{Mended, Nested, Variants, mend};
+use super::nested;
 use super::stream::ParquetSource;
 use super::types::{self, Reading, Select};
-use super::{connect, explain, scan};
+use super::values::Values;
+use super::{bytes, connect, explain, scan};
 use crate::chunk::{ColumnKind, Fingerprint, Mark, Part, ReadColumn, ReadSchema};
 use crate::duck::{Connection, DuckError, Value};
 use crate::source::content::Spooled;
@@ -11,6 +15,7 @@ use crate::source::watch::WatchedSource;
 use crate::source::{
     Content, Extent, Source, SourceError, SourceErrorKind, SourceOptions, Table, check_width,
 };
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -35,6 +40,8 @@ pub struct ParquetTable {
     sample: Vec<Vec<String>>,
     /// Variants are read as the parts they are stored in.
     in_parts: bool,
+    /// What is told of columns of bytes.
+    byte_notes: Vec<String>,
 }
 
 /// Reads the footer, and the first rows.
@@ -46,16 +53,37 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     let original = content.seekable(options.temp_dir.as_deref())?;
     let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
     let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
-    let whole = mend(&original, label, options, Variants::Whole)?;
+    let again = |variants, nested| mend(&original, label, options, variants, nested);
+    let mut whole = again(Variants::Whole, Nested::Text)?;
+    let mut escaped = false;
+    if let Some(file) = whole.file.as_ref().filter(|_| !whole.texts.is_empty()) {
+        escaped = !nested::are_texts(file.path(), &whole.texts, label)?;
+    }
+    if escaped {
+        whole = again(Variants::Whole, Nested::Bytes)?;
+    }
     let content = &original.watched(content);
-    let look_at = |file| look(file, content, fingerprint, length);
-    match look_at(whole.unwrap_or_else(|| original.clone())) {
+    let look_at = |mended: Mended| {
+        let file = mended.file.unwrap_or_else(|| original.clone());
+        look(file, &mended.wide, content, fingerprint, length)
+    };
+    match look_at(whole) {
         Err(error) if error.kind == SourceErrorKind::Broken => {
-            let parts = mend(&original, label, options, Variants::Parts);
+            let parts = again(Variants::Parts, Nested::Bytes);
             // Damage that mending found is told as DuckDB tells it.
-            let Ok(Some(parts)) = parts else { return Err(error) };
+            let Some(parts) = parts.ok().filter(|parts| parts.file.is_some()) else {
+                return Err(error);
+            };
             let mut table = look_at(parts).map_err(|_| error)?;
             table.in_parts = true;
+            Ok(table)
+        }
+        Ok(mut table) if escaped => {
+            table.byte_notes.push(
+                "lists, structs or maps hold bytes that are not valid UTF-8: what is not ASCII \
+                 among them is loaded with escapes such as \\xC3"
+                    .into(),
+            );
             Ok(table)
         }
         found => found,
@@ -65,6 +93,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
 /// Reads a file that DuckDB can read.
 fn look(
     file: Spooled,
+    wide: &[Wide],
     content: &Content,
     fingerprint: Fingerprint,
     file_bytes: u64,
@@ -79,15 +108,22 @@ fn look(
     check_width(label, columns.rows.len())?;
     let mut headers: Vec<_> = columns.rows.iter().map(|row| text(&row[0])).collect();
     // DuckDB gives numbers to names that differ in case alone.
-    if let Some(names) =
-        names(&connection, file.path(), label)?.filter(|n| n.len() == headers.len())
-    {
-        headers = names;
+    let known = elements::columns(&connection, file.path(), label)?;
+    let known = known.filter(|known| known.len() == headers.len()).unwrap_or_default();
+    if !known.is_empty() {
+        headers = known.iter().map(|column| column.name.clone()).collect();
     }
     let types: Vec<_> = columns.rows.iter().map(|row| text(&row[1])).collect();
     let (rows, row_groups) = counts(&connection, file.path(), label)?;
     let mut readings: Vec<_> = types.iter().map(|name| types::reading(name)).collect();
+    for Wide { column, scale } in wide {
+        if let Some(reading) = readings.get_mut(*column) {
+            reading.select = Select::Wide(*scale);
+        }
+    }
     check_ranges(&connection, file.path(), &mut readings, label)?;
+    check_wide(&connection, file.path(), &mut readings, label)?;
+    let byte_notes = bytes::refine(&connection, file.path(), &known, &mut readings, label)?;
     let mut table = ParquetTable {
         file,
         content: content.clone(),
@@ -101,35 +137,10 @@ fn look(
         row_groups,
         sample: Vec::new(),
         in_parts: false,
+        byte_notes,
     };
     table.sample = sample(&table)?;
     Ok(table)
-}
-
-/// Names of the columns as the file has them; `None` where its schema is no tree with a root.
-fn names(
-    connection: &Connection,
-    path: &Path,
-    label: &str,
-) -> Result<Option<Vec<String>>, SourceError> {
-    let path = super::literal(path)
-        .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
-    let sql = format!("SELECT name, num_children FROM parquet_schema({path})");
-    let answer = connection.query(&sql, &[]).map_err(|error| explain(label, &error))?;
-    let children = |row: &Vec<Value>| row[1].as_int().unwrap_or(0).max(0) as u64;
-    // The tree is written depth first, the root before all others.
-    let mut elements = answer.rows.iter();
-    let Some(columns) = elements.next().map(children) else { return Ok(None) };
-    let mut names = Vec::new();
-    while let Some(element) = elements.next() {
-        names.push(element[0].as_text().unwrap_or_default().to_owned());
-        let mut below = children(element);
-        while below > 0 {
-            let Some(element) = elements.next() else { return Ok(None) };
-            below = below - 1 + children(element);
-        }
-    }
-    Ok((names.len() as u64 == columns).then_some(names))
 }
 
 fn counts(connection: &Connection, path: &Path, label: &str) -> Result<(u64, u64), SourceError> {
@@ -175,6 +186,55 @@ fn check_ranges(
     for ((at, _), fits) in wide.iter().zip(answer.rows.first().into_iter().flatten()) {
         if fits.as_bool() != Some(true) {
             readings[*at].kind = ColumnKind::Text;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the columns of wide decimals: they are decimals where all values have at most 18 digits, and
+/// text where one has more.
+fn check_wide(
+    connection: &Connection,
+    path: &Path,
+    readings: &mut [Reading],
+    label: &str,
+) -> Result<(), SourceError> {
+    let scale = |reading: &Reading| match reading.select {
+        Select::Wide(scale) => Some(scale),
+        _ => None,
+    };
+    let wide: Vec<_> =
+        readings.iter().enumerate().filter_map(|(at, it)| Some((at, scale(it)?))).collect();
+    if wide.is_empty() {
+        return Ok(());
+    }
+    let picks: Vec<_> = wide.iter().map(|(at, _)| format!("hex(c{at})")).collect();
+    let from = scan(path, readings.len())
+        .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
+    let mut most = vec![0; wide.len()];
+    let mut damaged = None;
+    let sql = format!("SELECT {} FROM {from}", picks.join(", "));
+    let done = connection.query_frames(&sql, |frame| {
+        for ((most, (at, scale)), array) in most.iter_mut().zip(&wide).zip(frame.columns()) {
+            let Some(Values::Text(texts)) = Values::of(array.as_ref()) else { continue };
+            for hex in texts.iter().flatten() {
+                match decimals::text(hex, *scale) {
+                    Some(text) => *most = decimals::count_digits(&text).max(*most),
+                    None => damaged = Some(*at),
+                }
+            }
+        }
+        if damaged.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    done.map_err(|error| explain(label, &error))?;
+    if let Some(at) = damaged {
+        let message = format!("a value of column {} is no decimal number", at + 1);
+        return Err(SourceError::new(SourceErrorKind::Broken, label, message)
+            .with_hint("download it again"));
+    }
+    for ((at, scale), digits) in wide.into_iter().zip(most) {
+        if digits <= 18 && scale <= 18 {
+            readings[at].kind = ColumnKind::Decimal(scale);
         }
     }
     Ok(())
@@ -239,7 +299,7 @@ impl Table for ParquetTable {
             .filter(|(_, reading)| reading.select == Select::Json)
             .map(|(header, _)| format!("\"{header}\""))
             .collect();
-        let mut notes = Vec::new();
+        let mut notes = self.byte_notes.clone();
         if !fine.is_empty() {
             let names = fine.join(", ");
             notes.push(format!("times in nanoseconds are kept to the microsecond: {names}"));

@@ -1,5 +1,7 @@
 //! Files written by DuckDB, read through the format's front door.
 
+mod physical;
+
 use super::Parquet;
 use crate::chunk::{ColumnKind, Mark, MisfitKind, ReadColumn, ReadSchema, Role};
 use crate::duck::{Database, Settings};

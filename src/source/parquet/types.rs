@@ -26,6 +26,13 @@ pub enum Select {
     Json,
     /// Bytes as hexadecimal digits.
     Hex,
+    /// Bytes that are all valid UTF-8.
+    Utf8,
+    /// The same, without the NUL bytes that fill them up to a fixed length.
+    FixedText,
+    /// Bytes of decimals with this many digits behind the point: hexadecimal digits, of which the
+    /// decoder makes the number.
+    Wide(u8),
 }
 
 impl Reading {
@@ -38,7 +45,9 @@ impl Reading {
             (Select::Json, Some(exact)) => {
                 format!("CAST(to_json(CAST({column} AS {exact})) AS VARCHAR)")
             }
-            (Select::Hex, _) => format!("hex({column})"),
+            (Select::Hex | Select::Wide(_), _) => format!("hex({column})"),
+            (Select::Utf8, _) => format!("decode({column})"),
+            (Select::FixedText, _) => format!("rtrim(decode({column}), chr(0))"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The cells of a column as DuckDB hands them over, and their way into a column builder.
 
+use super::decimals;
+use super::types::Select;
 use crate::chunk::{ColumnKind, Moment, Role};
 use crate::source::cell::Cell;
 use crate::source::columns::{ColumnBuilder, Pushed};
@@ -26,6 +28,8 @@ pub enum Values<'a> {
     F64(&'a PrimitiveArray<f64>),
     Decimal(&'a PrimitiveArray<i128>, u8),
     Text(&'a Utf8ViewArray),
+    /// Bytes of decimals in hexadecimal digits, and the digits behind the point.
+    Wide(&'a Utf8ViewArray, u8),
     Date(&'a PrimitiveArray<i32>),
     /// Whether they are in UTC.
     Moment(&'a PrimitiveArray<i64>, TimeUnit, bool),
@@ -73,6 +77,14 @@ impl<'a> Values<'a> {
         })
     }
 
+    /// The column as what it was selected as.
+    pub fn selected(array: &'a dyn Array, select: Select) -> Option<Self> {
+        Some(match (Self::of(array)?, select) {
+            (Self::Text(texts), Select::Wide(scale)) => Self::Wide(texts, scale),
+            (values, _) => values,
+        })
+    }
+
     /// The value of a row.
     #[inline]
     pub fn get(&self, row: usize) -> Datum<'a> {
@@ -96,6 +108,9 @@ impl<'a> Values<'a> {
                 at(array, row).map(|value| Datum::Digits(decimal_text(value, *scale)))
             }
             Self::Text(array) => array.get(row).map(|text| Datum::Cell(Cell::Text(text))),
+            Self::Wide(array, scale) => {
+                array.get(row).and_then(|hex| decimals::text(hex, *scale)).map(Datum::Digits)
+            }
             Self::Date(array) => at(array, row).map(date),
             Self::Moment(array, unit, is_utc) => {
                 at(array, row).map(|value| moment(value, *unit, *is_utc))

@@ -9,6 +9,7 @@
 use super::place::{MAX_COLUMNS, MAX_ROWS, RowDigits};
 use super::value::{Kind, Shape};
 use super::{RowAt, Scanner};
+use crate::source::excel::styles::Shown;
 use crate::source::excel::text;
 use memchr::memchr;
 use std::num::NonZero;
@@ -323,7 +324,7 @@ impl<'a> Scanner<'a> {
         }
         let rest = &bytes[end..];
         let (shape, length) = match kind {
-            Type::Number => self.quick_number(rest, style)?,
+            Type::Number => self.quick_number(at + end, style)?,
             Type::Formula => self.quick_text(at + end, V)?,
             Type::Inline => {
                 self.quick_text(at + end, T).or_else(|| self.quick_text(at + end, T_PRESERVE))?
@@ -342,25 +343,34 @@ impl<'a> Scanner<'a> {
         Some(Found { column, shape, length: end + length })
     }
 
-    fn quick_number(&self, bytes: &[u8], style: Option<usize>) -> Option<(Shape, usize)> {
-        let value = bytes.strip_prefix(b"<v>")?;
+    fn quick_number(&mut self, at: usize, style: Option<usize>) -> Option<(Shape, usize)> {
+        let bytes: &[u8] = self.bytes;
+        let value = bytes[at..].strip_prefix(b"<v>")?;
         let length = memchr(b'<', &value[..value.len().min(NUMBER)])?;
         value[length..].strip_prefix(b"</v></c>")?;
         let shape = match whole_number(value) {
             Some((number, digits)) if digits == length => self.shape_of_whole(number, style)?,
             _ => {
-                let number: f64 = std::str::from_utf8(&value[..length]).ok()?.parse().ok()?;
-                self.shape_of(Some(number).filter(|number| number.is_finite())?, style)?
+                let long =
+                    if length > 15 { self.long(at + 3, &value[..length], style) } else { None };
+                match long {
+                    Some(digits) => digits,
+                    None => {
+                        let text = std::str::from_utf8(&value[..length]).ok()?;
+                        let number: f64 = text.parse().ok()?;
+                        self.shape_of(Some(number).filter(|number| number.is_finite())?, style)?
+                    }
+                }
             }
         };
         Some((shape, 3 + length + 8))
     }
 
     #[inline]
-    fn shape_of_whole(&self, number: u64, style: Option<usize>) -> Option<Shape> {
-        match self.is_plain_number(style) {
-            true => Some(Shape { kind: Kind::Whole, value: number }),
-            false => self.shape_of(number as f64, style),
+    fn shape_of_whole(&mut self, number: u64, style: Option<usize>) -> Option<Shape> {
+        match self.shown(style) {
+            Shown::Number => Some(Shape { kind: Kind::Whole, value: number }),
+            _ => self.shape_of(number as f64, style),
         }
     }
 

@@ -5,8 +5,10 @@ use crate::source::excel::strings::{Loader, Strings};
 use crate::source::excel::styles::Styles;
 
 fn styles() -> Styles {
-    let xml = "<styleSheet><cellXfs><xf numFmtId='0'/><xf numFmtId='14'/><xf numFmtId='46'/>\
-               <xf numFmtId='9'/></cellXfs></styleSheet>";
+    let xml = "<styleSheet><numFmts><numFmt numFmtId='164' formatCode='00000'/>\
+               <numFmt numFmtId='165' formatCode='000\\-00\\-0000'/></numFmts><cellXfs>\
+               <xf numFmtId='0'/><xf numFmtId='14'/><xf numFmtId='46'/><xf numFmtId='9'/>\
+               <xf numFmtId='164'/><xf numFmtId='165'/></cellXfs></styleSheet>";
     let part = Box::new(std::io::Cursor::new(xml.as_bytes().to_vec()));
     Styles::read(part, false).expect("sound")
 }
@@ -60,7 +62,7 @@ fn every_type_of_cell_in_every_form() {
         ("<c r=\"B7\"><v>12</v></c>", "B7=12"),
         ("<c r=\"B7\" t=\"n\"><v>-0.5</v></c>", "B7=-0.5"),
         ("<c r=\"B7\"><v>1.5E3</v></c>", "B7=1500"),
-        ("<c r=\"B7\"><v>12345678901234567</v></c>", "B7=12345678901234568"),
+        ("<c r=\"B7\"><v>12345678901234567</v></c>", "B7=12345678901234567"),
         ("<c r=\"B7\"><f>A1+1</f><v>12</v></c>", "B7=12"),
         ("<c r=\"B7\"><v>12</v><f>A1+1</f></c>", "B7=12"),
         ("<c r=\"B7\" s=\"3\"><v>0.25</v></c>", "B7=0.25"),
@@ -101,6 +103,37 @@ fn every_type_of_cell_in_every_form() {
     assert_eq!(inline("<t> a b </t>"), ["B7='a b'"]);
     assert_eq!(inline("<t xml:space=\"preserve\"> a b </t>"), ["B7=' a b '"]);
     assert_eq!(inline("<t>  </t>"), [""; 0]);
+}
+
+#[test]
+fn codes_and_long_numbers_are_their_digits_in_every_form() {
+    let cases = [
+        ("<c r=\"B7\"><v>9007199254740993</v></c>", "B7=9007199254740993"),
+        ("<c r=\"B7\" t=\"n\"><v>-568883383628111873</v></c>", "B7=-568883383628111873"),
+        ("<c r=\"B7\" s=\"3\"><v>568883383628111873.0</v></c>", "B7=568883383628111873"),
+        (
+            "<c r=\"B7\"><v>1234567890123456789012345678901234567</v></c>",
+            "B7=1234567890123456789012345678901234567",
+        ),
+        ("<c r=\"B7\"><v>1.2345678901234568E+18</v></c>", "B7=1234567890123456800"),
+        ("<c r=\"B7\"><v>1.0E+20</v></c>", "B7=100000000000000000000"),
+        ("<c r=\"B7\"><v>0.30000000000000004</v></c>", "B7=0.30000000000000004"),
+        ("<c r=\"B7\" s=\"4\"><v>2035</v></c>", "B7=02035"),
+        ("<c r=\"B7\" s=\"4\" t=\"n\"><v>2035.0</v></c>", "B7=02035"),
+        ("<c r=\"B7\" s=\"4\"><v>1.234567E6</v></c>", "B7=1234567"),
+        ("<c r=\"B7\" s=\"4\"><v>2035.5</v></c>", "B7=2035.5"),
+        ("<c r=\"B7\" s=\"4\"><v>-35</v></c>", "B7=-35"),
+        ("<c r=\"B7\" s=\"4\"><v>0</v></c>", "B7=00000"),
+        ("<c r=\"B7\" s=\"4\"><f>A1</f><v>35</v></c>", "B7=00035"),
+        ("<c r=\"B7\" s=\"4\" t=\"s\"><v>1</v></c>", "B7='one'"),
+        ("<c r=\"B7\" s=\"4\" t=\"str\"><v>35</v></c>", "B7='35'"),
+        ("<c r=\"B7\" s=\"4\"><v>9007199254740993</v></c>", "B7=9007199254740993"),
+        ("<c r=\"B7\" s=\"5\"><v>12345678</v></c>", "B7=012-34-5678"),
+        ("<c r=\"B7\" s=\"5\"><v>9007199254740993</v></c>", "B7=9007199254-74-0993"),
+    ];
+    for (cell, expected) in cases {
+        check(cell, expected);
+    }
 }
 
 #[test]
@@ -180,13 +213,15 @@ fn any_cut_and_any_flipped_byte_is_a_result_and_never_a_panic() {
     }
 }
 
-/// A cell's column, kind and value; whole numbers as the numbers that they are.
-type Seen = (u16, u8, u64);
+/// A cell's column, kind and value; whole numbers as the numbers that they are, and what is kept as digits as
+/// these.
+type Seen = (u16, u8, String);
 
-fn seen(column: u16, kind: Kind, value: u64) -> Seen {
+fn seen(column: u16, kind: Kind, value: u64, digits: &str) -> Seen {
     match kind {
-        Kind::Whole => (column, Kind::Number as u8, (value as f64).to_bits()),
-        kind => (column, kind as u8, value),
+        Kind::Whole => (column, Kind::Number as u8, (value as f64).to_bits().to_string()),
+        Kind::Digits => (column, kind as u8, digits.to_owned()),
+        kind => (column, kind as u8, value.to_string()),
     }
 }
 
@@ -196,10 +231,12 @@ fn quick(bytes: &[u8]) -> Option<Vec<Seen>> {
     let mut cells = Vec::new();
     let mut scanner = Scanner::new(bytes, &styles, 0);
     scanner.quick_row(|column, kind, value| {
-        cells.push(seen(column, kind, value));
+        cells.push((column, kind, value));
         true
     })?;
-    Some(cells)
+    let digits = |kind, value| if kind == Kind::Digits { scanner.digits(value) } else { "" };
+    let cell = |(column, kind, value)| seen(column, kind, value, digits(kind, value));
+    Some(cells.into_iter().map(cell).collect())
 }
 
 /// The same row as the cursor alone reads it.
@@ -222,13 +259,16 @@ fn by_cursor(bytes: &[u8]) -> Result<Vec<Seen>, Fault> {
         }
     }
     assert!(scanner.cells.is_sorted_by(|a, b| a.column < b.column), "no cell stands twice");
-    Ok(scanner.cells.iter().map(|cell| seen(cell.column, cell.kind, cell.value)).collect())
+    let digits = |raw: &Raw| if raw.kind == Kind::Digits { scanner.text_of(raw) } else { "" };
+    let cell = |raw: &Raw| seen(raw.column, raw.kind, raw.value, digits(raw));
+    Ok(scanner.cells.iter().map(cell).collect())
 }
 
 const USUAL: &str = "<row r=\"17\" spans=\"1:9\"><c r=\"A17\"><v>7</v></c>\
     <c r=\"B17\" t=\"s\"><v>123456</v></c><c r=\"C17\" s=\"1\"><v>45943</v></c>\
     <c r=\"D17\"><v>12345678</v></c><c r=\"Z17\" s=\"2\" t=\"s\"><v>1</v></c>\
-    <c r=\"AA17\"><v>-1.5</v></c><c r=\"FQ17\" t=\"s\"><v>0</v></c>\
+    <c r=\"AA17\"><v>-1.5</v></c><c r=\"AB17\" s=\"4\"><v>35</v></c>\
+    <c r=\"AC17\"><v>9007199254740993</v></c><c r=\"FQ17\" t=\"s\"><v>0</v></c>\
     <c r=\"ABC17\"><v>1234567</v></c><c r=\"XFC17\" t=\"b\"><v>1</v></c>\
     <c r=\"XFD17\" t=\"str\"><v>text</v></c></row><row r=\"18\"><c r=\"A18\"><v>1</v></c></row>";
 

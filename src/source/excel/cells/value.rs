@@ -1,6 +1,7 @@
 //! What a cell holds, by its type and its style.
 
 use super::{Head, Scanner};
+use crate::source::cell::EXACT;
 use crate::source::excel::fault::Fault;
 use crate::source::excel::moment::{self, Serial};
 use crate::source::excel::styles::Shown;
@@ -49,6 +50,8 @@ pub enum Kind {
     Bool = 32,
     /// A date or time.
     Moment = 64,
+    /// A number that is kept as its digits.
+    Digits = 128,
 }
 
 /// What a cell holds, where that needs no text of the scanner's own.
@@ -73,6 +76,11 @@ impl Shape {
 fn place_of(start: usize, end: usize) -> u64 {
     (start as u64) << 32 | end as u64
 }
+
+/// The bit of a place that says: among the codes, and not in the block. (Both are far below 2 GiB.)
+pub(super) const OF_CODES: u64 = 1 << 63;
+/// Most bytes of codes of a block.
+const MOST_CODES: usize = 1 << 30;
 
 /// A text: in the block, or among the scanner's own, from start to end.
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +140,9 @@ impl<'a> Scanner<'a> {
     /// The text of a cell of the kinds text and error.
     #[inline]
     pub(super) fn text_of(&self, raw: &Raw) -> &str {
+        if raw.kind == Kind::Digits && !raw.own {
+            return self.digits(raw.value);
+        }
         let (start, end) = ((raw.value >> 32) as usize, (raw.value & 0xffff_ffff) as usize);
         self.str_of(if raw.own { Piece::Own(start, end) } else { Piece::Block(start, end) })
     }
@@ -184,6 +195,13 @@ impl<'a> Scanner<'a> {
             Some(b"b") => boolean(text).map(|value| (Kind::Bool, u64::from(value))),
             Some(b"d") => moment::from_iso(text).map(|it| (Kind::Moment, it.cast_unsigned())),
             Some(b"n") | None => {
+                if let Some(digits) = long_digits(text.as_bytes()) {
+                    let digits = text[..digits].to_owned();
+                    if self.push_digits(column, &digits, head.style) {
+                        return Ok(());
+                    }
+                }
+                let text = self.str_of(piece).trim_matches(text::BLANKS);
                 let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
                 if let Some(number) = number {
                     self.push_number(column, number, head.style);
@@ -200,17 +218,27 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Whether numbers of this style are shown as they are.
+    /// How numbers of this style are shown.
     #[inline]
-    pub(super) fn is_plain_number(&self, style: Option<usize>) -> bool {
-        style.is_none_or(|style| self.styles.shown(style) == Shown::Number)
+    pub(super) fn shown(&self, style: Option<usize>) -> Shown {
+        style.map_or(Shown::Number, |style| self.styles.shown(style))
     }
 
     /// A number as its style shows it; `None` where that is a text of its own.
     #[inline]
-    pub(super) fn shape_of(&self, number: f64, style: Option<usize>) -> Option<Shape> {
-        if self.is_plain_number(style) {
-            return Some(Shape { kind: Kind::Number, value: number.to_bits() });
+    pub(super) fn shape_of(&mut self, number: f64, style: Option<usize>) -> Option<Shape> {
+        let plain = Shape { kind: Kind::Number, value: number.to_bits() };
+        match self.shown(style) {
+            Shown::Number => return Some(plain),
+            Shown::Code(pattern) => {
+                let whole = number as u64;
+                return match (0.0..EXACT).contains(&number) && whole as f64 == number {
+                    true => self.code(itoa::Buffer::new().format(whole), pattern),
+                    // A code has no sign and no fraction.
+                    false => Some(plain),
+                };
+            }
+            Shown::Moment | Shown::Duration => {}
         }
         match self.moment(number, style) {
             Serial::Moment(micros) => {
@@ -219,6 +247,52 @@ impl<'a> Scanner<'a> {
             Serial::Number(number) => Some(Shape { kind: Kind::Number, value: number.to_bits() }),
             Serial::Text(_) => None,
         }
+    }
+
+    /// The code that these digits are by a pattern. `None`: the block holds more of them than there is room
+    /// for.
+    #[inline(never)]
+    pub(super) fn code(&mut self, digits: &str, pattern: u16) -> Option<Shape> {
+        let pattern = self.styles.pattern(pattern)?;
+        let start = self.codes.len();
+        if start > MOST_CODES {
+            return None;
+        }
+        pattern.write(digits, &mut self.codes);
+        Some(Shape { kind: Kind::Digits, value: OF_CODES | place_of(start, self.codes.len()) })
+    }
+
+    pub(super) fn code_text(&self, value: u64) -> &str {
+        let place = value & !OF_CODES;
+        let (start, end) = ((place >> 32) as usize, (place & 0xffff_ffff) as usize);
+        self.codes.get(start..end).unwrap_or_default()
+    }
+
+    /// The digits that begin `value`, which stands at `at` in the block, if a float would lose some of them.
+    #[inline(never)]
+    pub(super) fn long(&mut self, at: usize, value: &[u8], style: Option<usize>) -> Option<Shape> {
+        let length = long_digits(value)?;
+        let digits = self.valid().ok()?.get(at..at + length)?;
+        match self.shown(style) {
+            Shown::Number => Some(Shape { kind: Kind::Digits, value: place_of(at, at + length) }),
+            Shown::Code(pattern) if !digits.starts_with('-') => self.code(digits, pattern),
+            Shown::Code(_) | Shown::Moment | Shown::Duration => None,
+        }
+    }
+
+    /// Pushes a number that is kept as its digits; `false`: its style wants something else.
+    fn push_digits(&mut self, column: u16, digits: &str, style: Option<usize>) -> bool {
+        let start = self.texts.len();
+        match self.shown(style) {
+            Shown::Moment | Shown::Duration => return false,
+            Shown::Code(pattern) if !digits.starts_with('-') => {
+                let Some(pattern) = self.styles.pattern(pattern) else { return false };
+                pattern.write(digits, &mut self.texts);
+            }
+            Shown::Number | Shown::Code(_) => self.texts.push_str(digits),
+        }
+        self.push_text(column, Kind::Digits, Piece::Own(start, self.texts.len()));
+        true
     }
 
     fn moment(&self, number: f64, style: Option<usize>) -> Serial {
@@ -230,6 +304,9 @@ impl<'a> Scanner<'a> {
     fn push_number(&mut self, column: u16, number: f64, style: Option<usize>) {
         if let Some(Shape { kind, value }) = self.shape_of(number, style) {
             self.push(column, kind, value);
+        } else if matches!(self.shown(style), Shown::Code(_)) {
+            let digits = (number as u64).to_string();
+            self.push_digits(column, &digits, style);
         } else if let Serial::Text(text) = self.moment(number, style) {
             let start = self.texts.len();
             self.texts.push_str(&text);
@@ -247,6 +324,20 @@ impl<'a> Scanner<'a> {
         text::unescape(&mut self.texts, start);
         Piece::Own(start, self.texts.len())
     }
+}
+
+/// The length of a whole number of 2^53 or more, of which a float may not keep all digits: without a
+/// fraction of zeros behind it. `None`: a float keeps it, or it is written in another way.
+fn long_digits(value: &[u8]) -> Option<usize> {
+    const FIRST: &[u8] = b"9007199254740992";
+    let sign = usize::from(value.first() == Some(&b'-'));
+    let digits = &value[sign..];
+    let length = digits.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(length);
+    let long = length > FIRST.len() || length == FIRST.len() && digits >= FIRST;
+    let fraction = rest.strip_prefix(b".").unwrap_or(rest);
+    let whole = fraction.iter().all(|byte| *byte == b'0');
+    (long && whole && digits[0] != b'0').then_some(sign + length)
 }
 
 fn boolean(text: &str) -> Option<bool> {

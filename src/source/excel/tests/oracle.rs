@@ -33,7 +33,16 @@ fn written(cell: Cell<'_>) -> String {
         Cell::Bool(value) => format!("?{value}"),
         Cell::Moment(micros) => format!("@{}", crate::source::cell::moment_text(micros)),
         Cell::Number(value) => format!("{value:?}"),
+        Cell::Digits(digits) => number_of(digits),
     }
+}
+
+/// The number that calamine gives for what we keep as digits.
+fn number_of(digits: &str) -> String {
+    let plain: String = digits.chars().filter(|c| c.is_ascii_digit()).collect();
+    let number: f64 = plain.parse().expect("digits");
+    let negative = digits.starts_with('-');
+    format!("{:?}", if negative { -number } else { number })
 }
 
 fn ours(path: &Path) -> Result<Found, SourceError> {
