@@ -69,10 +69,10 @@ pub trait Target: Send + Sync {
     }
 
     /// Whether the target itself may refuse single rows of a table; its writers then make failed records of them.
-    fn refuses_rows(&self, table: &str) -> Result<bool, LoadError>;
+    fn refuses_rows(&self, spec: &TableSpec) -> Result<bool, LoadError>;
 
     /// How many of `wanted` writers may write to a table at the same time.
-    fn writers(&self, _table: &str, wanted: usize) -> Result<usize, LoadError> {
+    fn writers(&self, _spec: &TableSpec, wanted: usize) -> Result<usize, LoadError> {
         Ok(wanted)
     }
 
@@ -177,6 +177,10 @@ pub trait Link {
 
     /// What the target takes for the same name.
     fn names(&self) -> NameRule;
+
+    /// Columns of a table that take the texts of a plain file though they are of another type, which is none of
+    /// [`ColumnKind`](crate::chunk::ColumnKind): the target says which texts it does not take.
+    fn takes_texts(&self, table: &str) -> Result<Vec<String>, LoadError>;
 
     /// The zone in which a fresh session of the database takes a time without an offset.
     fn time_zone(&self) -> Result<Zone, LoadError> {

@@ -18,6 +18,7 @@ use super::error::RunError;
 use super::names;
 use super::prepare::Prepared;
 use super::types;
+use crate::chunk::ColumnKind;
 use crate::load::ledger::{HeaderOf, Ledger};
 use crate::load::names::{NameRule, header_key, numbered, plain};
 use crate::load::table::TargetColumn;
@@ -130,7 +131,7 @@ fn fit_one(input: &mut Prepared, table: &mut Table, may_add: bool) -> Result<(),
     tell(input, &fitted, told);
     rename(input, &fitted);
     input.fitted = fitted;
-    types::of_table(input, &table.types, table.rule);
+    types::of_table(input, &table.types, &table.texts, table.rule);
     Ok(())
 }
 
@@ -242,6 +243,8 @@ struct Table {
     columns: Vec<String>,
     /// Types of the columns that are there.
     types: Vec<(String, String)>,
+    /// Columns that take texts though they are of another type.
+    texts: Vec<String>,
     /// Headers by column; only of columns that are there.
     headers: Vec<HeaderOf>,
     /// Columns whose record the ledger has already.
@@ -257,7 +260,11 @@ impl Table {
             if columns.is_empty() { Vec::new() } else { Ledger::new(con).headers(name)? };
         headers.retain(|known| columns.contains(&known.column));
         let recorded = headers.iter().map(|known| known.column.clone()).collect();
-        Ok(Self { rule, columns, types, headers, recorded })
+        let is_other = |(name, ty): &(String, String)| {
+            !name.starts_with("_etl_") && ColumnKind::from_duckdb(ty).is_none()
+        };
+        let texts = if types.iter().any(is_other) { con.takes_texts(name)? } else { Vec::new() };
+        Ok(Self { rule, columns, types, texts, headers, recorded })
     }
 
     /// Remembers what an input adds.

@@ -321,7 +321,7 @@ impl<'a> LoadOne<'a> {
         let write = Arc::new(self.write_plan(row, meters));
         std::thread::scope(|scope| {
             let mut writers: Vec<Box<dyn Writer + '_>> = Vec::new();
-            let most = self.session.target.writers(&self.spec.name, shares.writers)?;
+            let most = self.session.target.writers(&self.spec, shares.writers)?;
             for _ in 0..most {
                 let writer = Weighing::new(self.session.target.writer(&write)?);
                 let writer = Counting::new(writer, &self.session.commits);

@@ -124,7 +124,7 @@ impl LoadOne<'_> {
         let request = self.session.request;
         let committed = row.ranges.iter().map(|(from, to)| from.record..to.record);
         let tapers = request.limits.commit_rows.is_none() && request.target.tapers();
-        let refuses = self.session.target.refuses_rows(&self.spec.name)?;
+        let refuses = self.session.target.refuses_rows(&self.spec)?;
         Ok(GatePlan {
             head: Arc::clone(&write.head),
             input: row.input,

@@ -265,13 +265,25 @@ fn place(input: &Prepared, at: usize) -> (String, String) {
 
 /// Gives a plain input the types of the columns that its table has. What its own cells would have another type
 /// for is told: some of them may be refused.
-pub fn of_table(input: &mut Prepared, columns: &[(String, String)], rule: NameRule) {
+pub fn of_table(
+    input: &mut Prepared,
+    columns: &[(String, String)],
+    texts: &[String],
+    rule: NameRule,
+) {
     let mut told = Vec::new();
     for at in open_columns(input) {
         let column = &input.schema.columns[at];
         let name = input.fitted.name(&column.name);
-        let there = columns.iter().find(|(known, _)| rule.same(known, name));
-        let Some(kind) = there.and_then(|(_, ty)| ColumnKind::from_duckdb(ty)) else { continue };
+        let Some((name, ty)) = columns.iter().find(|(known, _)| rule.same(known, name)) else {
+            continue;
+        };
+        let Some(kind) = ColumnKind::from_duckdb(ty) else {
+            if texts.contains(name) {
+                set_cast(input, at, ty);
+            }
+            continue;
+        };
         let own = input.found.get(at).copied();
         if !may_read(column.kind, own, kind) {
             continue;
@@ -291,6 +303,24 @@ pub fn of_table(input: &mut Prepared, columns: &[(String, String)], rule: NameRu
         set(input, at, kind);
     }
     input.warnings.extend(told);
+}
+
+/// Has a column read as texts that the target casts to its own type, unless that is one of numbers and the texts
+/// have digits that a number would lose.
+fn set_cast(input: &mut Prepared, at: usize, ty: &str) {
+    let has_codes = input.found.get(at).is_some_and(|own| own.has_codes());
+    let is_text =
+        ["UUID", "ENUM", "JSON", "json", "citext", "xml"].iter().any(|own| ty.starts_with(own));
+    let is_number = ["INT", "DECIMAL", "FLOAT", "real"].iter().any(|own| ty.contains(own));
+    if has_codes && is_number && !is_text {
+        return;
+    }
+    set(input, at, ColumnKind::Text);
+    let name = input.fitted.name(&input.schema.columns[at].name);
+    if let Some(target) = input.spec.columns.iter_mut().find(|target| target.name == name) {
+        target.ty = ty.to_owned();
+    }
+    note(input, at, format!("{ty}: the type in the table"));
 }
 
 /// Whether cells that were found to be of one type can be read as another without a change that nobody sees. A

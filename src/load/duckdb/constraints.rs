@@ -4,11 +4,13 @@
 //! Only one writer writes to such a table, so rows of other open transactions cannot come between.
 
 use super::insert::Inserter;
-use crate::chunk::{Code, Problem};
+use crate::chunk::{Code, ColumnKind, Problem};
 use crate::duck::{Connection, Frame, Prepared, Value, quote};
-use crate::load::table::Provenance;
+use crate::load::names::NameRule;
+use crate::load::table::{Provenance, TableSpec};
 use crate::load::{LoadError, Rows};
 use polars_arrow::array::PrimitiveArray;
+use polars_arrow::datatypes::ArrowDataType;
 use std::collections::BTreeMap;
 
 /// Name of the column that numbers the rows of a frame.
@@ -34,15 +36,28 @@ enum Kind {
     Unique,
     /// The other table and its columns.
     Foreign(String, Vec<String>),
+    /// Texts that are cast to this type.
+    Cast(String),
 }
 
-/// Whether a table has constraints.
-pub(super) fn has_constraints(
+/// Whether a table may refuse rows of a load: because of its constraints, or of columns that texts are cast for.
+pub(super) fn may_refuse(
     con: &Connection,
     schema: &str,
-    table: &str,
+    spec: &TableSpec,
 ) -> Result<bool, LoadError> {
-    Ok(!constraints(con, schema, table)?.is_empty())
+    let casts = spec.columns.iter().any(|column| is_cast(&column.ty));
+    Ok(casts || !constraints(con, schema, &spec.name)?.is_empty())
+}
+
+/// Whether texts of a plain file are cast to a type: one that the program has no kind for, and that DuckDB makes of
+/// a text.
+pub(super) fn is_cast(ty: &str) -> bool {
+    let is_nested =
+        ty.ends_with(']') || ["STRUCT(", "MAP(", "UNION("].iter().any(|own| ty.starts_with(own));
+    ColumnKind::from_duckdb(ty).is_none()
+        && !is_nested
+        && !matches!(ty, "BLOB" | "GEOMETRY" | "VARIANT")
 }
 
 /// Constraints and unique indexes, those first that look at one row alone.
@@ -62,7 +77,7 @@ fn constraints(con: &Connection, schema: &str, table: &str) -> Result<Vec<Constr
     )?;
     let mut all: Vec<_> = found.rows.iter().filter_map(|row| constraint(row)).collect();
     all.sort_by_key(|constraint| match constraint.kind {
-        Kind::NotNull => 0,
+        Kind::NotNull | Kind::Cast(_) => 0,
         Kind::Check(_) => 1,
         Kind::Foreign(..) => 2,
         Kind::Unique => 3,
@@ -114,10 +129,15 @@ impl Guards {
     /// beside it where they take the place of others; `None`: their keys are those of rows that are there.
     pub fn of(
         con: &Connection,
-        (schema, table): (&str, &str),
+        (schema, spec): (&str, &TableSpec),
         relation: Option<String>,
     ) -> Result<Option<Self>, LoadError> {
+        let table = spec.name.as_str();
         let mut constraints = constraints(con, schema, table)?;
+        let casts = spec.columns.iter().filter(|column| is_cast(&column.ty));
+        let casts: Vec<_> =
+            casts.map(|column| Constraint::of_cast(&column.name, &column.ty)).collect();
+        constraints.splice(0..0, casts);
         if relation.is_none() {
             constraints.retain(|constraint| constraint.kind != Kind::Unique);
         }
@@ -156,7 +176,7 @@ impl Guards {
                 true => inserter.in_order(rows, provenance)?,
                 false => inserter.in_order(&rows.some(&good)?, provenance)?,
             };
-            if !self.concerns(at, inserter) {
+            if !self.concerns(at, &frame) {
                 continue;
             }
             let numbers = (0..good.len() as i64).collect();
@@ -171,11 +191,20 @@ impl Guards {
         Ok(refused)
     }
 
-    /// Whether rows of the inserter can break a constraint: not where its columns fill themselves.
-    fn concerns(&self, at: usize, inserter: &Inserter) -> bool {
+    /// Whether rows of a frame can break a constraint: not where its columns fill themselves.
+    fn concerns(&self, at: usize, frame: &Frame) -> bool {
         let Constraint { kind, columns, .. } = &self.constraints[at];
-        let is_given = |name: &String| inserter.columns().iter().any(|(own, _)| own == name);
-        matches!(kind, Kind::Check(_)) || columns.iter().all(is_given)
+        let is_same = |own: &str, name: &String| NameRule::IgnoreCase.same(own, name);
+        let is_given = |name: &String| frame.names().any(|own| is_same(own, name));
+        match kind {
+            Kind::Check(_) => true,
+            Kind::Cast(_) => columns.iter().all(|name| {
+                let mut fields = frame.fields().iter();
+                let field = fields.find(|field| is_same(&field.name, name));
+                field.is_some_and(|field| *field.dtype() == ArrowDataType::Utf8View)
+            }),
+            Kind::NotNull | Kind::Unique | Kind::Foreign(..) => columns.iter().all(is_given),
+        }
     }
 
     /// Positions of the rows of a frame that break a constraint.
@@ -216,6 +245,13 @@ impl Guards {
                 let missing = all(" OR ", &|name| format!("f.{} IS NULL", quote(name)));
                 format!("SELECT {at} FROM {from} WHERE {missing}")
             }
+            Kind::Cast(ty) => {
+                let text = all("", &|name| format!("f.{}", quote(name)));
+                format!(
+                    "SELECT {at} FROM {from} WHERE {text} IS NOT NULL AND NOT ({})",
+                    keeps(&text, ty)
+                )
+            }
             Kind::Check(expression) => {
                 let holds = format!("coalesce(CAST(({expression}) AS BOOLEAN), true)");
                 format!("SELECT {at} FROM {from} WHERE NOT {holds}")
@@ -246,7 +282,39 @@ impl Guards {
     }
 }
 
+/// The condition under which a text becomes a value of a type and is not changed by it.
+fn keeps(text: &str, ty: &str) -> String {
+    let cast = format!("TRY_CAST({text} AS {ty})");
+    let decimals = || {
+        ty.strip_prefix("DECIMAL(")?.strip_suffix(')')?.split_once(',')?.1.trim().parse::<u8>().ok()
+    };
+    let same = match ty {
+        "FLOAT" => format!("CAST(CAST({cast} AS VARCHAR) AS DOUBLE) = TRY_CAST({text} AS DOUBLE)"),
+        "TIMESTAMP_S" | "TIMESTAMP_MS" => {
+            format!("CAST({cast} AS TIMESTAMP_NS) = TRY_CAST({text} AS TIMESTAMP_NS)")
+        }
+        ty if ty.ends_with("INT") || ty == "UINTEGER" => {
+            format!("regexp_full_match(trim({text}), '[+-]?[0-9]+(\\.0*)?')")
+        }
+        _ => match decimals() {
+            Some(scale) => {
+                format!("regexp_full_match(trim({text}), '[+-]?[0-9]*(\\.[0-9]{{0,{scale}}}0*)?')")
+            }
+            None => "true".to_owned(),
+        },
+    };
+    format!("coalesce({cast} IS NOT NULL AND {same}, false)")
+}
+
 impl Constraint {
+    fn of_cast(column: &str, ty: &str) -> Self {
+        Self {
+            kind: Kind::Cast(ty.to_owned()),
+            text: ty.to_owned(),
+            columns: vec![column.to_owned()],
+        }
+    }
+
     /// What a row that breaks it is told.
     fn problem(&self) -> Problem {
         let columns = self.columns.join(", ");
@@ -255,6 +323,10 @@ impl Constraint {
                 (format!("column {columns} must have a value (NOT NULL)"), "fill in the value")
             }
             Kind::Check(_) => (self.text.clone(), "correct the row, or change the constraint"),
+            Kind::Cast(ty) => (
+                format!("column {columns} is {ty}, which does not take the value as it is"),
+                "correct the value, or widen the column",
+            ),
             Kind::Foreign(table, _) => {
                 (format!("{}: no such row in {table}", self.text), "load what it refers to first")
             }

@@ -1,6 +1,7 @@
 //! A connection to the file as the seam sees it.
 
 use super::MAIN;
+use super::constraints::is_cast;
 use super::last;
 use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
@@ -64,6 +65,11 @@ impl Link for Connection {
 
     fn find_table(&self, name: &str) -> Result<Option<String>, LoadError> {
         Ok(table_called(self, Link::schema(self), name)?)
+    }
+
+    fn takes_texts(&self, table: &str) -> Result<Vec<String>, LoadError> {
+        let found = columns_of(self, Link::schema(self), table)?;
+        Ok(found.into_iter().filter(|(_, ty)| is_cast(ty)).map(|(name, _)| name).collect())
     }
 
     fn table(&self, name: &str) -> String {

@@ -1,6 +1,6 @@
 //! Opening the file: limits, the ledger's tables, connections.
 
-use super::constraints::has_constraints;
+use super::constraints::may_refuse;
 use super::count::Commits;
 use super::lookup::KeyLookup;
 use super::turns::Turns;
@@ -9,6 +9,7 @@ use super::{ROW_GROUP, STORAGE};
 use crate::duck::{Connection, Database, Settings, Value};
 use crate::load::ledger;
 use crate::load::lookup::Lookup;
+use crate::load::table::TableSpec;
 use crate::load::target::{KeyQuestion, Opening, Target, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind, Writer};
 use std::path::Path;
@@ -125,14 +126,14 @@ impl Target for DuckTarget {
         Ok(Box::new(DuckWriter::new(self.connect()?, file, Arc::clone(plan))?))
     }
 
-    fn refuses_rows(&self, table: &str) -> Result<bool, LoadError> {
+    fn refuses_rows(&self, spec: &TableSpec) -> Result<bool, LoadError> {
         let con = self.connect()?;
-        has_constraints(&con, Link::schema(&con), table)
+        may_refuse(&con, Link::schema(&con), spec)
     }
 
     /// One where rows of other open transactions could break a constraint together with its own.
-    fn writers(&self, table: &str, wanted: usize) -> Result<usize, LoadError> {
-        Ok(if self.refuses_rows(table)? { 1 } else { wanted })
+    fn writers(&self, spec: &TableSpec, wanted: usize) -> Result<usize, LoadError> {
+        Ok(if self.refuses_rows(spec)? { 1 } else { wanted })
     }
 
     fn lookup(&self, of: KeyQuestion) -> Arc<dyn Lookup> {

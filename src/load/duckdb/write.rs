@@ -63,7 +63,7 @@ impl Into {
         let inserter = Inserter::new(con, schema, table, &plan.spec)?;
         let counter = Counter::new(schema, table, inserter.columns(), plan, Arc::clone(commits));
         let relation = keys.then(|| inserter.relation().to_owned());
-        let guards = Guards::of(con, (Link::schema(con), &plan.spec.name), relation)?;
+        let guards = Guards::of(con, (Link::schema(con), &plan.spec), relation)?;
         Ok(Self { inserter, counter, guards })
     }
 

@@ -48,14 +48,16 @@ impl CopyInto {
         let mut columns = Vec::new();
         for (name, ..) in plan.spec.all_columns() {
             let found = there.iter().find(|column| column.name == name);
-            let form = found.and_then(|column| types::form(&column.ty)).ok_or_else(|| {
+            let form = found.and_then(|column| column.form()).ok_or_else(|| {
                 let told = format!("column {name} of table {table} is gone or of another type now");
                 LoadError::new(LoadErrorKind::Mismatch, told)
             })?;
             let limit = found.and_then(|column| types::limit(&column.ty));
             let key = plan.spec.key.iter().any(|key| key == name);
             let fills_itself = found.is_some_and(|column| column.fills_itself);
-            columns.push(CopyColumn { name: name.to_owned(), form, limit, key, fills_itself });
+            let size = found.and_then(|column| types::size(&column.ty));
+            let name = name.to_owned();
+            columns.push(CopyColumn { name, form, limit, size, key, fills_itself });
         }
         let table = format!("{}.{}", quote(schema), quote(table));
         Ok(Self { table, columns, trial: None, has_taken: Cell::new(false) })

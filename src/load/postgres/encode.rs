@@ -7,10 +7,12 @@
 //! and 2.2 s in either form, 2.1 and 2.5 s as CSV. No type of a column stands out, so there is one form for
 //! all.
 
+use super::cast::Cast;
 use super::fields::{Cells, MICROS, Slots};
 use super::lean::{Lean, lean};
 use super::messages::{Messages, SLACK};
 use super::types::Form;
+use crate::chunk::Problem;
 use crate::load::table::Provenance;
 use crate::load::{LoadError, LoadErrorKind, Rows};
 use polars::prelude::{Column, DataFrame, DataType};
@@ -34,6 +36,8 @@ pub struct CopyColumn {
     pub form: Form,
     /// Most characters of a text.
     pub limit: Option<usize>,
+    /// Digits in all and behind the point, of a number with bounds.
+    pub size: Option<(u32, u32)>,
     /// Part of the key: never cut.
     pub key: bool,
     /// The server fills it where nothing is sent.
@@ -43,6 +47,8 @@ pub struct CopyColumn {
 /// Rows ready to be encoded, all of them or some.
 pub struct Encoder<'r> {
     sent: Vec<Sent<'r>>,
+    /// Rows with a text that its column would not take.
+    misfits: Vec<(u32, Problem)>,
     rows: usize,
     /// Whether nothing may be written but what counts: what stands at the end of each row is too short to
     /// hide it.
@@ -72,20 +78,21 @@ impl<'r> Encoder<'r> {
     ) -> Result<Self, LoadError> {
         refuse_loss(&rows.frame, columns)?;
         let mut sent = Vec::with_capacity(columns.len());
+        let mut misfits = Vec::new();
         for (at, column) in columns.iter().enumerate() {
-            let cells = cells(rows, column, provenance)?;
+            let cells = cells(rows, column, provenance, &mut misfits)?;
             let optional = !column.fills_itself && !column.key;
             if !optional || !matches!(cells, Cells::Null) {
                 sent.push(Sent { at, cells, optional });
             }
         }
         sent.sort_by_key(|column| column.cells.steady().is_some());
-        Ok(Self::of(sent, rows.len()))
+        Ok(Self { misfits, ..Self::of(sent, rows.len()) })
     }
 
     fn of(sent: Vec<Sent<'r>>, rows: usize) -> Self {
         let hidden: usize = sent.iter().filter_map(|column| column.cells.steady()).sum();
-        Self { sent, rows, exact: hidden < SLACK }
+        Self { sent, misfits: Vec::new(), rows, exact: hidden < SLACK }
     }
 
     /// An encoder without the columns that few rows use, for some of the rows, and those rows.
@@ -99,6 +106,11 @@ impl<'r> Encoder<'r> {
         left_out.sort_unstable();
         left_out.iter().rev().for_each(|at| drop(sent.remove(*at)));
         Some((Self::of(sent, self.rows), lean))
+    }
+
+    /// Rows with a text that its column would not take, with what is wrong.
+    pub fn misfits(&self) -> &[(u32, Problem)] {
+        &self.misfits
     }
 
     /// Which columns are sent.
@@ -188,6 +200,7 @@ fn cells<'r>(
     rows: &'r Rows,
     column: &CopyColumn,
     provenance: &Provenance,
+    misfits: &mut Vec<(u32, Problem)>,
 ) -> Result<Cells<'r>, LoadError> {
     Ok(match provenance.meant(&column.name) {
         "_etl_run" => constant(provenance.run.as_bytes()),
@@ -200,7 +213,7 @@ fn cells<'r>(
         "_etl_row" => Cells::Places(&rows.places),
         "_etl_hash" => Cells::Hashes(&rows.hashes),
         name => match find(&rows.frame, name) {
-            Some(values) => typed(values, column)?,
+            Some(values) => typed(values, column, misfits)?,
             None => Cells::Null,
         },
     })
@@ -221,7 +234,11 @@ macro_rules! array {
     };
 }
 
-fn typed<'r>(column: &Column, into: &CopyColumn) -> Result<Cells<'r>, LoadError> {
+fn typed<'r>(
+    column: &Column,
+    into: &CopyColumn,
+    misfits: &mut Vec<(u32, Problem)>,
+) -> Result<Cells<'r>, LoadError> {
     let form = into.form;
     let series = column.as_materialized_series().rechunk();
     let physical = series.to_physical_repr();
@@ -232,6 +249,12 @@ fn typed<'r>(column: &Column, into: &CopyColumn) -> Result<Cells<'r>, LoadError>
         (DataType::String, Form::Text) => {
             array!(physical, str).map(|array| Cells::Text(array, into.limit))
         }
+        (DataType::String, form) if form.takes_texts() => array!(physical, str).map(|texts| {
+            let cast = Cast { name: &into.name, form, size: into.size };
+            let (fields, refused) = cast.fields(&texts);
+            misfits.extend(refused);
+            Cells::Fields(fields)
+        }),
         (DataType::Date, Form::Date) => array!(physical, i32).map(Cells::Date),
         (DataType::Date, Form::Timestamp) => array!(physical, i32).map(Cells::Midnight),
         (DataType::Datetime(..), Form::Timestamp) => array!(physical, i64).map(Cells::Moment),
@@ -264,7 +287,14 @@ mod tests {
     use polars::prelude::{NamedFrom, Series};
 
     fn column(name: &str, form: Form) -> CopyColumn {
-        CopyColumn { name: name.into(), form, limit: None, key: false, fills_itself: false }
+        CopyColumn {
+            name: name.into(),
+            form,
+            limit: None,
+            size: None,
+            key: false,
+            fills_itself: false,
+        }
     }
 
     fn provenance(run: &str) -> Provenance {

@@ -11,7 +11,7 @@
 use super::messages::SLACK;
 use super::types::Form;
 use polars_arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
-use polars_arrow::bitmap::Bitmap;
+use polars_arrow::bitmap::{Bitmap, MutableBitmap};
 use polars_arrow::types::NativeType;
 
 /// Days from 1970 to 2000, where the server begins to count.
@@ -52,6 +52,32 @@ pub enum Cells<'r> {
     Hashes(&'r [u128]),
     /// Row numbers.
     Places(&'r [i64]),
+    /// Values that were put into their form before.
+    Fields(Fields),
+}
+
+/// Values of a column in binary form, each without its length.
+#[derive(Debug, Clone, Default)]
+pub struct Fields {
+    bytes: Vec<u8>,
+    /// Where each value ends; a value begins where the one before it ends.
+    ends: Vec<usize>,
+    valid: MutableBitmap,
+}
+
+impl Fields {
+    /// Adds the value of the next row.
+    pub fn push(&mut self, value: Option<&[u8]>) {
+        self.bytes.extend_from_slice(value.unwrap_or_default());
+        self.ends.push(self.bytes.len());
+        self.valid.push(value.is_some());
+    }
+
+    fn get(&self, row: u32) -> Option<&[u8]> {
+        let row = row as usize;
+        let begin = row.checked_sub(1).map_or(0, |before| self.ends[before]);
+        self.valid.get(row).then(|| &self.bytes[begin..self.ends[row]])
+    }
 }
 
 /// Where the next fields of some rows stand.
@@ -132,7 +158,11 @@ impl Cells<'_> {
             Self::Text(array, _) => array.validity(),
             Self::Date(array) | Self::Midnight(array) => array.validity(),
             Self::Moment(array) => array.validity(),
-            Self::Null | Self::Constant(_) | Self::Hashes(_) | Self::Places(_) => None,
+            Self::Null
+            | Self::Constant(_)
+            | Self::Hashes(_)
+            | Self::Places(_)
+            | Self::Fields(_) => None,
         }
     }
 
@@ -150,6 +180,11 @@ impl Cells<'_> {
             Self::Null => fixed(0, None),
             Self::Constant(_) | Self::Hashes(_) | Self::Places(_) => {
                 fixed(self.steady().unwrap_or_default() - 4, None);
+            }
+            Self::Fields(fields) => {
+                for (length, row) in lengths.iter_mut().zip(rows) {
+                    *length += 4 + fields.get(*row).map_or(0, <[u8]>::len);
+                }
             }
             Self::Bool(array) => fixed(1, array.validity()),
             Self::Double(array) => fixed(8, array.validity()),
@@ -209,6 +244,17 @@ impl Cells<'_> {
             }),
             Self::Moment(array) => {
                 eight(array, rows, out, |micros| micros.saturating_sub(MICROS).to_be_bytes());
+            }
+            Self::Fields(fields) => {
+                for (slot, row) in rows.iter().enumerate() {
+                    match fields.get(*row) {
+                        Some(value) => {
+                            out.put_all(slot, &length(true, value.len() as u32));
+                            out.put_all(slot, value);
+                        }
+                        None => out.null(slot),
+                    }
+                }
             }
             Self::Hashes(hashes) => {
                 for (slot, row) in rows.iter().enumerate() {

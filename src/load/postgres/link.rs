@@ -10,7 +10,7 @@ use super::recount;
 use super::session::Session;
 use super::target::Server;
 use super::text::{bind, column, is_one_statement, value};
-use super::types;
+use super::types::{self, Form};
 use crate::chunk::Zone;
 use crate::duck::{ResultColumn, Value, quote};
 use crate::load::ledger::InputRow;
@@ -237,6 +237,12 @@ impl Link for PgLink {
 
     fn names(&self) -> NameRule {
         NameRule::Exact
+    }
+
+    fn takes_texts(&self, table: &str) -> Result<Vec<String>, LoadError> {
+        let found = preflight::columns(self, &self.server.schema, table)?;
+        let takes = |column: &preflight::PgColumn| column.form().is_some_and(Form::takes_texts);
+        Ok(found.into_iter().filter(takes).map(|column| column.name).collect())
     }
 
     /// Sessions of this program have a zone of their own; what the server began them with is kept.

@@ -24,6 +24,7 @@
 mod address;
 mod approach;
 mod binding;
+mod cast;
 mod confirmed;
 mod conninfo;
 mod copy;

@@ -13,6 +13,7 @@ use super::write::PgWriter;
 use crate::load::breaker::Breaker;
 use crate::load::ledger;
 use crate::load::lookup::Lookup;
+use crate::load::table::TableSpec;
 use crate::load::target::{Finding, KeyQuestion, Target, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind, Writer};
 use std::collections::BTreeSet;
@@ -303,7 +304,7 @@ impl Target for PgTarget {
         super::doctor::examine(&self.server)
     }
 
-    fn refuses_rows(&self, _table: &str) -> Result<bool, LoadError> {
+    fn refuses_rows(&self, _spec: &TableSpec) -> Result<bool, LoadError> {
         Ok(true)
     }
 

@@ -27,6 +27,30 @@ pub enum Form {
     Timestamp,
     /// `uuid`.
     Uuid,
+    /// `real`.
+    Float4,
+    /// Types whose binary form is their text: enums, `json`, `citext`, `xml`.
+    Label,
+    /// `jsonb`.
+    Jsonb,
+}
+
+impl Form {
+    /// Whether a column of this form takes the texts of a plain file, though it is none of texts.
+    pub fn takes_texts(self) -> bool {
+        match self {
+            Self::Int2 | Self::Float4 | Self::Numeric | Self::Uuid | Self::Label | Self::Jsonb => {
+                true
+            }
+            Self::Text
+            | Self::Int4
+            | Self::Int8
+            | Self::Float8
+            | Self::Bool
+            | Self::Date
+            | Self::Timestamp => false,
+        }
+    }
 }
 
 /// The type of a new column for a type of DuckDB. What has no counterpart is text.
@@ -63,6 +87,9 @@ pub fn form(server: &str) -> Option<Form> {
         "date" => Form::Date,
         "timestamp without time zone" | "timestamp with time zone" => Form::Timestamp,
         "uuid" => Form::Uuid,
+        "real" => Form::Float4,
+        "json" | "citext" | "xml" => Form::Label,
+        "jsonb" => Form::Jsonb,
         _ if server == "numeric" || server.starts_with("numeric(") => Form::Numeric,
         _ => return None,
     })
@@ -127,7 +154,7 @@ pub fn wider(server: &str, duckdb: &str) -> Option<String> {
 }
 
 /// `numeric(18,2)` → (18, 2).
-fn size(server: &str) -> Option<(u32, u32)> {
+pub fn size(server: &str) -> Option<(u32, u32)> {
     let inside = server.strip_prefix("numeric(")?.strip_suffix(')')?;
     let (precision, scale) = inside.split_once(',').unwrap_or((inside, "0"));
     Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))
@@ -149,7 +176,7 @@ pub fn duckdb(server: &str) -> String {
         Some(Form::Timestamp) => "TIMESTAMP".into(),
         Some(Form::Uuid) => "UUID".into(),
         Some(Form::Numeric) => server.replace("numeric", "DECIMAL"),
-        None => server.to_owned(),
+        Some(Form::Float4 | Form::Label | Form::Jsonb) | None => server.to_owned(),
     }
 }
 

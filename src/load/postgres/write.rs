@@ -94,6 +94,9 @@ impl PgWriter {
                 refused.entry(row).or_insert(problem);
             }
         }
+        for (row, problem) in encoder.misfits() {
+            refused.entry(*row).or_insert_with(|| problem.clone());
+        }
         let good: Vec<u32> =
             (0..rows.len() as u32).filter(|row| !refused.contains_key(row)).collect();
         let session = &mut self.session;
