@@ -35,9 +35,11 @@ pub enum LoadErrorKind {
     Tls,
     /// The target refuses rows: constraint, type, length (E404).
     Refused,
-    /// The connection is lost, or the target is restarting or out of connections (E405): what is
-    /// committed stays, and going on later may succeed.
+    /// The connection is lost, or the target is restarting (E405): what is committed stays, and going on
+    /// later may succeed.
     Lost,
+    /// The target gives this user no further connection now (E405): those that there are can be used.
+    NoConnection,
     /// A statement ran into the target's limit of time (E406): smaller ones may not.
     Slow,
     /// The limit of rows is reached: not a failure.

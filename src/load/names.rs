@@ -24,6 +24,24 @@ impl NameRule {
         }
     }
 
+    /// Whether the database has a column of this name in each table, beside those of the user: `CREATE TABLE`
+    /// refuses it (PostgreSQL), or questions for the number of a row would read the user's column (DuckDB).
+    pub fn is_reserved(self, name: &str) -> bool {
+        let own: &[&str] = match self {
+            Self::IgnoreCase => &["rowid"],
+            Self::Exact => &["tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"],
+        };
+        own.iter().any(|own| self.same(own, name))
+    }
+
+    /// Most columns of a table, where there is a limit.
+    pub fn most_columns(self) -> Option<usize> {
+        match self {
+            Self::IgnoreCase => None,
+            Self::Exact => Some(1_600),
+        }
+    }
+
     /// A name in the form in which equal ones are equal texts.
     pub fn folded(self, name: &str) -> String {
         match self {
@@ -38,9 +56,11 @@ impl NameRule {
 pub const LONGEST: usize = 63;
 
 /// The plain form of a header: lower case, one underscore for anything that is no letter, digit or
-/// underscore, at most 63 characters.
+/// underscore, at most [`LONGEST`] bytes.
 pub fn plain(text: &str) -> String {
-    whole(text).chars().take(LONGEST).collect()
+    let mut name = whole(text);
+    name.truncate(name.floor_char_boundary(LONGEST));
+    name
 }
 
 /// The plain form, however long it is.
@@ -59,10 +79,7 @@ pub fn whole(text: &str) -> String {
 /// A name with `_` and a number behind it that is not longer than [`LONGEST`] bytes.
 pub fn numbered(name: &str, number: usize) -> String {
     let end = format!("_{number}");
-    let mut kept = name.len().min(LONGEST - end.len());
-    while !name.is_char_boundary(kept) {
-        kept -= 1;
-    }
+    let kept = name.floor_char_boundary(LONGEST - end.len());
     format!("{}{end}", &name[..kept])
 }
 

@@ -62,10 +62,10 @@ impl Hashed {
             }
             // Of DuckDB alone.
             "TIMESTAMP_NS" => (format!("epoch_ns({column})"), Form::Nanoseconds),
+            // Other sizes are of tables made by others: texts are cast for them, and hashed as texts.
             other => {
-                let size = other.strip_prefix("DECIMAL(")?.strip_suffix(')')?;
-                let scale = size.split_once(',')?.1.trim().parse().ok()?;
-                (column, Form::Decimal(scale))
+                let scale = other.strip_prefix("DECIMAL(18,")?.strip_suffix(')')?;
+                (column, Form::Decimal(scale.trim().parse().ok()?))
             }
         };
         Some(Self { name, sql, seed, form })

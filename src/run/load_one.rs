@@ -150,6 +150,10 @@ impl<'a> LoadOne<'a> {
         let is_new = con.columns(&spec.name)?.is_empty();
         if is_new || !self.brings_nothing() {
             con.ensure(spec, self.input.mode != Mode::Append, changes)?;
+        } else {
+            // Without a row no column of the file has to fit; the account counts by those of the program.
+            let own = TableSpec { columns: Vec::new(), ..spec.clone() };
+            con.ensure(&own, self.input.mode != Mode::Append, changes)?;
         }
         for remark in con.remarks(spec)? {
             self.session.observer.on(&Event::Warning(&remark));

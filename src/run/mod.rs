@@ -33,6 +33,7 @@ mod memory;
 mod named;
 mod names;
 mod passage;
+mod places;
 mod plan;
 mod plan_state;
 mod policy;

@@ -16,7 +16,9 @@ impl From<LoadError> for RunError {
             LoadErrorKind::Denied => (RunErrorKind::Target, Some("E402")),
             LoadErrorKind::Tls => (RunErrorKind::Target, Some("E403")),
             LoadErrorKind::Refused => (RunErrorKind::Target, Some("E404")),
-            LoadErrorKind::Lost => (RunErrorKind::Target, Some("E405")),
+            LoadErrorKind::Lost | LoadErrorKind::NoConnection => {
+                (RunErrorKind::Target, Some("E405"))
+            }
             LoadErrorKind::Slow => (RunErrorKind::Target, Some("E406")),
             LoadErrorKind::Account => (RunErrorKind::Account, None),
             LoadErrorKind::ErrorBudget => (RunErrorKind::ErrorBudget, None),
@@ -63,6 +65,7 @@ fn load_reach(kind: LoadErrorKind) -> Reach {
         | LoadErrorKind::Account
         | LoadErrorKind::Unreachable
         | LoadErrorKind::Lost
+        | LoadErrorKind::NoConnection
         | LoadErrorKind::Denied
         | LoadErrorKind::Tls
         | LoadErrorKind::Enough
@@ -73,7 +76,9 @@ fn load_reach(kind: LoadErrorKind) -> Reach {
 /// What is tried again. Which errors of a server are which kind stands in `load/postgres/error.rs`.
 fn again(kind: LoadErrorKind) -> Again {
     match kind {
-        LoadErrorKind::Lost | LoadErrorKind::Unreachable => Again::Later,
+        LoadErrorKind::Lost | LoadErrorKind::NoConnection | LoadErrorKind::Unreachable => {
+            Again::Later
+        }
         LoadErrorKind::Slow => Again::Smaller,
         LoadErrorKind::Locked
         | LoadErrorKind::DiskFull

@@ -62,8 +62,9 @@ impl ServerError {
         match (self.class(), self.state.as_str()) {
             (_, "53100") => LoadErrorKind::DiskFull,
             (_, "53200" | "53400") => LoadErrorKind::Memory,
-            // Terminated, restarting, crashed, too many connections, deadlock, serialization.
-            (_, "57P01" | "57P02" | "57P03" | "57P05" | "53300" | "40001" | "40P01" | "25P03")
+            (_, "53300") => LoadErrorKind::NoConnection,
+            // Terminated, restarting, crashed, deadlock, serialization.
+            (_, "57P01" | "57P02" | "57P03" | "57P05" | "40001" | "40P01" | "25P03")
             | ("08", _) => LoadErrorKind::Lost,
             (_, "57014") => LoadErrorKind::Slow,
             ("28", _) => LoadErrorKind::Denied,
@@ -89,7 +90,7 @@ impl From<ServerError> for LoadError {
             ),
             "42501" => Some("the user may not do that; ask for the right, or use another user".into()),
             "25006" => Some("this server only reads; name the primary".into()),
-            "53300" => Some("the server has no connection left; lower --writers".into()),
+            "53300" => Some("a load needs three connections: end others, or raise the limit of the user or of the server".into()),
             "53100" => Some("free some space on the server and run the same command again".into()),
             _ => error.hint,
         };

@@ -4,7 +4,7 @@
 use super::confirmed;
 use super::hazards;
 use super::indexes;
-use super::pool::{Loan, REST};
+use super::pool::Loan;
 use super::preflight;
 use super::recount;
 use super::session::Session;
@@ -18,11 +18,10 @@ use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
 use crate::load::target::{Changes, Counts, EachKey, EachRows, LastRows, SCHEMA, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Rows that are handed over at a time.
 const ROWS: usize = 2_048;
@@ -32,23 +31,18 @@ const SLICE: u64 = 50_000;
 /// A slice is not made smaller than this.
 const LEAST_SLICE: u64 = 100;
 
-/// A connection that comes back.
+/// Statements, each on a connection that rests, or all on one within a transaction.
 pub struct PgLink {
     server: Arc<Server>,
+    /// The connection of the open transaction.
     session: RefCell<Option<Loan>>,
-    used: Cell<Instant>,
     ledger: OnceCell<u32>,
 }
 
 impl PgLink {
     /// Connects with the first statement.
     pub fn new(server: Arc<Server>) -> Self {
-        Self {
-            server,
-            session: RefCell::new(None),
-            used: Cell::new(Instant::now()),
-            ledger: OnceCell::new(),
-        }
+        Self { server, session: RefCell::new(None), ledger: OnceCell::new() }
     }
 
     /// The connection itself, for somebody who has asked all that there was to ask.
@@ -70,16 +64,14 @@ impl PgLink {
                 "the connection was lost within a transaction",
             ));
         }
-        // A connection that rested may be gone without a word; nothing was begun on it.
-        let rested = self.used.replace(Instant::now()).elapsed() > REST;
-        held.take_if(|session| {
-            rested && !session.in_transaction() && session.run("SELECT 1").is_err()
-        });
         if held.is_none() {
             *held = Some(self.server.open()?);
         }
         let session = held.as_mut().expect("it was opened where there was none");
-        work(session)
+        let done = work(session);
+        // Others may use it until the next statement.
+        held.take_if(|session| !session.in_transaction());
+        done
     }
 
     /// Whether what is sent is encrypted.

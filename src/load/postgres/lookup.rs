@@ -8,7 +8,6 @@
 use super::confirmed::Ranks;
 use super::digest::{self, Block};
 use super::link::PgLink;
-use super::pool::Loan;
 use super::preflight;
 use super::session::{Row, Session};
 use super::span::{self, Way};
@@ -97,7 +96,6 @@ impl PgLookup {
         let Known { ranks, way, types } = self.known(&link)?;
         Ok(PgFinder {
             server: Arc::clone(&self.server),
-            session: link.into_session()?,
             of: Arc::clone(&self.of),
             way,
             types,
@@ -118,7 +116,6 @@ impl Lookup for PgLookup {
 
 struct PgFinder {
     server: Arc<Server>,
-    session: Loan,
     of: Arc<KeyQuestion>,
     way: Way,
     types: Vec<String>,
@@ -185,7 +182,6 @@ impl PgFinder {
             // It may be a server that knows no such hash, or has no time for a span of this size.
             Err(error) if matches!(error.kind, LoadErrorKind::Slow | LoadErrorKind::Target) => {
                 self.strangers = MISSES;
-                self.session.run("ROLLBACK")?;
                 return Ok(found);
             }
             Err(error) => return Err(error),
@@ -255,7 +251,6 @@ impl PgFinder {
             }
             Err(error) if error.kind == LoadErrorKind::Slow => {
                 self.way.ordered = false;
-                self.session.run("ROLLBACK")?;
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -285,8 +280,6 @@ impl PgFinder {
             match got {
                 Err(error) if error.kind == LoadErrorKind::Slow && self.keys > FEWEST => {
                     self.keys /= 2;
-                    // The question has begun a transaction.
-                    self.session.run("ROLLBACK").map_err(|error| failed(&error))?;
                 }
                 got => {
                     found.extend(got.map_err(|error| failed(&error))?);
@@ -314,14 +307,20 @@ impl PgFinder {
             })?;
             Ok(found)
         };
-        match collect(&mut self.session, &mut self.reading) {
+        let mut session = self.server.open()?;
+        let asked = match collect(&mut session, &mut self.reading) {
             Err(LoadError { kind: LoadErrorKind::Lost, .. }) => {
                 std::thread::sleep(PAUSE);
-                self.session = self.server.open()?;
-                collect(&mut self.session, &mut self.reading)
+                session = self.server.open()?;
+                collect(&mut session, &mut self.reading)
             }
-            done => done,
+            asked => asked,
+        };
+        // A question begins a transaction, and an error leaves it open.
+        if session.in_transaction() && session.is_usable() {
+            session.run("ROLLBACK")?;
         }
+        asked
     }
 
     fn question(&self, frame: &DataFrame, rows: &[u32]) -> Result<String, StageError> {
@@ -430,7 +429,10 @@ impl Reading {
 fn failed(error: &LoadError) -> StageError {
     let transient = matches!(
         error.kind,
-        LoadErrorKind::Lost | LoadErrorKind::Unreachable | LoadErrorKind::Slow
+        LoadErrorKind::Lost
+            | LoadErrorKind::NoConnection
+            | LoadErrorKind::Unreachable
+            | LoadErrorKind::Slow
     );
     let told = format!("the target could not be asked: {error}");
     StageError { transient, ..StageError::new(NAME, told) }

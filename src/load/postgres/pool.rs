@@ -6,19 +6,21 @@
 
 use super::session::Session;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Most connections that rest; a load of two writers has no more at a time.
-const MOST: usize = 4;
+/// Most connections that rest: a load has one for each writer and two more.
+const MOST: usize = 16;
 
 /// After so long a connection is tried before it is used.
-pub const REST: Duration = Duration::from_millis(500);
+const REST: Duration = Duration::from_millis(500);
 
 /// Where they rest.
 #[derive(Default)]
 pub struct Pool {
     resting: Mutex<Vec<(Instant, Session)>>,
+    /// Tells those who wait that one has come back or is gone.
+    back: Condvar,
 }
 
 impl Pool {
@@ -29,6 +31,14 @@ impl Pool {
     /// How many rest.
     pub fn len(&self) -> usize {
         self.resting().len()
+    }
+
+    /// Waits until a connection rests, but not beyond `end`. Returns whether it may be worth to look.
+    pub fn wait(&self, end: Instant) -> bool {
+        let left = end.saturating_duration_since(Instant::now());
+        let waited =
+            self.back.wait_timeout_while(self.resting(), left, |resting| resting.is_empty());
+        waited.is_ok_and(|(resting, _)| !resting.is_empty())
     }
 
     /// One that answers, the last one that came: it is the least likely to be gone.
@@ -46,6 +56,7 @@ impl Pool {
     pub fn give(&self, session: Session) {
         if session.is_usable() && !session.in_transaction() && self.len() < MOST {
             self.resting().push((Instant::now(), session));
+            self.back.notify_one();
         }
     }
 }

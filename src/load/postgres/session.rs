@@ -304,7 +304,10 @@ impl Copy<'_> {
 /// Whether another host may be asked after such an error: nobody answers, or not now, or it is not the
 /// kind of server that is wanted.
 fn goes_on(error: &LoadError) -> bool {
-    matches!(error.kind, LoadErrorKind::Unreachable | LoadErrorKind::Lost)
+    matches!(
+        error.kind,
+        LoadErrorKind::Unreachable | LoadErrorKind::Lost | LoadErrorKind::NoConnection
+    )
 }
 
 /// The first error of several hosts, with what the others had to say.

@@ -18,7 +18,7 @@ use crate::load::target::{Finding, KeyQuestion, Target, WritePlan};
 use crate::load::{Link, LoadError, LoadErrorKind, Writer};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Oldest server that is known to work: `INSERT … ON CONFLICT`, generated columns in the catalogue.
@@ -26,6 +26,9 @@ const OLDEST: u64 = 120_000;
 
 /// Longest wait for the transactions of a program that has just been killed.
 const PATIENCE: &str = "60s";
+
+/// Longest wait for a connection of this program that others of its threads use.
+const TURN: Duration = Duration::from_secs(10);
 
 /// What speeds up the questions to the ledger, and what makes a range unique: two programs that go
 /// on with the same input can never both commit it.
@@ -59,10 +62,39 @@ pub struct Server {
 }
 
 impl Server {
-    /// A connection. A server that does not answer is left alone for a while.
+    /// A connection. Where the server gives no further one, one that another thread gives back is waited for. A
+    /// server that does not answer is left alone for a while.
     pub fn open(&self) -> Result<Loan, LoadError> {
+        let end = Instant::now() + TURN;
+        loop {
+            match self.open_now() {
+                Err(error) if error.kind == LoadErrorKind::NoConnection => {
+                    if !self.pool.wait(end) {
+                        return Err(error);
+                    }
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// A connection that rests, or a new one.
+    fn open_now(&self) -> Result<Loan, LoadError> {
         let session = self.pool.take().map_or_else(|| self.connect(), Ok)?;
         Ok(Loan::new(session, &self.pool))
+    }
+
+    /// How many of `wanted` writers can have a connection at the same time, with one left over for questions.
+    fn room_for(&self, wanted: usize) -> Result<usize, LoadError> {
+        let mut loans = Vec::new();
+        while loans.len() <= wanted {
+            match self.open_now() {
+                Ok(loan) => loans.push(loan),
+                Err(error) if error.kind == LoadErrorKind::NoConnection => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(loans.len().saturating_sub(1).clamp(1, wanted.max(1)))
     }
 
     /// Makes connections ahead. What goes wrong is told to those who make their own.
@@ -302,6 +334,10 @@ impl Target for PgTarget {
 
     fn examine(&self) -> Result<Vec<Finding>, LoadError> {
         super::doctor::examine(&self.server)
+    }
+
+    fn writers(&self, _spec: &TableSpec, wanted: usize) -> Result<usize, LoadError> {
+        self.server.room_for(wanted)
     }
 
     fn refuses_rows(&self, _spec: &TableSpec) -> Result<bool, LoadError> {
