@@ -81,9 +81,9 @@ impl Cast<'_> {
 
 /// A number with 24 bits, where its shortest text is that of the number that was written.
 fn real(text: &str) -> Result<f32, String> {
-    let number: f64 = Number::of(text).and_then(|_| text.parse().ok()).ok_or("is not a number")?;
-    let narrow = number as f32;
-    let same = narrow.to_string().parse() == Ok(number);
+    let number = Number::of(text).ok_or("is not a number")?;
+    let narrow: f32 = text.parse().map_err(|_| "is not a number")?;
+    let same = narrow.is_finite() && Number::of(&narrow.to_string()).as_ref() == Some(&number);
     if same { Ok(narrow) } else { Err("has more digits than real keeps".into()) }
 }
 
@@ -228,7 +228,8 @@ mod tests {
         for text in ["0.1", "16777216", "1.5e10", "-2.5"] {
             assert!(cast(Form::Float4, None, text).is_ok(), "{text}");
         }
-        for text in ["16777217", "0.123456789", "inf", "1e400"] {
+        for text in ["16777217", "0.123456789", "0.10000000000000000001", "inf", "1e400", "1e-400"]
+        {
             assert!(cast(Form::Float4, None, text).is_err(), "{text}");
         }
     }

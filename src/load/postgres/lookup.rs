@@ -13,14 +13,14 @@ use super::session::{Row, Session};
 use super::span::{self, Way};
 use super::target::Server;
 use super::text::{text_literal, uuid};
-use crate::chunk::{Chunk, Existing, Held, Loaded};
+use crate::chunk::{Chunk, Existing, Held, Loaded, Moment};
 use crate::duck::quote;
 use crate::load::encode::{NAME, key_hash_of_texts};
 use crate::load::lookup::{Finder, Lookup, rank_of};
 use crate::load::target::KeyQuestion;
 use crate::load::{LoadError, LoadErrorKind};
 use crate::stage::StageError;
-use polars::prelude::{AnyValue, DataFrame};
+use polars::prelude::{AnyValue, DataFrame, TimeUnit};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -370,6 +370,10 @@ fn element(value: &AnyValue<'_>, out: &mut String) {
                 out.push(sign);
             }
             out.push('"');
+        }
+        // Polars shows zones only with a further feature.
+        AnyValue::Datetime(micros, TimeUnit::Microseconds, zone) => {
+            out.push_str(&format!("\"{}\"", Moment::from_micros(*micros, zone.is_some()).text()));
         }
         other => out.push_str(&other.to_string()),
     }

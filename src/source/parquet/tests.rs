@@ -3,11 +3,12 @@
 mod physical;
 
 use super::Parquet;
-use crate::chunk::{ColumnKind, Mark, MisfitKind, ReadColumn, ReadSchema, Role};
+use crate::chunk::{ColumnKind, Mark, MisfitKind, Moment, ReadColumn, ReadSchema, Role};
 use crate::duck::{Database, Settings};
 use crate::source::{
     Confidence, Content, Decoded, Format, Packing, SourceErrorKind, SourceOptions, Table,
 };
+use polars::prelude::{AnyValue, TimeUnit};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -71,7 +72,14 @@ fn rows(decoded: &[Decoded]) -> Vec<(u64, Vec<String>)> {
         for record in 0..block.records {
             let texts = block.frame.columns().iter().map(|column| {
                 let value = column.get(record as usize).expect("the row is there");
-                if value.is_null() { "-".into() } else { value.str_value().into_owned() }
+                match value {
+                    AnyValue::Null => "-".into(),
+                    // Polars shows zones only with a further feature.
+                    AnyValue::Datetime(micros, TimeUnit::Microseconds, Some(_)) => {
+                        Moment::from_micros(micros, true).text()
+                    }
+                    value => value.str_value().into_owned(),
+                }
             });
             all.push((block.raw.place(record).row, texts.collect()));
         }
@@ -126,7 +134,7 @@ fn declared_types_arrive_as_they_are() {
             "2025-01-31"
         ]
     );
-    assert!(texts[9].starts_with("2025-01-31 10:00:00"), "{}", texts[9]);
+    assert_eq!(texts[9], "2025-01-31 10:00:00+00:00");
     assert_eq!(texts[10..], ["[1,2]", "AB", "10:00:00"]);
     assert!(rows[1].1.iter().all(|text| text == "-"), "{:?}", rows[1]);
     assert_eq!((rows[0].0, rows[1].0), (1, 2));
