@@ -134,7 +134,7 @@ pub struct LoadArgs {
     /// Make the table where a server has none
     #[arg(long)]
     create: bool,
-    /// Add columns that the table of a server lacks
+    /// Add columns that a server's table lacks; make columns of numbers wider, or text
     #[arg(long)]
     evolve: bool,
     /// Set indexes on a server aside that only serve questions, until the run ends

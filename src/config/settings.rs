@@ -172,7 +172,7 @@ settings! {
     "table" table: TableName = "Table to load into, instead of the one the pack names.",
     "mapping" mapping: String = "Binds a roll to an existing table of other names: florida_parcels, property_sales_history, or a file of that form.",
     "create" create: bool = "Make a table that a server does not have; in a DuckDB file it is made unasked.",
-    "evolve" evolve: bool = "Add columns that the table of a server lacks; in a DuckDB file they are added unasked.",
+    "evolve" evolve: bool = "Add columns that the table of a server lacks (in a DuckDB file they are added unasked), and make columns of numbers wider where values need it, VARCHAR at last.",
     "indexes_after" indexes_after: bool = "Set indexes of a server's table aside that only serve questions, and make them again at the end of the run.",
     "too_long" too_long: TooLong = "Texts that are longer than their column on a server: reject the row, or cut the text; both are counted.",
     "retry_attempts" retry_attempts: u64 = "How often a load goes on by itself after a connection was lost.",

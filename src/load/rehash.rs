@@ -93,21 +93,52 @@ impl Hashed {
         Some(match (self.form, value) {
             (_, Value::Null) => 0,
             (Form::Text, Value::Text(text)) => xxh3_128_with_seed(text.as_bytes(), self.seed),
+            // The column was a narrower one of numbers when the row was loaded.
+            (Form::Number, Value::Decimal { value, scale }) => {
+                number_hash(i64::try_from(scaled(*value, *scale, 0)?).ok()? as u64, self.seed)
+            }
+            (Form::Number | Form::Decimal(_), Value::Text(text)) => {
+                let (value, scale) = decimal(text)?;
+                self.hash(&Value::Decimal { value, scale })?
+            }
             (Form::Number | Form::Day | Form::Moment | Form::Nanoseconds, value) => {
                 number_hash(value.as_int()? as u64, self.seed)
             }
             (Form::Double, Value::Double(value)) => number_hash(canonical_bits(*value), self.seed),
             (Form::Bool, Value::Bool(value)) => number_hash(u64::from(*value), self.seed),
             (Form::Decimal(wanted), Value::Decimal { value, scale }) => {
-                let digits = match wanted.checked_sub(*scale) {
-                    Some(more) => value.checked_mul(10i128.checked_pow(u32::from(more))?)?,
-                    None => value / 10i128.checked_pow(u32::from(scale - wanted))?,
-                };
-                xxh3_128_with_seed(&digits.to_le_bytes(), self.seed)
+                decimal_hash(scaled(*value, *scale, wanted)?, self.seed)
             }
             _ => return None,
         })
     }
+}
+
+fn decimal_hash(digits: i128, seed: u64) -> u128 {
+    xxh3_128_with_seed(&digits.to_le_bytes(), seed)
+}
+
+/// The digits of a decimal with as many of them behind its point as are wanted. `None`: some would be lost.
+fn scaled(value: i128, scale: u8, wanted: u8) -> Option<i128> {
+    let power = |digits: u8| 10i128.checked_pow(u32::from(digits));
+    match wanted.checked_sub(scale) {
+        Some(more) => value.checked_mul(power(more)?),
+        None => {
+            let less = power(scale - wanted)?;
+            (value % less == 0).then_some(value / less)
+        }
+    }
+}
+
+/// A decimal and how many of its digits stand behind the point, from a text that a database makes of it: `-12.50`.
+fn decimal(text: &str) -> Option<(i128, u8)> {
+    let number = text.strip_prefix('-').unwrap_or(text);
+    let (head, tail) = number.split_once('.').unwrap_or((number, ""));
+    let are_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_plain = head == "0" || !head.starts_with('0');
+    let sound = !head.is_empty() && is_plain && are_digits(head) && are_digits(tail);
+    let value: i128 = format!("{head}{tail}").parse().ok().filter(|_| sound)?;
+    Some((if number == text { value } else { -value }, u8::try_from(tail.len()).ok()?))
 }
 
 /// Row numbers of an input's rows whose content is not what their hash says: how many, and the first
@@ -217,6 +248,29 @@ mod tests {
     use super::*;
     use crate::load::encode::content_hashes;
     use polars::prelude::*;
+
+    #[test]
+    fn rows_of_a_column_that_became_wider_keep_their_hash() {
+        let hash = |ty: &str, value: Value| Hashed::of("p", ty).expect("known").hash(&value);
+        let text = |text: &str| Value::from(text);
+        let decimal = |value, scale| Value::Decimal { value, scale };
+        let whole = hash("INTEGER", Value::Int(-10));
+        assert!(whole.is_some());
+        for same in [text("-10"), text("-10.0"), decimal(-10, 0), decimal(-1000, 2)] {
+            assert_eq!(hash("INTEGER", same), whole);
+        }
+        let cents = hash("DECIMAL(18,1)", decimal(125, 1));
+        for same in [decimal(1250, 2), text("12.5"), text("12.50")] {
+            assert_eq!(hash("DECIMAL(18,1)", same), cents);
+        }
+        // What somebody has changed is no number of that column, or another one.
+        for other in [text("-010"), text("- 10"), text("+10"), text("-10.5"), text(""), text("x")] {
+            assert_ne!(hash("INTEGER", other), whole);
+        }
+        for other in [decimal(1251, 2), text("12.51"), text("012.5"), text("12.5 ")] {
+            assert_ne!(hash("DECIMAL(18,1)", other), cents);
+        }
+    }
 
     #[test]
     fn values_of_a_target_hash_as_those_of_a_chunk() {

@@ -17,7 +17,7 @@ use super::names::NameRule;
 use super::table::{Provenance, Strategy, TableSpec};
 use super::{LoadError, LoadErrorKind, Writer, dead_letter};
 use crate::chunk::Zone;
-use crate::duck::{ResultColumn, Rows, Value};
+use crate::duck::{ResultColumn, Rows, Value, quote};
 use crate::flow::Meters;
 use std::cell::OnceCell;
 use std::ops::ControlFlow;
@@ -203,6 +203,15 @@ pub trait Link {
     /// error that names all of it. `unique`: rows are told apart by the key.
     fn ensure(&self, spec: &TableSpec, unique: bool, changes: Changes) -> Result<(), LoadError>;
 
+    /// Whether columns of the table can have another type: no index is on them.
+    fn can_widen(&self, table: &str) -> Result<bool, LoadError> {
+        let _ = table;
+        Ok(true)
+    }
+
+    /// Gives a column another type, as DuckDB names it, unless it has that type.
+    fn widen(&self, table: &str, column: &str, ty: &str) -> Result<(), LoadError>;
+
     /// Where the version of the ledger is kept once it is that of this program.
     fn ledger_version(&self) -> &OnceCell<u32>;
 
@@ -293,6 +302,21 @@ pub trait Link {
 
     /// Whether nobody but this program can change the table while it is held.
     fn is_alone(&self) -> bool;
+}
+
+/// Gives a column a type, as DuckDB and as the target name it, unless it has that type.
+pub fn widen_as(
+    con: &dyn Link,
+    table: &str,
+    column: &str,
+    (ty, own): (&str, &str),
+) -> Result<(), LoadError> {
+    let there = con.columns(table)?;
+    if there.iter().any(|(name, known)| name == column && known == ty) {
+        return Ok(());
+    }
+    let sql = format!("ALTER TABLE {} ALTER COLUMN {} TYPE {own}", con.table(table), quote(column));
+    con.execute(&sql, &[]).map(drop)
 }
 
 /// A question of several numbers over the rows of a table that meet a condition.

@@ -79,6 +79,7 @@ pub(super) fn bind_roll(
         place: 0,
         replay: false,
         fitted: Fitted::default(),
+        widenings: Vec::new(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

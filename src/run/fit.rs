@@ -19,6 +19,7 @@ use super::names;
 use super::places::{Table, Wanted};
 use super::prepare::Prepared;
 use super::types;
+use super::widen::{Widening, widen};
 use crate::load::ledger::HeaderOf;
 use crate::load::table::TargetColumn;
 use crate::load::target::Changes;
@@ -74,9 +75,38 @@ pub fn fit(
         if let Err(error) = fit_one(input, table, may_add) {
             misfits.push((at, error));
         }
-        types::settle_zone(input, con)?;
     }
+    fit_types(inputs, &mut tables, con, changes)?;
     Ok(misfits)
+}
+
+/// Gives all inputs the types of their tables, in which columns become wider where the inputs need it.
+fn fit_types(
+    inputs: &mut [Prepared],
+    tables: &mut HashMap<String, Table>,
+    con: &dyn Link,
+    changes: Changes,
+) -> Result<(), LoadError> {
+    for (folded, table) in tables {
+        let is_here = |input: &&mut Prepared| {
+            input.mapping.is_none() && con.names().folded(&input.spec.name) == *folded
+        };
+        let mut here: Vec<_> = inputs.iter_mut().filter(is_here).collect();
+        let shared: Vec<&Prepared> = here.iter().map(|input| &**input).collect();
+        let Some(name) = shared.first().map(|input| input.spec.name.clone()) else { continue };
+        let widenings = widen(&shared, &name, table, con, changes)?;
+        for input in &mut here {
+            types::of_table(input, &table.types, &table.texts, table.rule);
+            let own = |widening: &&Widening| {
+                let mut columns = input.spec.columns.iter();
+                columns.any(|column| column.name == widening.column)
+            };
+            let own: Vec<_> = widenings.iter().filter(own).cloned().collect();
+            input.warnings.extend(own.iter().map(|widening| widening.told(&name)));
+            input.widenings = own;
+        }
+    }
+    inputs.iter_mut().try_for_each(|input| types::settle_zone(input, con))
 }
 
 /// The columns of a table that headers of a plain file go into.
@@ -131,7 +161,6 @@ fn fit_one(input: &mut Prepared, table: &mut Table, may_add: bool) -> Result<(),
     tell(input, &fitted, told);
     rename(input, &fitted);
     input.fitted = fitted;
-    types::of_table(input, &table.types, &table.texts, table.rule);
     Ok(())
 }
 

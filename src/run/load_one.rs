@@ -15,6 +15,7 @@ use super::summary::InputSummary;
 use super::types;
 use super::value_rules;
 use super::whole::{catch_up, refuse};
+use super::widen::Widening;
 use crate::chunk::{Mark, Notes, Tally};
 use crate::flow::{Event, Meters};
 use crate::load::cells::Weighing;
@@ -148,6 +149,9 @@ impl<'a> LoadOne<'a> {
         let spec = &self.spec;
         let changes = self.session.request.changes;
         let is_new = con.columns(&spec.name)?.is_empty();
+        for Widening { column, to, .. } in &self.input.widenings {
+            con.widen(&spec.name, column, &to.duckdb())?;
+        }
         if is_new || !self.brings_nothing() {
             con.ensure(spec, self.input.mode != Mode::Append, changes)?;
         } else {
@@ -222,7 +226,7 @@ impl<'a> LoadOne<'a> {
     ) -> Result<(), LoadError> {
         let table = &self.spec.name;
         if is_new {
-            ledger.forget_headers(table)?;
+            ledger.record_made(table, run)?;
         }
         let headers = &self.input.fitted.headers;
         if headers.is_empty() {

@@ -58,6 +58,7 @@ mod user_rules;
 pub mod value_rules;
 mod verify;
 mod whole;
+mod widen;
 
 pub use crate::chunk::{ColumnKind, Zone};
 pub use crate::load::ledger::CellCheck;

@@ -20,6 +20,7 @@ use super::named;
 use super::names::{self, column_names, table_name};
 use super::request::{Mode, Request};
 use super::types;
+use super::widen::Widening;
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role, Zone};
 use crate::enrich::geo::Locate;
 use crate::flow::Observer;
@@ -78,6 +79,8 @@ pub struct Prepared {
     pub replay: bool,
     /// How the table calls its columns; known once the target was asked.
     pub fitted: Fitted,
+    /// Columns of its table that become wider before its first row is loaded.
+    pub widenings: Vec<Widening>,
     /// What makes the columns of an existing table, where the user names it.
     pub mapping: Option<Arc<Mapping>>,
     /// Columns whose values must not leave the source.
@@ -450,6 +453,7 @@ pub(super) fn generic(
         place: 0,
         replay: false,
         fitted: Fitted::default(),
+        widenings: Vec::new(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

@@ -12,6 +12,7 @@ use super::error::RunError;
 use super::names;
 use super::prepare::Prepared;
 use super::request::{Request, Values};
+use super::widen::is_number;
 use crate::chunk::{ColumnKind, DateOrder, ReadColumn, Zone};
 use crate::load::names::{NameRule, header_key};
 use crate::load::{Link, LoadError};
@@ -291,10 +292,11 @@ pub fn of_table(
         if let Some(own) = own.filter(|own| may_refuse(*own, kind)) {
             told.push(format!(
                 "E301: column {name} of table {} is {}, and this file's values are {}: rows whose value does \
-                 not fit are refused",
+                 not fit are refused{}",
                 input.spec.name,
                 kind.duckdb(),
                 own.kind().duckdb(),
+                if is_number(kind) { WIDER } else { "" },
             ));
         }
         if column.kind != kind {
@@ -304,6 +306,9 @@ pub fn of_table(
     }
     input.warnings.extend(told);
 }
+
+/// What can be done about values that a column of numbers does not hold.
+const WIDER: &str = " (--evolve makes a column VARCHAR, in a table that etl has made)";
 
 /// Has a column read as texts that the target casts to its own type, unless that is one of numbers and the texts
 /// have digits that a number would lose.

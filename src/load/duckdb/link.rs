@@ -7,7 +7,7 @@ use super::table::{columns_of, table_called};
 use crate::duck::{Connection, ResultColumn, Value, quote};
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, Counts, EachRows, LastRows, SCHEMA, no_schema};
+use crate::load::target::{Changes, Counts, EachRows, LastRows, SCHEMA, no_schema, widen_as};
 use crate::load::{Link, LoadError};
 use std::cell::OnceCell;
 
@@ -70,6 +70,18 @@ impl Link for Connection {
     fn takes_texts(&self, table: &str) -> Result<Vec<String>, LoadError> {
         let found = columns_of(self, Link::schema(self), table)?;
         Ok(found.into_iter().filter(|(_, ty)| is_cast(ty)).map(|(name, _)| name).collect())
+    }
+
+    /// DuckDB changes no table that an index depends on.
+    fn can_widen(&self, table: &str) -> Result<bool, LoadError> {
+        let sql = "SELECT count(*) FROM duckdb_indexes() WHERE database_name = current_database() \
+                   AND schema_name = ? AND lower(table_name) = lower(?)";
+        let con: &dyn Link = self;
+        Ok(con.number(sql, &[Value::from(Link::schema(self)), Value::from(table)])? == 0)
+    }
+
+    fn widen(&self, table: &str, column: &str, ty: &str) -> Result<(), LoadError> {
+        widen_as(self, table, column, (ty, ty))
     }
 
     fn table(&self, name: &str) -> String {

@@ -8,6 +8,9 @@ use super::Ledger;
 use crate::duck::Value;
 use crate::load::LoadError;
 
+/// The column whose record says that this program has made the table; it holds no header.
+const MADE: &str = "_etl_run";
+
 /// A column with the header whose values it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderOf {
@@ -26,8 +29,8 @@ impl Ledger<'_> {
         }
         let rows = self.con.query(
             "SELECT \"column\", header FROM etl.columns WHERE \"schema\" = ? AND \"table\" = ? \
-             ORDER BY length(\"column\"), \"column\"",
-            &[self.con.schema(), table].map(Value::from),
+               AND \"column\" <> ? ORDER BY length(\"column\"), \"column\"",
+            &[self.con.schema(), table, MADE].map(Value::from),
         )?;
         let record =
             |row: &Vec<Value>| HeaderOf { column: row[0].to_string(), header: row[1].to_string() };
@@ -60,13 +63,28 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// Forgets the headers of a table that is made anew.
-    pub fn forget_headers(&self, table: &str) -> Result<(), LoadError> {
+    /// Forgets the headers of a table that a run makes anew, and records that it was made.
+    pub fn record_made(&self, table: &str, run: &str) -> Result<(), LoadError> {
+        self.con.execute(
+            "DELETE FROM etl.columns WHERE \"schema\" = ? AND \"table\" = ?",
+            &[self.con.schema(), table].map(Value::from),
+        )?;
         self.con
             .execute(
-                "DELETE FROM etl.columns WHERE \"schema\" = ? AND \"table\" = ?",
-                &[self.con.schema(), table].map(Value::from),
+                "INSERT INTO etl.columns (\"schema\", \"table\", \"column\", header, run) \
+                 VALUES (?, ?, ?, '', ?)",
+                &[self.con.schema(), table, MADE, run].map(Value::from),
             )
             .map(drop)
+    }
+
+    /// Whether this program has made the table. Programs before 2026-12 did not record it.
+    pub fn has_made(&self, table: &str) -> Result<bool, LoadError> {
+        if super::schema::readable(self.con)? < 2 {
+            return Ok(false);
+        }
+        let sql = "SELECT count(*) FROM etl.columns WHERE \"schema\" = ? AND \"table\" = ? \
+                   AND \"column\" = ?";
+        Ok(self.con.number(sql, &[self.con.schema(), table, MADE].map(Value::from))? > 0)
     }
 }

@@ -16,7 +16,9 @@ use crate::duck::{ResultColumn, Value, quote};
 use crate::load::ledger::InputRow;
 use crate::load::names::NameRule;
 use crate::load::table::TableSpec;
-use crate::load::target::{Changes, Counts, EachKey, EachRows, LastRows, SCHEMA, WritePlan};
+use crate::load::target::{
+    Changes, Counts, EachKey, EachRows, LastRows, SCHEMA, WritePlan, widen_as,
+};
 use crate::load::{Link, LoadError, LoadErrorKind};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -248,6 +250,10 @@ impl Link for PgLink {
             LoadError::new(LoadErrorKind::Mismatch, format!("the zone of the database: {wrong}"))
                 .with_hint("name the zone of times without an offset by --time-zone")
         })
+    }
+
+    fn widen(&self, table: &str, column: &str, ty: &str) -> Result<(), LoadError> {
+        widen_as(self, table, column, (ty, &types::ddl(ty)))
     }
 
     fn table(&self, name: &str) -> String {

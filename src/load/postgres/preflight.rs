@@ -229,6 +229,7 @@ fn obstacles(
     let table = con.table(&spec.name);
     let rows = con.query(
         "SELECT c.relkind::text, row_security_active(c.oid), \
+           (SELECT min(tgname) FROM pg_trigger WHERE tgrelid = c.oid AND (tgtype & 64) <> 0), \
            has_table_privilege(c.oid, 'INSERT') AND has_table_privilege(c.oid, 'SELECT'), \
            has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE') \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -239,7 +240,14 @@ fn obstacles(
     let is = |at: usize| row[at].as_bool().unwrap_or(false);
     let mut wrong = Vec::new();
     if !matches!(row[0].as_text(), Some("r" | "p")) {
-        wrong.push(format!("{} is no table but a view or the like", spec.name));
+        wrong.push(match row[2].as_text() {
+            Some(trigger) => format!(
+                "{} is a view, and its INSTEAD OF trigger {trigger} would decide what becomes of each row: name \
+                 the table behind it",
+                spec.name
+            ),
+            None => format!("{} is a view or the like, and rows go into tables", spec.name),
+        });
     }
     if is(1) {
         wrong.push(
@@ -248,10 +256,10 @@ fn obstacles(
                 .into(),
         );
     }
-    if !is(2) {
+    if !is(3) {
         wrong.push(format!("the user may not write: GRANT SELECT, INSERT ON {table} TO …"));
     }
-    if unique && !is(3) {
+    if unique && !is(4) {
         wrong.push(format!("the user may not change rows: GRANT UPDATE, DELETE ON {table} TO …"));
     }
     if unique && !spec.key.is_empty() && !has_unique_index(con, schema, spec)? {

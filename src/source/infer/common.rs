@@ -165,6 +165,17 @@ impl Common {
         }
     }
 
+    /// Values of a column of numbers that a table holds: `digits` before the point at most. Wider types keep each of
+    /// them as it is, but for floats.
+    pub fn stored(kind: ColumnKind, digits: u8) -> Self {
+        match kind {
+            ColumnKind::Int => Self::of(INT | BIGINT | DECIMAL, digits, 0),
+            ColumnKind::BigInt => Self::of(BIGINT | DECIMAL, digits, 0),
+            ColumnKind::Decimal(scale) => Self::of(DECIMAL, digits, scale),
+            other => Self::declared(other),
+        }
+    }
+
     /// Whether a number would lose digits of some cells: the zeros of `02035`.
     pub fn has_codes(self) -> bool {
         self.signs.has(CODE)
