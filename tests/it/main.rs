@@ -63,6 +63,7 @@ mod upgrade_place;
 mod user_rules;
 mod value_rules;
 mod verify;
+mod widening;
 
 /// A file that is not a module of this binary would never run.
 #[test]
