@@ -12,6 +12,7 @@ use super::types;
 use crate::chunk::{ColumnKind, DateOrder};
 use crate::source::Table;
 use crate::source::infer::{Common, Slashes};
+use std::collections::HashMap;
 
 /// Why dates of a column are read in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,8 @@ impl Evidence<'_> {
 
     /// The order that rows of other columns prove, where they do not contradict each other.
     fn siblings(&self, at: usize) -> Option<(DateOrder, Why)> {
-        let others = self.found.iter().enumerate().filter(|(other, _)| *other != at);
+        let others = self.found.iter().enumerate();
+        let others = others.filter(|(other, found)| *other != at && found.are_dates());
         let mut proofs =
             others.filter_map(|(other, found)| Some((proven(found.slashes()?)?, other)));
         let (order, first) = proofs.next()?;
@@ -103,24 +105,52 @@ fn order_of_header(header: &str) -> Option<DateOrder> {
     })
 }
 
-/// Decides for the columns of a plain input whose types are found in its cells, and notes why.
-pub fn settle(input: &mut Prepared, setting: DateSetting) {
-    let found = input.found.clone();
-    let headers = input.schema.headers.clone();
-    let evidence = Evidence { headers: &headers, found: &found, setting };
+/// Decides for the columns of plain inputs whose types are found in their cells, and notes why. Inputs that go into
+/// one table share their evidence, so it makes no difference in which of them, or how many, the rows stand.
+pub fn settle(inputs: &mut [Prepared], setting: DateSetting) {
+    let mut shared: HashMap<(String, String), Common> = HashMap::new();
+    for input in inputs.iter().filter(|input| input.declares_no_types()) {
+        for at in types::open_columns(input) {
+            let Some(own) = input.found.get(at) else { continue };
+            let all = shared.entry(types::place(input, at)).or_insert(Common::NOTHING);
+            *all = all.with(*own);
+        }
+    }
+    for input in inputs.iter_mut().filter(|input| input.declares_no_types()) {
+        let columns = input.found.len();
+        let mut all = vec![Common::NOTHING; columns];
+        for at in types::open_columns(input).into_iter().filter(|at| *at < columns) {
+            all[at] = shared.get(&types::place(input, at)).copied().unwrap_or(Common::NOTHING);
+        }
+        settle_one(input, &all, setting);
+    }
+}
+
+/// `all`: what the cells of each column have in common, over all inputs of the table.
+fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
+    let (own, headers) = (input.found.clone(), input.schema.headers.clone());
+    let evidence = Evidence { headers: &headers, found: all, setting };
+    let of_file = Evidence { headers: &headers, found: &own, setting };
     for at in types::open_columns(input) {
-        let Some(cells) = found.get(at) else { continue };
-        if let Some(slashes) = cells.slashes() {
+        let (Some(cells), Some(all)) = (own.get(at), all.get(at)) else { continue };
+        if let Some(slashes) = all.slashes() {
             let (order, why) = evidence.order(at, slashes);
-            input.assumes_date_order |= why == Why::Setting;
+            // What a file was loaded with does not depend on those beside it.
+            let own_why = || cells.slashes().map(|slashes| of_file.order(at, slashes).1);
+            input.assumes_date_order |= cells.are_dates() && own_why() == Some(Why::Setting);
             set_order(input, at, order);
-            tell_order(input, at, order, &why);
+            if cells.are_dates() && cells.slashes().is_some() {
+                tell_order(input, at, order, &why);
+            }
         } else if let Some(comma) = evidence.comma().filter(|comma| *comma != at)
             && cells.may_be_grouped()
         {
             let cells = cells.as_text();
             set(input, at, cells);
             tell_groups(input, at, comma);
+        } else if cells.proves_comma() {
+            let why = "VARCHAR: decimal commas; a --clean file with as = \"number\" and decimal = \",\" reads them";
+            types::note(input, at, why.to_owned());
         } else if cells.has_mixed_offsets() {
             tell_mixed(input, at);
         } else if input.schema.columns[at].kind == ColumnKind::Text {
@@ -139,9 +169,12 @@ fn set_order(input: &mut Prepared, at: usize, order: Option<DateOrder>) {
     match order {
         Some(order) => {
             types::set_order(input, at, order);
-            set(input, at, cells.in_order(order));
+            if cells.are_dates() {
+                set(input, at, cells.in_order(order));
+            }
         }
-        None => set(input, at, cells.without_order()),
+        None if cells.are_dates() => set(input, at, cells.without_order()),
+        None => {}
     }
 }
 

@@ -145,6 +145,7 @@ pub fn prepare(
     named::settle_tables(request, &mut inputs.ready)?;
     set_headers_aside(&mut inputs);
     types::refuse_unknown(request, &inputs.ready)?;
+    dates::settle(&mut inputs.ready, request.values.dates);
     types::unite(&mut inputs.ready, &request.values.types);
     if !request.target.is_embedded() {
         types::without_nanoseconds(&mut inputs.ready);
@@ -361,9 +362,6 @@ fn bind_generic(
     let plain = generic(table, origin, format, name, &kinds, mode);
     let mut prepared = Prepared { evidence, warnings, found, column_notes, ..plain };
     changes_of_values(&mut prepared, request, pack, None)?;
-    if prepared.declares_no_types() {
-        dates::settle(&mut prepared, request.values.dates);
-    }
     Ok(prepared)
 }
 

@@ -258,7 +258,7 @@ pub(super) fn note(input: &mut Prepared, at: usize, told: String) {
 }
 
 /// The table and the header of a column.
-fn place(input: &Prepared, at: usize) -> (String, String) {
+pub(super) fn place(input: &Prepared, at: usize) -> (String, String) {
     let column = &input.schema.columns[at];
     let header = names::of_header(&column.header, &column.name);
     (input.spec.name.clone(), header_key(header))
@@ -299,6 +299,13 @@ pub fn of_table(
                 if is_number(kind) { WIDER } else { "" },
             ));
         }
+        let (header, order) = (&column.header, column.order.plain());
+        told.extend(own.filter(|_| kind == ColumnKind::Date || kind.is_moment()).and_then(|own| {
+            let unproven = own.slashes().filter(|it| it.month_first && it.day_first && it.unequal);
+            unproven.filter(|_| !own.are_dates()).map(|_| {
+                format!("{header}: dates with slashes are read as {order}; --date-order changes it")
+            })
+        }));
         if column.kind != kind {
             note(input, at, format!("{}: the type in the table", kind.duckdb()));
         }

@@ -77,7 +77,7 @@ fn cells_that_show_zeros_in_front_are_text() {
 #[test]
 fn a_table_of_numbers_takes_the_numbers_of_such_cells() {
     let place = Place::new().file("first.csv", "k,zip,ssn,plain\n9,33601,5,7\n");
-    loads(&place, &["first.csv"], &["--table", "t"]);
+    loads(&place, &["first.csv"], &["--table", "t", "--type-of", "zip=INTEGER"]);
     workbook(&place, "t.xlsx", |sheet| codes(sheet, &[2035.0]), &[]);
     let (code, summary) = ingest(&place, &["t.xlsx"], &["--table", "t"]);
     assert_eq!((code, count(&summary, "rejected")), (0, 0), "{summary}");
@@ -88,7 +88,7 @@ fn a_table_of_numbers_takes_the_numbers_of_such_cells() {
 
 /// A sheet of numbers, whose XML is changed afterwards to say `long` for 777.
 fn long(sheet: &mut Worksheet) {
-    sheet.write_row(0, 0, ["k", "id"]).expect("in bounds");
+    sheet.write_row(0, 0, ["k", "n"]).expect("in bounds");
     for (row, value) in (1..).zip([777.0, 123_456_789_012_345.0, 5.0]) {
         sheet.write_number(row, 0, f64::from(row)).expect("in bounds");
         sheet.write_number(row, 1, value).expect("in bounds");
@@ -115,8 +115,8 @@ fn whole_numbers_beyond_2_to_the_53_keep_their_digits() {
         let changes = [("<v>777</v>", &*stored), ("<v>5</v></c></row></", &*other)];
         workbook(&place, "t.xlsx", long, &changes);
         loads(&place, &["t.xlsx"], &["--table", "t"]);
-        assert_eq!(ask(&place, TYPES), format!("k,INTEGER\nid,{}", quoted(ty)), "{stored}");
-        let rows = ask(&place, "SELECT id::VARCHAR FROM t WHERE k <> 2 ORDER BY k");
+        assert_eq!(ask(&place, TYPES), format!("k,INTEGER\nn,{}", quoted(ty)), "{stored}");
+        let rows = ask(&place, "SELECT n::VARCHAR FROM t WHERE k <> 2 ORDER BY k");
         assert_eq!(rows, format!("{value}\n{rest}"), "{stored}");
         consistent(&place);
     }
@@ -130,11 +130,11 @@ fn quoted(field: &str) -> String {
 #[test]
 fn a_table_of_floats_never_takes_a_rounded_number() {
     let place = Place::new();
-    duck(&place, "CREATE TABLE t (k INTEGER, id DOUBLE)");
+    duck(&place, "CREATE TABLE t (k INTEGER, n DOUBLE)");
     workbook(&place, "t.xlsx", long, &[("<v>777</v>", "<v>9007199254740993</v>")]);
     let output = place.output(&["ingest", "t.xlsx", "--table", "t", "--to", TO]);
     assert!(!output.status.success());
-    assert_eq!(ask(&place, "SELECT count(*) FROM t WHERE id > 9007199254740000"), "0");
+    assert_eq!(ask(&place, "SELECT count(*) FROM t WHERE n > 9007199254740000"), "0");
 }
 
 #[test]

@@ -15,8 +15,10 @@ mod crash;
 mod damage;
 #[path = "../../examples/damage/compare.rs"]
 mod damage_compare;
+mod dates;
 mod derived;
 mod diff;
+mod digit_names;
 mod digits;
 mod file_rules;
 mod formulas;
@@ -35,6 +37,7 @@ mod legacy;
 mod loaded;
 mod masking;
 mod modes;
+mod moments;
 mod pack_rules;
 mod pg_extras;
 mod pg_faults;

@@ -208,18 +208,31 @@ fn a_row_that_a_trigger_refuses_with_a_code_of_its_own_does_not_end_the_file() {
     assert_eq!(server.psql("SELECT count(*) FROM t"), "0");
 }
 
+/// Each proposal is done, and then keeps what the table holds and lets the file in.
 #[test]
 fn advice_for_a_column_never_narrows_it() {
     let server = Server::start();
-    let place = Place::new().file("t.csv", "price\n12\n");
-    server.psql("CREATE TABLE t (price numeric(10,2))");
-    server.psql("INSERT INTO t VALUES (1234.56)");
-    let (code, _, text) = pg_server::load(&place, &server.url(), &["t.csv"], &["--evolve"]);
-    assert_eq!(code, 7);
-    let advice = text.split("TYPE ").nth(1).expect("advice");
-    let ty = advice.split(['"', '\\']).next().expect("a type").trim();
-    server.psql(&format!("ALTER TABLE t ALTER COLUMN price TYPE {ty}"));
-    assert_eq!(server.psql("SELECT price FROM t"), "1234.56");
+    let cases = [
+        ("integer", "33601", "02035", "02035\n33601"),
+        ("smallint", "7", "007", "007\n7"),
+        ("numeric(10,2)", "1234.56", "0012", "0012\n1234.56"),
+    ];
+    for (ty, stored, cell, right) in cases {
+        let place = Place::new().file("t.csv", &format!("v\n{cell}\n"));
+        server.psql(&format!(
+            "DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (v {ty}); INSERT INTO public.t VALUES ({stored})"
+        ));
+        let (code, _, text) = pg_server::load(&place, &server.url(), &["t.csv"], &["--evolve"]);
+        assert_eq!(code, 7, "{ty}: {text}");
+        let advice = text.split("TYPE ").nth(1).unwrap_or_else(|| panic!("no advice: {text}"));
+        let wider = advice.split(['"', '\\', '\n', ';']).next().expect("a type").trim();
+        server.psql(&format!("ALTER TABLE public.t ALTER COLUMN v TYPE {wider}"));
+        pg_server::loads(&place, &server.url(), &["t.csv"], &["--evolve"]);
+        assert_eq!(server.psql("SELECT v FROM public.t ORDER BY v::text"), right, "{ty}");
+    }
+    // A column that takes the cells needs none.
+    let place = Place::new().file("t.csv", "v\n12\n0.5\n");
+    server.psql("DROP TABLE public.t; CREATE TABLE public.t (v numeric(10,2)); INSERT INTO public.t VALUES (1234.56)");
     pg_server::loads(&place, &server.url(), &["t.csv"], &["--evolve"]);
-    assert_eq!(server.psql("SELECT price FROM t ORDER BY 1"), "12.00\n1234.56");
+    assert_eq!(server.psql("SELECT v FROM public.t ORDER BY v"), "0.50\n12.00\n1234.56");
 }

@@ -128,7 +128,10 @@ fn a_column_of_a_server_becomes_wider_only_where_it_is_asked_for() {
     let summary = pg_server::loads(&place, &url, &["2.csv"], &more);
     assert!(summary.to_string().contains("becomes VARCHAR"), "{summary}");
     let rows = "SELECT k, n, v FROM t ORDER BY k, n";
-    assert_eq!(pg_server::ask(&place, &url, rows), "k,n,v\n1,10,1\n2,20,\n3,3000000000,2.5\n4,8,x\n");
+    assert_eq!(
+        pg_server::ask(&place, &url, rows),
+        "k,n,v\n1,10,1\n2,20,\n3,3000000000,2.5\n4,8,x\n"
+    );
     let runs = pg_server::ask(&place, &url, "SELECT DISTINCT run FROM etl.runs ORDER BY run");
     for run in [runs.lines().nth(1), runs.lines().last()].into_iter().flatten() {
         let output = place.output(&["verify", run, "--table", "t", "--to", &url]);

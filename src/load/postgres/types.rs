@@ -145,6 +145,10 @@ pub fn wider(server: &str, duckdb: &str) -> Option<String> {
     match (rank(server), rank(&wanted)) {
         (Some(there), Some(needed)) => (needed > there).then_some(wanted),
         _ if form(server)? == Form::Text => Some("text".to_owned()),
+        // The text of an exact number is that number.
+        (there, _) if wanted == "text" => {
+            (there.is_some() || server.starts_with("numeric")).then_some(wanted)
+        }
         _ => {
             let ((whole, scale), (more, behind)) = (of(server)?, of(&wanted)?);
             let (whole, scale) = (whole.max(more), scale.max(behind));

@@ -61,12 +61,12 @@ impl Signs {
     }
 }
 
-/// Dates with slashes of a column in which all cells are dates, in one order at least.
+/// The dates with slashes of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slashes {
-    /// Whether all cells are dates that begin with the month.
+    /// Whether all of them are dates that begin with the month.
     pub month_first: bool,
-    /// Whether all cells are dates that begin with the day.
+    /// Whether all of them are dates that begin with the day.
     pub day_first: bool,
     /// Whether the order makes a difference.
     pub unequal: bool,
@@ -186,11 +186,21 @@ impl Common {
         self.whole.into()
     }
 
-    /// The dates with slashes, where all cells are dates and some have slashes.
+    /// Whether all cells are dates, in one order at least.
+    pub fn are_dates(self) -> bool {
+        self.kinds.is_some_and(|kinds| kinds & (TIMESTAMP | DAY_FIRST) != 0)
+    }
+
+    /// The dates with slashes, where some cells are such dates. Cells that are no dates say nothing.
     pub fn slashes(self) -> Option<Slashes> {
         let Signs { first, second, unequal, .. } = self.signs;
         let kinds = self.kinds.filter(|_| first != 0)?;
-        let (month_first, day_first) = (kinds & TIMESTAMP != 0, kinds & DAY_FIRST != 0);
+        // No month has a number above 12.
+        const LATE: u32 = u32::MAX << 13;
+        let (month_first, day_first) = match self.are_dates() {
+            true => (kinds & TIMESTAMP != 0, kinds & DAY_FIRST != 0),
+            false => (first & LATE == 0, second & LATE == 0),
+        };
         const ONE: u32 = 1 << 1;
         let series = match (first, second) {
             (ONE, months) if months.count_ones() >= 3 => Some(DateOrder::Dmy),
