@@ -89,6 +89,10 @@ pub enum MisfitKind {
     IdScientific,
     /// An id that came as a number too large to be exact (2^53 or more).
     IdInexact,
+    /// A number with zeros in front, which its type has no room for.
+    LeadingZeros,
+    /// A whole number that a 64-bit float would round.
+    Rounded,
     /// An error value of a formula (`#N/A`).
     CellError,
     /// Holds NUL or another character that no database stores.

@@ -186,6 +186,9 @@ pub struct ReadColumn {
     /// Zone of times without an offset, in a column of moments; `None`: UTC.
     #[serde(default)]
     pub zone: Option<Zone>,
+    /// A number whose digits its type would lose is refused: zeros in front, or those that a float rounds.
+    #[serde(default)]
+    pub exact: bool,
 }
 
 impl ReadColumn {
@@ -205,6 +208,7 @@ impl ReadColumn {
             order: DateOrder::default(),
             float: false,
             zone: None,
+            exact: false,
         }
     }
 }

@@ -191,6 +191,7 @@ fn roll_schema(
             order: request.values.dates.order().unwrap_or_default(),
             float: false,
             zone: None,
+            exact: false,
         });
     }
     let extra = binding.unknown.iter().map(|at| (*at, headers[*at].clone())).collect();

@@ -416,6 +416,7 @@ pub(super) fn generic(
             order: Default::default(),
             float: false,
             zone: None,
+            exact: true,
         };
     let columns: Vec<_> = named.enumerate().map(column).collect();
     let spec = TableSpec {

@@ -191,6 +191,7 @@ pub fn unite(inputs: &mut [Prepared], asked: &[(String, ColumnKind)]) {
             let column = &input.schema.columns[at];
             if let Some(kind) = asked_of(column, asked) {
                 note(input, at, format!("{}: as --type-of says", kind.duckdb()));
+                Arc::make_mut(&mut input.schema).columns[at].exact = false;
                 set(input, at, kind);
                 continue;
             }
@@ -286,7 +287,7 @@ pub fn of_table(
             continue;
         };
         let own = input.found.get(at).copied();
-        if !may_read(column.kind, own, kind) {
+        if !may_read(own, kind) {
             continue;
         }
         if let Some(own) = own.filter(|own| may_refuse(*own, kind)) {
@@ -317,16 +318,8 @@ pub fn of_table(
 /// What can be done about values that a column of numbers does not hold.
 const WIDER: &str = " (--evolve makes a column VARCHAR, in a table that etl has made)";
 
-/// Has a column read as texts that the target casts to its own type, unless that is one of numbers and the texts
-/// have digits that a number would lose.
+/// Has a column read as texts that the target casts to its own type.
 fn set_cast(input: &mut Prepared, at: usize, ty: &str) {
-    let has_codes = input.found.get(at).is_some_and(|own| own.has_codes());
-    let is_text =
-        ["UUID", "ENUM", "JSON", "json", "citext", "xml"].iter().any(|own| ty.starts_with(own));
-    let is_number = ["INT", "DECIMAL", "FLOAT", "real"].iter().any(|own| ty.contains(own));
-    if has_codes && is_number && !is_text {
-        return;
-    }
     set(input, at, ColumnKind::Text);
     let name = input.fitted.name(&input.schema.columns[at].name);
     if let Some(target) = input.spec.columns.iter_mut().find(|target| target.name == name) {
@@ -335,21 +328,11 @@ fn set_cast(input: &mut Prepared, at: usize, ty: &str) {
     note(input, at, format!("{ty}: the type in the table"));
 }
 
-/// Whether cells that were found to be of one type can be read as another without a change that nobody sees. A
-/// number has no leading zeros (`02035` would be 2035), and a 64-bit float keeps 17 digits: longer numbers would be
-/// rounded. Where it cannot, the types differ, and the load ends before the first row.
-fn may_read(found: ColumnKind, own: Option<Common>, wanted: ColumnKind) -> bool {
-    match wanted {
-        ColumnKind::Double => matches!(found, ColumnKind::Int | ColumnKind::Double),
-        ColumnKind::Int | ColumnKind::BigInt | ColumnKind::Decimal(_) => {
-            found != ColumnKind::Text || !own.is_some_and(Common::has_codes)
-        }
-        ColumnKind::Date
-        | ColumnKind::Timestamp
-        | ColumnKind::TimestampTz
-        | ColumnKind::TimestampNs => !own.is_some_and(Common::is_without_order),
-        ColumnKind::Text | ColumnKind::Bool => true,
-    }
+/// Whether cells can be read as a type at all. Dates and points of which nothing says what they mean are no values of
+/// any type but text: then the types differ, and the load ends before the first row. Any other cell is a value of
+/// the type or is refused.
+fn may_read(own: Option<Common>, wanted: ColumnKind) -> bool {
+    wanted == ColumnKind::Text || !own.is_some_and(Common::is_ambiguous)
 }
 
 /// Whether some cells may not be of a type.

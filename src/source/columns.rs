@@ -135,6 +135,10 @@ impl ColumnBuilder {
     }
 
     fn push_parsed(&mut self, kind: ColumnKind, text: &[u8]) -> Pushed {
+        if let Some(lost) = self.spec.exact.then(|| number::lost(text, kind)).flatten() {
+            self.push_null();
+            return Err(lost);
+        }
         let parsed = match kind {
             ColumnKind::Int => self.whole(text).and_then(|value| {
                 i32::try_from(value).map(|v| self.push_int(v)).map_err(|_| MisfitKind::Overflow)
@@ -144,7 +148,7 @@ impl ColumnBuilder {
             ColumnKind::Decimal(scale) => {
                 number::decimal(text, scale).map(|value| self.push_decimal(value))
             }
-            ColumnKind::Bool => number::boolean(text).map(|value| self.push_bool(value)),
+            ColumnKind::Bool => number::truth(text).map(|value| self.push_bool(value)),
             ColumnKind::Date => {
                 number::date(text, self.spec.order).map(|value| self.push_int(value))
             }

@@ -3,7 +3,7 @@
 //! The functions return `Err` with the reason, never a rounded value: a price with decimals in a
 //! whole-dollar column is a misfit, not a smaller price.
 
-use crate::chunk::{DateOrder, MisfitKind, Moment};
+use crate::chunk::{ColumnKind, DateOrder, MisfitKind, Moment};
 
 /// A whole number: optional sign and digits, nothing else.
 pub fn whole(text: &[u8]) -> Result<i64, MisfitKind> {
@@ -13,7 +13,7 @@ pub fn whole(text: &[u8]) -> Result<i64, MisfitKind> {
         _ => (false, text),
     };
     if digits.is_empty() || digits.len() > 18 {
-        return Err(classify_long(text, digits));
+        return long(text, digits);
     }
     let mut value: i64 = 0;
     for byte in digits {
@@ -26,12 +26,14 @@ pub fn whole(text: &[u8]) -> Result<i64, MisfitKind> {
     Ok(if negative { -value } else { value })
 }
 
-fn classify_long(text: &[u8], digits: &[u8]) -> MisfitKind {
-    if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-        MisfitKind::Overflow
-    } else {
-        classify(text)
+/// A number of more than 18 digits, where 64 bits hold it.
+#[cold]
+fn long(text: &[u8], digits: &[u8]) -> Result<i64, MisfitKind> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return Err(classify(text));
     }
+    let text = std::str::from_utf8(text).map_err(|_| MisfitKind::Type)?;
+    text.parse().map_err(|_| MisfitKind::Overflow)
 }
 
 /// Why a text is no whole number.
@@ -61,15 +63,43 @@ pub fn float_keeps(digits: &str) -> bool {
     digits.len() <= 15 || digits.parse().is_ok_and(same)
 }
 
-/// A decimal with at most `scale` digits behind the point, as its unscaled value.
+/// What a type of numbers would lose of a number: zeros in front, or digits of a whole number in a float. `None`:
+/// nothing.
+pub fn lost(text: &[u8], kind: ColumnKind) -> Option<MisfitKind> {
+    let is_float = match kind {
+        ColumnKind::Int | ColumnKind::BigInt | ColumnKind::Decimal(_) => false,
+        ColumnKind::Double => true,
+        _ => return None,
+    };
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    if let [b'0', b'0'..=b'9', ..] = digits {
+        return Some(MisfitKind::LeadingZeros);
+    }
+    let whole =
+        || std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
+    let is_rounded =
+        is_float && digits.len() > 15 && whole().is_some_and(|digits| !float_keeps(digits));
+    is_rounded.then_some(MisfitKind::Rounded)
+}
+
+/// A decimal with at most `scale` digits behind the point that are not zeros at its end, as its unscaled value.
 pub fn decimal(text: &[u8], scale: u8) -> Result<i128, MisfitKind> {
+    if let Some(at) = text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+        let plain = without_exponent(text, at).ok_or(MisfitKind::Type)?;
+        return decimal(&plain, scale);
+    }
     let (negative, rest) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
     let point = memchr::memchr(b'.', rest).unwrap_or(rest.len());
-    let (head, tail) = (&rest[..point], rest.get(point + 1..).unwrap_or(&[]));
+    let (head, mut tail) = (&rest[..point], rest.get(point + 1..).unwrap_or(&[]));
+    while let [shorter @ .., b'0'] = tail
+        && tail.len() > usize::from(scale)
+    {
+        tail = shorter;
+    }
     let all_digits = head.iter().chain(tail).all(u8::is_ascii_digit);
     if !all_digits || head.len() + tail.len() == 0 {
         return Err(MisfitKind::Type);
@@ -87,6 +117,44 @@ pub fn decimal(text: &[u8], scale: u8) -> Result<i128, MisfitKind> {
     let pad = 10_i128.pow(u32::from(scale) - tail.len() as u32);
     let value = digits(digits(0, head), tail) * pad;
     Ok(if negative { -value } else { value })
+}
+
+/// The same number without an exponent, which begins at `at`: `-1500` for `-1.5e3`.
+#[cold]
+fn without_exponent(text: &[u8], at: usize) -> Option<Vec<u8>> {
+    const MOST: i32 = 40;
+    let (mantissa, exponent) = (&text[..at], std::str::from_utf8(&text[at + 1..]).ok()?);
+    let exponent = exponent.parse::<i32>().ok().filter(|exponent| exponent.abs() <= MOST)?;
+    let (sign, number) = match mantissa {
+        [b'-', rest @ ..] => (&b"-"[..], rest),
+        [b'+', rest @ ..] => (&b""[..], rest),
+        _ => (&b""[..], mantissa),
+    };
+    let point = number.iter().position(|byte| *byte == b'.').unwrap_or(number.len());
+    let mut digits: Vec<u8> = number.iter().copied().filter(|byte| *byte != b'.').collect();
+    if digits.is_empty() || digits.len() + 1 < number.len() {
+        return None;
+    }
+    let mut point = point as i32 + exponent;
+    while point < 1 {
+        digits.insert(0, b'0');
+        point += 1;
+    }
+    let point = point as usize;
+    digits.resize(digits.len().max(point), b'0');
+    Some([sign, &digits[..point], b".", &digits[point..]].concat())
+}
+
+/// The words that databases take for a truth value, in any case: `t`, `yes`, `on`, `1`, …
+pub fn truth(text: &[u8]) -> Result<bool, MisfitKind> {
+    let is = |words: [&str; 6]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+    if is(["true", "t", "yes", "y", "on", "1"]) {
+        Ok(true)
+    } else if is(["false", "f", "no", "n", "off", "0"]) {
+        Ok(false)
+    } else {
+        Err(MisfitKind::Type)
+    }
 }
 
 /// `true`/`false`, in any case.

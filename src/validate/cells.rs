@@ -224,6 +224,18 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
             "take the id from the original file; format the column as text before opening it"
                 .into(),
         ),
+        MisfitKind::LeadingZeros => (
+            Code::E301,
+            format!("\"{shown}\" has zeros in front, which a number does not keep"),
+            "correct the value; or let the column be text: --evolve where etl has made the table, --type-of \
+             where it is new"
+                .into(),
+        ),
+        MisfitKind::Rounded => (
+            Code::E301,
+            format!("\"{shown}\" has more digits than a 64-bit float keeps"),
+            "correct the value; or let the column be a whole number or text".into(),
+        ),
         MisfitKind::CellError => (
             Code::E301,
             format!("the cell holds the error {shown}"),
@@ -257,6 +269,8 @@ fn name(kind: MisfitKind) -> Option<&'static str> {
         MisfitKind::Fraction => Some("fraction"),
         MisfitKind::IdScientific => Some("short_form"),
         MisfitKind::IdInexact => Some("rounded"),
+        MisfitKind::LeadingZeros => Some("leading_zeros"),
+        MisfitKind::Rounded => Some("float"),
         MisfitKind::TooLong => Some("length"),
         _ => None,
     }

@@ -20,6 +20,7 @@ mod derived;
 mod diff;
 mod digit_names;
 mod digits;
+mod duckdb_refused;
 mod file_rules;
 mod formulas;
 mod fuzz_seeds;

@@ -294,11 +294,13 @@ fn keeps(text: &str, ty: &str) -> String {
             format!("CAST({cast} AS TIMESTAMP_NS) = TRY_CAST({text} AS TIMESTAMP_NS)")
         }
         ty if ty.ends_with("INT") || ty == "UINTEGER" => {
-            format!("regexp_full_match(trim({text}), '[+-]?[0-9]+(\\.0*)?')")
+            format!("regexp_full_match(trim({text}), '[+-]?(0|[1-9][0-9]*)(\\.0*)?')")
         }
         _ => match decimals() {
             Some(scale) => {
-                format!("regexp_full_match(trim({text}), '[+-]?[0-9]*(\\.[0-9]{{0,{scale}}}0*)?')")
+                format!(
+                    "regexp_full_match(trim({text}), '[+-]?(0|[1-9][0-9]*)?(\\.[0-9]{{0,{scale}}}0*)?')"
+                )
             }
             None => "true".to_owned(),
         },

@@ -121,6 +121,10 @@ impl Number {
         {
             return None;
         }
+        // Zeros in front are part of a code, which no number keeps.
+        if head.len() > 1 && head.starts_with('0') {
+            return None;
+        }
         let mut digits: Vec<u8> = head.bytes().chain(tail.bytes()).map(|b| b - b'0').collect();
         let zeros = digits.iter().take_while(|digit| **digit == 0).count();
         digits.drain(..zeros);

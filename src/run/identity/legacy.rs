@@ -128,6 +128,7 @@ fn column(column: &ReadColumn) -> Column<'_> {
         order: _,
         float: _,
         zone: _,
+        exact: _,
     } = column;
     let (field, kind, role, width) = (*field, *kind, *role, *width);
     let (max_len, key, clean) = (*max_len, *key, *clean);

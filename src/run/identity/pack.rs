@@ -122,6 +122,7 @@ fn columns(input: &Prepared, kind: (&Vec<String>, &Vec<String>, &Vec<String>)) -
             order: _,
             float: _,
             zone: _,
+            exact: _,
         } = column;
         // The order of dates is a setting of its own, and what is a float is a matter of the content.
         // A corrected sheet of failed records may name its columns in another way.

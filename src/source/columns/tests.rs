@@ -18,6 +18,7 @@ fn spec(kind: ColumnKind, role: Role) -> ReadColumn {
         order: Default::default(),
         float: false,
         zone: None,
+        exact: false,
     }
 }
 

@@ -59,6 +59,7 @@ fn column(name: &str, field: usize, kind: ColumnKind, role: Role) -> ReadColumn 
         order: Default::default(),
         float: false,
         zone: None,
+        exact: false,
     }
 }
 

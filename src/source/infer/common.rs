@@ -1,8 +1,8 @@
 //! What all cells of a column have in common, and the type that follows from it.
 
 use super::kinds::{
-    BIGINT, BOOL, CLOCK, CODE, COMMA, COMMA_PROOF, DATE, DAY_FIRST, DECIMAL, DIGITS, DOUBLE, Fit,
-    INT, Kinds, NANOS, OFFSET, SHORT_YEAR, TIME, TIMESTAMP, UNORDERED,
+    AMBIGUOUS, BIGINT, BOOL, CLOCK, CODE, COMMA, COMMA_PROOF, DATE, DAY_FIRST, DECIMAL, DIGITS,
+    DOUBLE, Fit, INT, Kinds, NANOS, OFFSET, SHORT_YEAR, TIME, TIMESTAMP,
 };
 use crate::chunk::{ColumnKind, DateOrder};
 
@@ -227,20 +227,19 @@ impl Common {
     /// The same cells as texts, where nothing says which part of a date is the day.
     #[must_use]
     pub fn without_order(self) -> Self {
-        let signs = Signs { marks: self.signs.marks | UNORDERED, ..self.signs };
+        let signs = Signs { marks: self.signs.marks | AMBIGUOUS, ..self.signs };
         Self { kinds: self.kinds.map(|_| 0), signs, ..self }
     }
 
-    /// Whether nothing says which part of its dates is the day.
-    pub fn is_without_order(self) -> bool {
-        self.signs.has(UNORDERED)
+    /// Whether nothing says what its dates or points mean: they must stay text.
+    pub fn is_ambiguous(self) -> bool {
+        self.signs.has(AMBIGUOUS)
     }
 
     /// The same cells as texts that must not be read as numbers or dates.
     #[must_use]
     pub fn as_text(self) -> Self {
-        let signs = Signs { marks: self.signs.marks | CODE, ..self.signs };
-        Self { kinds: self.kinds.map(|_| 0), signs, ..self }
+        self.without_order()
     }
 
     /// Whether all cells are numbers with a decimal comma, and one can be nothing else.

@@ -61,8 +61,8 @@ pub const CODE: u8 = 1;
 pub const COMMA_PROOF: u8 = 1 << 1;
 /// A moment with a time.
 pub const TIME: u8 = 1 << 2;
-/// Dates of which nothing says which part is the day.
-pub const UNORDERED: u8 = 1 << 3;
+/// Dates of which nothing says which part is the day, or points that may stand between thousands.
+pub const AMBIGUOUS: u8 = 1 << 3;
 /// A time with its offset from UTC.
 pub const OFFSET: u8 = 1 << 4;
 /// A day or a time without an offset.

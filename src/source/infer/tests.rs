@@ -117,6 +117,7 @@ fn column(field: usize, kind: ColumnKind) -> ReadColumn {
         order: Default::default(),
         float: false,
         zone: None,
+        exact: false,
     }
 }
 

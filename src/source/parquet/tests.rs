@@ -43,6 +43,7 @@ fn column(field: usize, kind: ColumnKind, role: Role) -> ReadColumn {
         order: Default::default(),
         float: false,
         zone: None,
+        exact: false,
     }
 }
 
