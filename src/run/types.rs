@@ -318,8 +318,13 @@ pub fn of_table(
 /// What can be done about values that a column of numbers does not hold.
 const WIDER: &str = " (--evolve makes a column VARCHAR, in a table that etl has made)";
 
-/// Has a column read as texts that the target casts to its own type.
+/// Has a column read as texts that the target casts to its own type, unless nothing says what they mean.
 fn set_cast(input: &mut Prepared, at: usize, ty: &str) {
+    let is_ambiguous = input.found.get(at).is_some_and(|own| own.is_ambiguous());
+    let texts = ["UUID", "ENUM", "JSON", "json", "citext", "xml"];
+    if is_ambiguous && !texts.iter().any(|own| ty.starts_with(own)) {
+        return;
+    }
     set(input, at, ColumnKind::Text);
     let name = input.fitted.name(&input.schema.columns[at].name);
     if let Some(target) = input.spec.columns.iter_mut().find(|target| target.name == name) {

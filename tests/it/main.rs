@@ -1,7 +1,9 @@
 //! The one integration-test binary: the program as users run it.
 
 mod addresses;
+
 mod alerts;
+mod any_value;
 mod catalog;
 mod cell_faults;
 mod cells;

@@ -289,7 +289,12 @@ fn keeps(text: &str, ty: &str) -> String {
         ty.strip_prefix("DECIMAL(")?.strip_suffix(')')?.split_once(',')?.1.trim().parse::<u8>().ok()
     };
     let same = match ty {
-        "FLOAT" => format!("CAST(CAST({cast} AS VARCHAR) AS DOUBLE) = TRY_CAST({text} AS DOUBLE)"),
+        // The shortest text of a float has at most nine digits; a whole number may have more.
+        "FLOAT" => format!(
+            "(length(trim(replace(regexp_extract(trim({text}), '^[+-]?0*([0-9]*\\.?[0-9]*)', 1), '.', ''), '0')) <= 9 \
+             AND CAST(CAST({cast} AS VARCHAR) AS DOUBLE) = TRY_CAST({text} AS DOUBLE)) \
+             OR CAST(TRY_CAST({cast} AS HUGEINT) AS VARCHAR) = ltrim(trim({text}), '+')"
+        ),
         "TIMESTAMP_S" | "TIMESTAMP_MS" => {
             format!("CAST({cast} AS TIMESTAMP_NS) = TRY_CAST({text} AS TIMESTAMP_NS)")
         }
@@ -299,13 +304,15 @@ fn keeps(text: &str, ty: &str) -> String {
         _ => match decimals() {
             Some(scale) => {
                 format!(
-                    "regexp_full_match(trim({text}), '[+-]?(0|[1-9][0-9]*)?(\\.[0-9]{{0,{scale}}}0*)?')"
+                    "CASE WHEN contains(lower({text}), 'e') \
+                     THEN CAST({cast} AS DOUBLE) = TRY_CAST({text} AS DOUBLE) \
+                     ELSE regexp_full_match(trim({text}), '[+-]?(0|[1-9][0-9]*)?(\\.[0-9]{{0,{scale}}}0*)?') END"
                 )
             }
             None => "true".to_owned(),
         },
     };
-    format!("coalesce({cast} IS NOT NULL AND {same}, false)")
+    format!("coalesce({cast} IS NOT NULL AND ({same}), false)")
 }
 
 impl Constraint {

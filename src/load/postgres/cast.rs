@@ -56,8 +56,9 @@ impl Cast<'_> {
     /// The binary form of a text, without its length.
     fn field(self, text: &str) -> Result<Vec<u8>, String> {
         let whole = |what: &str| {
-            let number = Number::of(text).and_then(|number| number.whole());
-            number.ok_or_else(|| format!("is not {what}"))
+            // What a spreadsheet makes of a code is no whole number.
+            let number = Number::of(text).filter(|_| !text.contains(['e', 'E']));
+            number.and_then(|number| number.whole()).ok_or_else(|| format!("is not {what}"))
         };
         Ok(match self.form {
             Form::Int2 => {
@@ -83,7 +84,10 @@ impl Cast<'_> {
 fn real(text: &str) -> Result<f32, String> {
     let number = Number::of(text).ok_or("is not a number")?;
     let narrow: f32 = text.parse().map_err(|_| "is not a number")?;
-    let same = narrow.is_finite() && Number::of(&narrow.to_string()).as_ref() == Some(&number);
+    // The shortest text that is this float, or all digits of a whole number.
+    let texts = [narrow.to_string(), format!("{narrow:.0}")];
+    let is_it = |text: &String| Number::of(text).is_some_and(|shown| shown.equals(&number));
+    let same = narrow.is_finite() && texts.iter().any(is_it);
     if same { Ok(narrow) } else { Err("has more digits than real keeps".into()) }
 }
 
@@ -96,13 +100,15 @@ fn uuid(text: &str) -> Option<u128> {
 }
 
 /// A decimal number: digits without zeros at either end, and where its point stands.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Number {
     negative: bool,
     /// Digits, 0 to 9.
     digits: Vec<u8>,
     /// Digits before the point; negative: zeros behind it.
     point: i64,
+    /// Digits behind the point as it is written, with zeros at the end: a `numeric` without bounds shows them.
+    written: i64,
 }
 
 impl Number {
@@ -128,11 +134,17 @@ impl Number {
         let mut digits: Vec<u8> = head.bytes().chain(tail.bytes()).map(|b| b - b'0').collect();
         let zeros = digits.iter().take_while(|digit| **digit == 0).count();
         digits.drain(..zeros);
+        let written = tail.len() as i64 - i64::from(exponent);
         let point = head.len() as i64 - zeros as i64 + i64::from(exponent);
         while digits.last() == Some(&0) {
             digits.pop();
         }
-        Some(Self { negative: negative && !digits.is_empty(), digits, point })
+        Some(Self { negative: negative && !digits.is_empty(), digits, point, written })
+    }
+
+    fn equals(&self, other: &Self) -> bool {
+        (self.negative, &self.digits) == (other.negative, &other.digits)
+            && (self.digits.is_empty() || self.point == other.point)
     }
 
     /// Digits behind the point.
@@ -183,7 +195,8 @@ impl Number {
         out.extend((groups.len() as i16).to_be_bytes());
         out.extend((weight as i16).to_be_bytes());
         out.extend(sign.to_be_bytes());
-        out.extend((self.scale() as i16).to_be_bytes());
+        let shown = self.written.clamp(self.scale() as i64, DIGITS as i64);
+        out.extend((shown as i16).to_be_bytes());
         groups.iter().for_each(|group| out.extend(group.to_be_bytes()));
         out
     }
@@ -211,7 +224,7 @@ mod tests {
         assert_eq!(groups("-1.5"), [2, 0, 0x4000, 1, 1, 5000]);
         assert_eq!(groups("0.00012"), [2, -1, 0, 5, 1, 2000]);
         assert_eq!(groups("1e6"), [1, 1, 0, 0, 100]);
-        assert_eq!(groups("20.50"), [2, 0, 0, 1, 20, 5000]);
+        assert_eq!(groups("20.50"), [2, 0, 0, 2, 20, 5000]);
     }
 
     #[test]

@@ -342,7 +342,10 @@ mod tests {
         assert_eq!(orders(&["31/12/2012", "12/31/2012"]), None);
         assert_eq!(orders(&["02/02/2014"]), Some((true, true, false)));
         assert_eq!(orders(&["2014-02-01"]), None);
-        assert_eq!(orders(&["02/01/2014", "n/a"]), None);
+        // Cells that are no dates say nothing.
+        assert_eq!(orders(&["02/01/2014", "n/a"]), Some((true, true, true)));
+        assert_eq!(orders(&["31/12/2014", "n/a"]), Some((false, true, true)));
+        assert_eq!(orders(&["n/a"]), None);
         let kinds = |texts: &[&str], order| column(texts).in_order(order).kind();
         use ColumnKind::{Date, Text, Timestamp};
         assert_eq!(kinds(&["02/01/2014", "31/12/2012"], DateOrder::Dmy), Date);
