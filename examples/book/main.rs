@@ -170,16 +170,9 @@ fn plain(table: &dyn Table, (field, header): (usize, &String)) -> ReadColumn {
     let mut values = table.sample().iter().filter_map(|record| record.get(field));
     let whole = values.all(|value| value.is_empty() || value.parse::<i32>().is_ok());
     ReadColumn {
-        name: format!("c{field}"),
-        header: header.clone(),
-        field,
         kind: if whole { ColumnKind::BigInt } else { ColumnKind::Text },
-        role: Role::Plain,
-        width: None,
-        max_len: None,
-        nulls: Vec::new(),
-        key: false,
         clean: true,
+        ..ReadColumn::text(format!("c{field}"), header, field)
     }
 }
 

@@ -268,17 +268,7 @@ impl Settings {
                 distances: value(&self.distances).unwrap_or_default(),
                 ..GeographyAsked::default()
             },
-            values: Values {
-                clean: value(&self.clean),
-                no_fix: value(&self.no_fix).unwrap_or(false),
-                keep_raw: value(&self.keep_raw).unwrap_or(false),
-                dates: value(&self.date_order).unwrap_or_default(),
-                time_zone: value(&self.time_zone),
-                formats: self.formats()?,
-                types: self.types()?,
-                masks: self.masks()?,
-                mask_key: self.mask_key(env)?,
-            },
+            values: self.values(env)?,
             mapping: value(&self.mapping),
             cut: value(&self.too_long) == Some(TooLong::Cut),
             cells: call.cells,
@@ -291,6 +281,21 @@ impl Settings {
             replaces_previous: value(&self.replaces_previous).unwrap_or(false),
             limit: call.limit,
             version: call.version,
+        })
+    }
+
+    /// What is done to values.
+    fn values(&self, env: &Env) -> Result<Values, ConfigError> {
+        Ok(Values {
+            clean: value(&self.clean),
+            no_fix: value(&self.no_fix).unwrap_or(false),
+            keep_raw: value(&self.keep_raw).unwrap_or(false),
+            dates: value(&self.date_order).unwrap_or_default(),
+            time_zone: value(&self.time_zone),
+            formats: self.formats()?,
+            types: self.types()?,
+            masks: self.masks()?,
+            mask_key: self.mask_key(env)?,
         })
     }
 

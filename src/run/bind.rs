@@ -16,6 +16,11 @@ use crate::source::number::without_zeros;
 use crate::transform::mask::Masks;
 use std::sync::Arc;
 
+fn has_dates(schema: &ReadSchema) -> bool {
+    let is_date = |kind| matches!(kind, ColumnKind::Date | ColumnKind::Timestamp);
+    schema.columns.iter().any(|column| is_date(column.kind))
+}
+
 /// Binds the columns of a kind.
 #[expect(clippy::too_many_arguments, reason = "one step of prepare_table, split off for reading")]
 pub(super) fn bind_roll(
@@ -54,8 +59,7 @@ pub(super) fn bind_roll(
         scope: scope_of(kind, &settled),
         minimal: request.minimal,
     };
-    let is_date = |kind| matches!(kind, ColumnKind::Date | ColumnKind::Timestamp);
-    let schema_has_dates = schema.columns.iter().any(|column| is_date(column.kind));
+    let has_dates = has_dates(&schema);
     let mut prepared = Prepared {
         table,
         origin,
@@ -71,7 +75,7 @@ pub(super) fn bind_roll(
         missing,
         mode: request.mode.unwrap_or(Mode::Merge),
         found: Vec::new(),
-        assumes_date_order: schema_has_dates,
+        assumes_date_order: has_dates,
         time_zone: None,
         as_written: false,
         column_notes: Vec::new(),

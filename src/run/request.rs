@@ -77,8 +77,10 @@ pub struct Told {
 
 named! {
     /// How dates with slashes are read where neither the rows nor other evidence says which part is the day.
+    #[derive(Default)]
     pub enum DateSetting {
         /// Month, day, year.
+        #[default]
         Mdy = "mdy",
         /// Day, month, year.
         Dmy = "dmy",
@@ -86,12 +88,6 @@ named! {
         Ymd = "ymd",
         /// They stay text.
         Text = "text",
-    }
-}
-
-impl Default for DateSetting {
-    fn default() -> Self {
-        Self::Mdy
     }
 }
 

@@ -204,11 +204,10 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
             format!("\"{shown}\" is not {plain}"),
             format!("correct the value, or if \"{shown}\" means no value, leave the cell blank"),
         ),
-        MisfitKind::Overflow => (
-            Code::E301,
-            format!("\"{shown}\" has more digits than the column holds"),
-            "look for two values in one cell".into(),
-        ),
+        MisfitKind::Overflow | MisfitKind::LeadingZeros | MisfitKind::Rounded => {
+            let (message, hint) = digits(kind, &shown);
+            (Code::E301, message, hint.into())
+        }
         MisfitKind::IdScientific => (
             Code::E306,
             format!("\"{shown}\" is a spreadsheet's short form of an id; its digits are lost"),
@@ -223,18 +222,6 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
             ),
             "take the id from the original file; format the column as text before opening it"
                 .into(),
-        ),
-        MisfitKind::LeadingZeros => (
-            Code::E301,
-            format!("\"{shown}\" has zeros in front, which a number does not keep"),
-            "correct the value; or let the column be text: --evolve where etl has made the table, --type-of \
-             where it is new"
-                .into(),
-        ),
-        MisfitKind::Rounded => (
-            Code::E301,
-            format!("\"{shown}\" has more digits than a 64-bit float keeps"),
-            "correct the value; or let the column be a whole number or text".into(),
         ),
         MisfitKind::CellError => (
             Code::E301,
@@ -260,6 +247,25 @@ fn problem(kind: MisfitKind, column: &ReadColumn, value: &str) -> Problem {
     match name(kind) {
         Some(name) => problem.with_rule(name),
         None => problem,
+    }
+}
+
+/// What to say about a number whose digits the column has no room for, and what to do.
+fn digits(kind: MisfitKind, shown: &str) -> (String, &'static str) {
+    match kind {
+        MisfitKind::LeadingZeros => (
+            format!("\"{shown}\" has zeros in front, which a number does not keep"),
+            "correct the value; or let the column be text: --evolve where etl has made the table, --type-of \
+             where it is new",
+        ),
+        MisfitKind::Rounded => (
+            format!("\"{shown}\" has more digits than a 64-bit float keeps"),
+            "correct the value; or let the column be one of whole numbers or text",
+        ),
+        _ => (
+            format!("\"{shown}\" has more digits than the column holds"),
+            "look for two values in one cell",
+        ),
     }
 }
 

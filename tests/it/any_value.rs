@@ -161,6 +161,11 @@ fn is_whole(ty: &str) -> bool {
     ty.ends_with("int") || ty == "integer"
 }
 
+fn verified(place: &Place, to: &str, ty: &str) {
+    let output = place.output(&["verify", "latest", "--table", "t", "--no-fix", "--to", to]);
+    assert!(output.status.success(), "{ty}: {output:?}");
+}
+
 #[test]
 fn any_value_into_any_type_of_duckdb() {
     let types = [
@@ -221,8 +226,7 @@ fn any_value_into_any_type_of_duckdb() {
             .map(|(value, cell)| (value != "-" || *cell == "-" && ty == "VARCHAR").then_some(value))
             .collect();
         compare(ty, &held, &refused(&place, &summary), &takes, &summary);
-        let output = place.output(&["verify", "latest", "--table", "t", "--no-fix", "--to", TO]);
-        assert!(output.status.success(), "{ty}: {output:?}");
+        verified(&place, TO, ty);
     }
 }
 
@@ -259,8 +263,12 @@ fn any_value_into_any_type_of_postgresql() {
             "DROP TABLE IF EXISTS public.t; CREATE TABLE public.t (k integer, v {ty})"
         ));
         let place = Place::new().file("t.csv", &file());
-        let more = ["--no-fix", "--evolve", "--fresh"];
-        let (code, summary, text) = pg_server::load(&place, &server.url(), &["t.csv"], &more);
+        let (code, summary, text) = pg_server::load(
+            &place,
+            &server.url(),
+            &["t.csv"],
+            &["--no-fix", "--evolve", "--fresh"],
+        );
         assert!(matches!(code, 0 | 3), "{ty}: exit {code}: {text}");
         let held = server.psql("SELECT k || '|' || v::text FROM public.t ORDER BY k");
         let equal = match ty {
@@ -286,8 +294,6 @@ fn any_value_into_any_type_of_postgresql() {
             })
             .collect();
         compare(ty, &held, &refused(&place, &summary), &takes, &summary);
-        let verify = ["verify", "latest", "--table", "t", "--no-fix", "--to", &server.url()];
-        let output = place.output(&verify);
-        assert!(output.status.success(), "{ty}: {output:?}");
+        verified(&place, &server.url(), ty);
     }
 }

@@ -265,10 +265,11 @@ fn significant(head: &[u8], tail: &[u8]) -> usize {
 mod tests {
     use super::*;
 
+    const WHOLE: Kinds = BIGINT | DECIMAL | DOUBLE | COMMA;
+    const ISO: Kinds = DATE | TIMESTAMP | DAY_FIRST;
+
     #[test]
     fn texts_fit_what_they_can_be_read_as() {
-        const WHOLE: Kinds = BIGINT | DECIMAL | DOUBLE | COMMA;
-        const ISO: Kinds = DATE | TIMESTAMP | DAY_FIRST;
         let cases = [
             ("0", INT | WHOLE),
             ("-12", INT | WHOLE),
