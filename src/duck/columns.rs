@@ -257,7 +257,17 @@ fn value(cells: &Cells<'_>, row: usize) -> Result<Value, DuckError> {
         Timestamp | TimestampTz => Value::Timestamp(plain::<i64>(cells)?[row]),
         TimestampS => Value::Timestamp(plain::<i64>(cells)?[row].saturating_mul(1_000_000)),
         TimestampMs => Value::Timestamp(plain::<i64>(cells)?[row].saturating_mul(1_000)),
-        TimestampNs => Value::Timestamp(plain::<i64>(cells)?[row].div_euclid(1_000)),
+        TimestampNs => nanoseconds(plain::<i64>(cells)?[row]),
         Uuid => Value::Uuid(uuid(plain::<duckdb_hugeint>(cells)?[row])),
     })
+}
+/// A moment in nanoseconds since 1970: a text where microseconds do not hold it.
+fn nanoseconds(nanos: i64) -> Value {
+    const SECOND: i64 = 1_000_000_000;
+    if nanos % 1_000 == 0 {
+        return Value::Timestamp(nanos / 1_000);
+    }
+    let second = Value::Timestamp(nanos.div_euclid(SECOND) * 1_000_000);
+    let digits = format!("{second}.{:09}", nanos.rem_euclid(SECOND));
+    Value::Text(digits.trim_end_matches('0').to_owned())
 }

@@ -156,6 +156,13 @@ fn compare(
     }
 }
 
+/// What the server makes of a cell, as text, where that is equal; else nothing.
+const TAKEN: &str = "CREATE TYPE public.colour AS ENUM ('red', 'blue'); \
+         CREATE FUNCTION public.taken(c text, t text, e text) RETURNS text LANGUAGE plpgsql AS $$ \
+         DECLARE r text; BEGIN EXECUTE format('SELECT CASE WHEN %s THEN v::text ELSE NULL END FROM (SELECT \
+           $1::text AS c, $1::%s AS v) AS x', e, t) INTO r USING c; RETURN r; \
+         EXCEPTION WHEN OTHERS THEN RETURN NULL; END $$";
+
 fn is_whole(ty: &str) -> bool {
     let ty = ty.to_lowercase();
     ty.ends_with("int") || ty == "integer"
@@ -233,13 +240,7 @@ fn any_value_into_any_type_of_duckdb() {
 #[test]
 fn any_value_into_any_type_of_postgresql() {
     let server = Server::start();
-    server.psql(
-        "CREATE TYPE public.colour AS ENUM ('red', 'blue'); \
-         CREATE FUNCTION public.taken(c text, t text, e text) RETURNS text LANGUAGE plpgsql AS $$ \
-         DECLARE r text; BEGIN EXECUTE format('SELECT CASE WHEN %s THEN v::text ELSE NULL END FROM (SELECT \
-           $1::text AS c, $1::%s AS v) AS x', e, t) INTO r USING c; RETURN r; \
-         EXCEPTION WHEN OTHERS THEN RETURN NULL; END $$",
-    );
+    server.psql(TAKEN);
     let types = [
         "smallint",
         "integer",

@@ -100,6 +100,8 @@ fn every_type_is_read_and_printed_as_duckdb_prints_it() {
         "TIMESTAMP_S '2026-03-01 12:00:00'",
         "TIMESTAMP_MS '2026-03-01 12:00:00.120'",
         "TIMESTAMP_NS '2026-03-01 12:00:00.123456'",
+        "TIMESTAMP_NS '2026-03-01 12:00:00.1234567'",
+        "TIMESTAMP_NS '1969-12-31 23:59:59.999999999'",
         "'6f9619ff-8b86-d011-b42d-00c04fc964ff'::UUID",
         "TIME '12:30:00'",
         "INTERVAL 3 DAYS",

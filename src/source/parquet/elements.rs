@@ -15,6 +15,8 @@ pub struct Column {
     pub bare: bool,
     /// All of its values have one length in bytes.
     pub fixed: bool,
+    /// Moments of 96 bits.
+    pub int96: bool,
 }
 
 /// One element of the schema.
@@ -40,7 +42,12 @@ impl Element {
             || logical.is_some_and(|logical| logical.starts_with("Decimal"));
         let bare = bytes && children == 0 && converted.is_none() && logical.is_none();
         Self {
-            column: Column { name: text(0).unwrap_or_default().to_owned(), bare, fixed },
+            column: Column {
+                name: text(0).unwrap_or_default().to_owned(),
+                bare,
+                fixed,
+                int96: ty == Some("INT96") && children == 0,
+            },
             children,
             decimal: decimal.then(|| (number(5).unwrap_or(0), number(6).unwrap_or(0))),
         }

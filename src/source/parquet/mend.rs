@@ -6,11 +6,13 @@
 //! * A variant whose parts DuckDB cannot put together is read as these parts.
 //! * Decimals with more than 38 digits are read as their bytes.
 //! * Bytes in lists, structs and maps are called text.
+//! * Moments of 96 bits that are finer than a microsecond are read as their bytes.
 //!
 //! What cannot be read at all for a reason that the footer tells is refused here, in words: encrypted
 //! columns, columns in other files.
 
 use super::decimals::{self, Wide};
+use super::int96;
 use super::lz4;
 use super::nested::{self, Named};
 use super::thrift::{self, Fields, Value};
@@ -95,13 +97,14 @@ pub struct Mended {
     pub texts: Named,
 }
 
-/// The file in a way that DuckDB reads. What is damaged is left to DuckDB to name.
+/// The file in a way that DuckDB reads. `int96`: columns of such moments that are to be bytes. What is damaged is left to DuckDB to name.
 pub fn mend(
     file: &Spooled,
     label: &str,
     options: &SourceOptions,
     variants: Variants,
     nested: Nested,
+    int96: &[usize],
 ) -> Result<Mended, SourceError> {
     let broken = |error: io::Error| SourceError::io(label, error);
     let mut reader = BufReader::new(File::open(file.path()).map_err(broken)?);
@@ -117,7 +120,8 @@ pub fn mend(
         Nested::Text => nested::name_texts(&mut footer),
         Nested::Bytes => Named::default(),
     };
-    if !(maps || taken_apart || packed) && wide.is_empty() && texts.is_empty() {
+    let moments = int96::as_bytes(&mut footer, int96);
+    if !(maps || taken_apart || packed || moments) && wide.is_empty() && texts.is_empty() {
         return Ok(Mended::default());
     }
     let mut copy = Copy::new(reader, data_end, label, options)?;

@@ -10,6 +10,7 @@ mod bytes;
 mod decimals;
 mod decode;
 mod elements;
+mod int96;
 mod lz4;
 mod mend;
 mod nested;

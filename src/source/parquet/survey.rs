@@ -2,6 +2,7 @@
 
 use super::decimals::{self, Wide};
 use super::elements;
+use super::int96;
 use super::mend::{Mended, Nested, Variants, mend};
 use super::nested;
 use super::stream::ParquetSource;
@@ -34,14 +35,14 @@ pub struct ParquetTable {
     pub(super) file_bytes: u64,
     fingerprint: Fingerprint,
     headers: Vec<String>,
-    /// Types as DuckDB names them.
-    types: Vec<String>,
     row_groups: u64,
     sample: Vec<Vec<String>>,
     /// Variants are read as the parts they are stored in.
     in_parts: bool,
     /// What is told of columns of bytes.
     byte_notes: Vec<String>,
+    /// Columns of moments of 96 bits, as DuckDB reads them.
+    int96: Vec<usize>,
 }
 
 /// Reads the footer, and the first rows.
@@ -53,28 +54,43 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     let original = content.seekable(options.temp_dir.as_deref())?;
     let fingerprint = Fingerprint(*original.blake3(label)?.as_bytes());
     let length = original.path().metadata().map_err(|error| SourceError::io(label, error))?.len();
-    let again = |variants, nested| mend(&original, label, options, variants, nested);
-    let mut whole = again(Variants::Whole, Nested::Text)?;
+    let again = |variants, nested, int96: &[usize]| {
+        mend(&original, label, options, variants, nested, int96)
+    };
+    let mut whole = again(Variants::Whole, Nested::Text, &[])?;
     let mut escaped = false;
     if let Some(file) = whole.file.as_ref().filter(|_| !whole.texts.is_empty()) {
         escaped = !nested::are_texts(file.path(), &whole.texts, label)?;
     }
     if escaped {
-        whole = again(Variants::Whole, Nested::Bytes)?;
+        whole = again(Variants::Whole, Nested::Bytes, &[])?;
     }
+    let nested = if escaped { Nested::Bytes } else { Nested::Text };
     let content = &original.watched(content);
-    let look_at = |mended: Mended| {
+    let look_at = |mended: Mended, int96: &[usize]| {
         let file = mended.file.unwrap_or_else(|| original.clone());
-        look(file, &mended.wide, content, fingerprint, length)
+        look(file, (&mended.wide, int96), content, fingerprint, length)
     };
-    match look_at(whole) {
+    // Columns whose moments are finer than what DuckDB reads are read from their bytes.
+    let with_nanos = |table: ParquetTable| {
+        if table.int96.is_empty() {
+            return Ok(table);
+        }
+        let bytes = again(Variants::Whole, nested, &table.int96)?;
+        let Some(file) = bytes.file else { return Ok(table) };
+        match int96::finer(file.path(), &table.int96, table.headers.len(), label)? {
+            none if none.is_empty() => Ok(table),
+            finer => look_at(again(Variants::Whole, nested, &finer)?, &finer),
+        }
+    };
+    match look_at(whole, &[]).and_then(with_nanos) {
         Err(error) if error.kind == SourceErrorKind::Broken => {
-            let parts = again(Variants::Parts, Nested::Bytes);
+            let parts = again(Variants::Parts, Nested::Bytes, &[]);
             // Damage that mending found is told as DuckDB tells it.
             let Some(parts) = parts.ok().filter(|parts| parts.file.is_some()) else {
                 return Err(error);
             };
-            let mut table = look_at(parts).map_err(|_| error)?;
+            let mut table = look_at(parts, &[]).map_err(|_| error)?;
             table.in_parts = true;
             Ok(table)
         }
@@ -90,10 +106,10 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     }
 }
 
-/// Reads a file that DuckDB can read.
+/// Reads a file that DuckDB can read. `wide` and `int96`: columns of wide decimals and of moments that are bytes in it.
 fn look(
     file: Spooled,
-    wide: &[Wide],
+    (wide, int96): (&[Wide], &[usize]),
     content: &Content,
     fingerprint: Fingerprint,
     file_bytes: u64,
@@ -121,6 +137,11 @@ fn look(
             reading.select = Select::Wide(*scale);
         }
     }
+    for at in int96 {
+        if let Some(reading) = readings.get_mut(*at) {
+            *reading = Reading { select: Select::Int96, ..types::reading("TIMESTAMP_NS") };
+        }
+    }
     check_ranges(&connection, file.path(), &mut readings, label)?;
     check_wide(&connection, file.path(), &mut readings, label)?;
     let byte_notes = bytes::refine(&connection, file.path(), &known, &mut readings, label)?;
@@ -133,11 +154,11 @@ fn look(
         file_bytes,
         fingerprint,
         headers,
-        types,
         row_groups,
         sample: Vec::new(),
         in_parts: false,
         byte_notes,
+        int96: known.iter().enumerate().filter(|(_, it)| it.int96).map(|(at, _)| at).collect(),
     };
     table.sample = sample(&table)?;
     Ok(table)
@@ -289,21 +310,12 @@ impl Table for ParquetTable {
     }
 
     fn notes(&self) -> Vec<String> {
-        let columns = self.headers.iter().zip(&self.types);
-        let fine: Vec<_> = columns
-            .filter(|(_, name)| *name == "TIMESTAMP_NS")
-            .map(|(header, _)| format!("\"{header}\""))
-            .collect();
         let nested = self.headers.iter().zip(&self.readings);
         let nested: Vec<_> = nested
             .filter(|(_, reading)| reading.select == Select::Json)
             .map(|(header, _)| format!("\"{header}\""))
             .collect();
         let mut notes = self.byte_notes.clone();
-        if !fine.is_empty() {
-            let names = fine.join(", ");
-            notes.push(format!("times in nanoseconds are kept to the microsecond: {names}"));
-        }
         if !nested.is_empty() {
             let names = nested.join(", ");
             notes.push(format!("lists, structs and maps are loaded as JSON text: {names}"));

@@ -84,6 +84,12 @@ impl Fields {
         }
     }
 
+    /// Adds a field at its place in the order of ids.
+    pub fn insert(&mut self, id: i16, value: Value) {
+        let at = self.0.iter().position(|(known, _)| *known > id).unwrap_or(self.0.len());
+        self.0.insert(at, (id, value));
+    }
+
     /// Takes fields out.
     pub fn remove(&mut self, ids: &[i16]) {
         self.0.retain(|(id, _)| !ids.contains(id));

@@ -1,5 +1,6 @@
 //! The types a Parquet file declares, as DuckDB names them → how they are read and loaded.
 
+use super::int96;
 use crate::chunk::ColumnKind;
 
 /// How a column is read.
@@ -33,6 +34,8 @@ pub enum Select {
     /// Bytes of decimals with this many digits behind the point: hexadecimal digits, of which the
     /// decoder makes the number.
     Wide(u8),
+    /// Moments of 96 bits, from their bytes.
+    Int96,
 }
 
 impl Reading {
@@ -46,6 +49,7 @@ impl Reading {
                 format!("CAST(to_json(CAST({column} AS {exact})) AS VARCHAR)")
             }
             (Select::Hex | Select::Wide(_), _) => format!("hex({column})"),
+            (Select::Int96, _) => int96::moment(column),
             (Select::Utf8, _) => format!("decode({column})"),
             (Select::FixedText, _) => format!("rtrim(decode({column}), chr(0))"),
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 const INT32: i64 = 1;
 const INT64: i64 = 2;
+const INT96: i64 = 3;
 const BYTE_ARRAY: i64 = 6;
 const FIXED: i64 = 7;
 
@@ -193,6 +194,43 @@ fn a_roll_reads_ids_and_numbers_from_bytes() {
     assert_eq!(misfits, [(1, MisfitKind::IdScientific)]);
     let texts: Vec<_> = rows(&decoded).into_iter().map(|(_, texts)| texts).collect();
     assert_eq!(texts, [["474119030001", "301000"], ["-", "250"]]);
+}
+
+/// A column of moments of 96 bits: nanoseconds of the day, and days since 1970.
+fn int96(name: &'static str, moments: &[Option<(i64, i64)>]) -> Physical {
+    let stored = |(nanos, days): (i64, i64)| {
+        let day = (days + 2_440_588) as i32;
+        [nanos.to_le_bytes().to_vec(), day.to_le_bytes().to_vec()].concat()
+    };
+    let values = moments.iter().map(|moment| moment.map(stored)).collect();
+    Physical { name, ty: INT96, decimal: None, values }
+}
+
+#[test]
+fn moments_of_96_bits_keep_their_nanoseconds() {
+    const LAST: i64 = 86_400_000_000_000 - 1;
+    let whole = 80_253_123_456_000;
+    let (kinds, rows, notes) = told(&[
+        int96("fine", &[Some((whole + 789, 18_441)), Some((LAST, -1)), None]),
+        int96("coarse", &[Some((whole, 18_441)), None, Some((0, 2_932_896))]),
+        bytes("text", BYTE_ARRAY, &[Some(b"a"), Some(b"b"), Some(b"c")]),
+    ]);
+    assert_eq!(kinds, [ColumnKind::TimestampNs, ColumnKind::Timestamp, ColumnKind::Text]);
+    let expected = [
+        ["2020-06-28 22:17:33.123456789", "2020-06-28 22:17:33.123456", "a"],
+        ["1969-12-31 23:59:59.999999999", "-", "b"],
+        ["-", "9999-12-31 00:00:00", "c"],
+    ];
+    let plain = |text: &String| text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    let shown: Vec<Vec<_>> = rows.iter().map(|row| row.iter().map(plain).collect()).collect();
+    let expected = expected.map(|row| row.map(|text| plain(&text.to_owned())).to_vec());
+    assert_eq!(shown, expected);
+    assert_eq!(notes, [""; 0]);
+    // Nanoseconds in a year that 64 bits do not hold are no other moment.
+    let (_dir, path) = on_disk(&[int96("far", &[Some((1, 2_932_896))])]);
+    let options = SourceOptions::default();
+    let error = Parquet.survey(&Content::plain(&path), &options).err().expect("refused");
+    assert!(error.to_string().contains("nanoseconds in years"), "{error}");
 }
 
 /// A decimal column of these numbers in this form.
