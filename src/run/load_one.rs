@@ -13,7 +13,7 @@ use super::retry::Counting;
 use super::standing::Wanted;
 use super::summary::InputSummary;
 use super::types;
-use super::value_rules;
+use super::value_rules::{self, ValueRules};
 use super::whole::{catch_up, refuse};
 use super::widen::Widening;
 use crate::chunk::{Mark, Notes, Tally};
@@ -267,6 +267,7 @@ impl<'a> LoadOne<'a> {
             self.session.observer.on(&Event::Step("checking the account"));
         }
         let Closed { tally, replaced } = self.finish(con, row).close()?;
+        self.tell_older_rules(con, row, tally.updated)?;
         let problems = read_problems(con, &row.run, row.input)?;
         let mut summary = self.summary(tally, problems);
         summary.replaced = replaced;
@@ -276,6 +277,33 @@ impl<'a> LoadOne<'a> {
         summary.failed_file = (tally.rejected > 0).then_some(failed);
         summary.resumed_from = resumed.then_some(start.row.max(1));
         Ok(LoadedInput::Loaded(Box::new(summary)))
+    }
+
+    /// Says why rows of a content that was loaded before are others now, where it is loaded again with `--fresh`.
+    fn tell_older_rules(
+        &self,
+        con: &dyn Link,
+        row: &InputRow,
+        updated: u64,
+    ) -> Result<(), RunError> {
+        if !self.session.request.fresh || updated == 0 {
+            return Ok(());
+        }
+        let known = Ledger::new(con).of_content(&self.session.wanted(self.input).key)?;
+        let older = known.iter().filter(|known| known.row.run != row.run);
+        let Some(rules) = older.map(|known| known.rules).max() else { return Ok(()) };
+        let changes: Vec<_> = ValueRules::current().since(rules).collect();
+        if !changes.is_empty() {
+            let (rows, are) = match updated {
+                1 => ("1 row of this content was".to_owned(), "is"),
+                many => (format!("{many} rows of this content were"), "are"),
+            };
+            self.told.borrow_mut().push(format!(
+                "{rows} loaded under older rules and {are} updated; since then: {}",
+                changes.join("; ")
+            ));
+        }
+        Ok(())
     }
 
     fn tell_start(&self, meters: &Arc<Meters>, resumed: Option<Mark>, row: &InputRow) {

@@ -14,7 +14,7 @@
 //! | version | what has changed |
 //! |---|---|
 //! | 1 | the rules of the first ledgers |
-//! | 2 | a year of a date with slashes has four digits; `180.0` is a whole number; ids and codes that were kept as floats lose `.0`; numbers may have a plus, U+2212, U+00A0 and U+202F |
+//! | 2 | a year of a date with slashes has four digits; `180.0` is a whole number; ids and codes that were kept as floats lose `.0`; numbers may have a plus, U+2212, U+00A0 and U+202F; columns of numbers take exponents, zeros at the end and 19 digits, those of truth values other words |
 
 use crate::chunk::{ColumnKind, Moment};
 use crate::duck::Value;
@@ -54,6 +54,13 @@ const CHANGES: &[Change] = &[
         what: "numbers may have a plus, a minus sign and no-break spaces",
         touches: |_, _| false,
         explains: is_number_with_signs,
+    },
+    Change {
+        version: 2,
+        what: "columns of numbers take exponents, zeros at the end and 19 digits, those of truth values other words",
+        // All of these were refused.
+        touches: |_, _| false,
+        explains: is_other_form,
     },
 ];
 
@@ -103,6 +110,22 @@ fn is_number_with_signs(difference: &Difference<'_>) -> bool {
     difference.old == Outcome::Refused
         && matches!(difference.new, Outcome::Value(_))
         && difference.raw.is_some_and(has_sign)
+}
+
+/// `1.5e3`, `1.500` with two decimals, `9223372036854775807` and `yes` were refused, and are values now.
+fn is_other_form(difference: &Difference<'_>) -> bool {
+    let Some(raw) = difference.raw.map(str::trim) else { return false };
+    let number: Option<f64> = raw.parse().ok();
+    let is_it = |new: &Value| number.is_some() && new.to_string().parse().ok() == number;
+    let digits = raw.bytes().filter(u8::is_ascii_digit).count();
+    let has_form =
+        raw.contains(['e', 'E']) || raw.contains('.') && raw.ends_with('0') || digits > 18;
+    difference.old == Outcome::Refused
+        && match difference.new {
+            Outcome::Value(Value::Bool(_)) => true,
+            Outcome::Value(new) => has_form && is_it(new),
+            Outcome::Refused => false,
+        }
 }
 
 /// What becomes of a cell under one version of the rules.
@@ -156,6 +179,12 @@ impl ValueRules {
     /// Those of this program.
     pub const fn current() -> Self {
         Self { version: VERSION, changes: CHANGES }
+    }
+
+    /// What has changed since a version, in a few words each.
+    pub fn since(&self, version: u32) -> impl Iterator<Item = &'static str> {
+        let newer = self.changes.iter().filter(move |change| change.version > version);
+        newer.map(|change| change.what)
     }
 
     /// Whether an unfinished load that was begun under version `under` may go on, with columns of these types and

@@ -405,3 +405,26 @@ fn what_is_loaded_stays_loaded_whatever_its_rules_were() {
         assert_eq!(target.sql("SELECT rules FROM etl.inputs"), [["0"]]);
     }
 }
+
+/// The same file again with `--fresh`: rows that older rules have read otherwise are updated, and it is said why.
+#[test]
+fn a_fresh_load_of_a_roll_says_that_rules_have_changed() {
+    for target in Target::both() {
+        let old = parcels("ROE BOB", "1234", "seventy");
+        let today = parcels("ROE BOB", "1299", "77.0");
+        target.loads_as("NAL16P202501.csv", "parcels", (&old, &today), &[]);
+        let path = target.place.path("NAL16P202501.csv").display().to_string();
+        let output = target.place.output(&arguments(&target.to, &[&path], &["--fresh"]));
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{output:?}");
+        let summary: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let tally = &summary["inputs"][0]["tally"];
+        assert_eq!((&tally["updated"], &tally["inserted"]), (&1.into(), &1.into()), "{summary}");
+        let told = summary["inputs"][0]["warnings"].to_string();
+        assert!(told.contains("1 row of this content was loaded under older rules"), "{told}");
+        assert!(told.contains("a year has four digits"), "{told}");
+        // Once more: they are as the rules of today have them.
+        let output = target.place.output(&arguments(&target.to, &[&path], &["--fresh"]));
+        let told = String::from_utf8_lossy(&output.stdout);
+        assert!(!told.contains("older rules"), "{told}");
+    }
+}
