@@ -31,6 +31,8 @@ const EPOCH: i64 = 2_440_588;
 const NANOS_OF_DAY: i64 = 86_400_000_000_000;
 /// Days from 1970-01-01 whose nanoseconds have room in 64 bits, both ways.
 const DAYS: i64 = 106_750;
+/// Days from 1970-01-01 for which databases have dates.
+const FAR: i64 = 100_000_000;
 
 /// Calls columns of moments of 96 bits bytes. `which`: by position among the columns of a file without lists and
 /// structs; returns whether any is changed.
@@ -68,8 +70,10 @@ fn parts(column: &str) -> (String, String) {
         };
         format!("({})", (0..count).map(byte).collect::<Vec<_>>().join(" + "))
     };
-    // A day has less than 2^47 nanoseconds.
-    (number(1, 6), format!("({} - {EPOCH})", number(9, 4)))
+    // A day has less than 2^47 nanoseconds; the day has a sign.
+    let day = number(9, 4);
+    let signed = format!("(CASE WHEN {day} < 2147483648 THEN {day} ELSE {day} - 4294967296 END)");
+    (number(1, 6), format!("({signed} - {EPOCH})"))
 }
 
 /// SQL for the moments of a column of bytes, as TIMESTAMP_NS.
@@ -78,42 +82,49 @@ pub fn moment(column: &str) -> String {
     format!("make_timestamp_ns({days} * {NANOS_OF_DAY} + {nanos})")
 }
 
+/// SQL for the same as texts with all digits; a day that no calendar reaches is written as its number.
+pub fn text(column: &str) -> String {
+    let (nanos, days) = parts(column);
+    let moment = format!("make_timestamp({days} * 86400000000 + {nanos} // 1000)");
+    format!(
+        "CASE WHEN abs({days}) > {FAR} THEN 'day ' || {days} || ' from 1970-01-01, nanosecond ' || {nanos} \
+         WHEN {nanos} % 1000 = 0 THEN CAST({moment} AS VARCHAR) \
+         ELSE strftime({moment}, '%Y-%m-%d %H:%M:%S.') || lpad(CAST({nanos} % 1000000000 AS VARCHAR), 9, '0') END"
+    )
+}
+
+/// A column whose values are finer than a microsecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finer {
+    /// Its position.
+    pub column: usize,
+    /// Whether 64 bits hold the nanoseconds of all values.
+    pub fits: bool,
+}
+
 /// Those of the columns of bytes (by position, of `width`) that have values finer than a microsecond.
 pub fn finer(
     path: &Path,
     which: &[usize],
     width: usize,
     label: &str,
-) -> Result<Vec<usize>, SourceError> {
+) -> Result<Vec<Finer>, SourceError> {
     let connection = connect().map_err(|error| explain(label, &error))?;
     let from = scan(path, width)
         .map_err(|message| SourceError::new(SourceErrorKind::Unreadable, label, message))?;
     let question = |at: &usize| {
         let (nanos, days) = parts(&format!("c{at}"));
-        format!(
-            "coalesce(bool_or({nanos} % 1000 <> 0), false), \
-             coalesce(max(abs({days})), 0) <= {DAYS}"
-        )
+        format!("coalesce(bool_or({nanos} % 1000 <> 0), false), coalesce(max(abs({days})), 0)")
     };
     let questions: Vec<_> = which.iter().map(question).collect();
     let answer = connection
         .query(&format!("SELECT {} FROM {from}", questions.join(", ")), &[])
         .map_err(|error| explain(label, &error))?;
     let row = answer.rows.first().map(Vec::as_slice).unwrap_or_default();
-    let is = |value: Option<&Value>| value.and_then(Value::as_bool) == Some(true);
-    let mut finer = Vec::new();
-    for (at, cells) in which.iter().zip(row.chunks(2)) {
-        if is(cells.first()) {
-            if !is(cells.get(1)) {
-                let message = format!(
-                    "column {} holds nanoseconds in years before 1678 or after 2261, which no type keeps",
-                    at + 1
-                );
-                return Err(SourceError::new(SourceErrorKind::NotTheFormat, label, message)
-                    .with_hint("write the file again with that column as text"));
-            }
-            finer.push(*at);
-        }
-    }
-    Ok(finer)
+    let found = |(at, cells): (&usize, &[Value])| {
+        let [is_finer, days] = cells else { return None };
+        let fits = days.as_int().is_some_and(|days| days <= DAYS);
+        (is_finer.as_bool() == Some(true)).then_some(Finer { column: *at, fits })
+    };
+    Ok(which.iter().zip(row.chunks(2)).filter_map(found).collect())
 }

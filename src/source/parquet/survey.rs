@@ -2,7 +2,7 @@
 
 use super::decimals::{self, Wide};
 use super::elements;
-use super::int96;
+use super::int96::{self, Finer};
 use super::mend::{Mended, Nested, Variants, mend};
 use super::nested;
 use super::stream::ParquetSource;
@@ -67,7 +67,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
     }
     let nested = if escaped { Nested::Bytes } else { Nested::Text };
     let content = &original.watched(content);
-    let look_at = |mended: Mended, int96: &[usize]| {
+    let look_at = |mended: Mended, int96: &[Finer]| {
         let file = mended.file.unwrap_or_else(|| original.clone());
         look(file, (&mended.wide, int96), content, fingerprint, length)
     };
@@ -80,7 +80,10 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
         let Some(file) = bytes.file else { return Ok(table) };
         match int96::finer(file.path(), &table.int96, table.headers.len(), label)? {
             none if none.is_empty() => Ok(table),
-            finer => look_at(again(Variants::Whole, nested, &finer)?, &finer),
+            finer => {
+                let columns: Vec<_> = finer.iter().map(|finer| finer.column).collect();
+                look_at(again(Variants::Whole, nested, &columns)?, &finer)
+            }
         }
     };
     match look_at(whole, &[]).and_then(with_nanos) {
@@ -109,7 +112,7 @@ pub fn survey(content: &Content, options: &SourceOptions) -> Result<ParquetTable
 /// Reads a file that DuckDB can read. `wide` and `int96`: columns of wide decimals and of moments that are bytes in it.
 fn look(
     file: Spooled,
-    (wide, int96): (&[Wide], &[usize]),
+    (wide, int96): (&[Wide], &[Finer]),
     content: &Content,
     fingerprint: Fingerprint,
     file_bytes: u64,
@@ -137,9 +140,13 @@ fn look(
             reading.select = Select::Wide(*scale);
         }
     }
-    for at in int96 {
-        if let Some(reading) = readings.get_mut(*at) {
-            *reading = Reading { select: Select::Int96, ..types::reading("TIMESTAMP_NS") };
+    for Finer { column, fits } in int96 {
+        let (select, ty) = match fits {
+            true => (Select::Int96, "TIMESTAMP_NS"),
+            false => (Select::Int96Text, "VARCHAR"),
+        };
+        if let Some(reading) = readings.get_mut(*column) {
+            *reading = Reading { select, ..types::reading(ty) };
         }
     }
     check_ranges(&connection, file.path(), &mut readings, label)?;
@@ -316,6 +323,15 @@ impl Table for ParquetTable {
             .map(|(header, _)| format!("\"{header}\""))
             .collect();
         let mut notes = self.byte_notes.clone();
+        let far = self.headers.iter().zip(&self.readings);
+        let far = far.filter(|(_, reading)| reading.select == Select::Int96Text);
+        let far: Vec<_> = far.map(|(header, _)| format!("\"{header}\"")).collect();
+        if !far.is_empty() {
+            notes.push(format!(
+                "times are loaded as text, as some have nanoseconds in years before 1678 or after 2261: {}",
+                far.join(", ")
+            ));
+        }
         if !nested.is_empty() {
             let names = nested.join(", ");
             notes.push(format!("lists, structs and maps are loaded as JSON text: {names}"));

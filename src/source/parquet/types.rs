@@ -36,6 +36,8 @@ pub enum Select {
     Wide(u8),
     /// Moments of 96 bits, from their bytes.
     Int96,
+    /// The same as texts, where 64 bits do not hold all of their nanoseconds.
+    Int96Text,
 }
 
 impl Reading {
@@ -50,6 +52,7 @@ impl Reading {
             }
             (Select::Hex | Select::Wide(_), _) => format!("hex({column})"),
             (Select::Int96, _) => int96::moment(column),
+            (Select::Int96Text, _) => int96::text(column),
             (Select::Utf8, _) => format!("decode({column})"),
             (Select::FixedText, _) => format!("rtrim(decode({column}), chr(0))"),
         }

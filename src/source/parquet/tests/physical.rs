@@ -226,11 +226,12 @@ fn moments_of_96_bits_keep_their_nanoseconds() {
     let expected = expected.map(|row| row.map(|text| plain(&text.to_owned())).to_vec());
     assert_eq!(shown, expected);
     assert_eq!(notes, [""; 0]);
-    // Nanoseconds in a year that 64 bits do not hold are no other moment.
-    let (_dir, path) = on_disk(&[int96("far", &[Some((1, 2_932_896))])]);
-    let options = SourceOptions::default();
-    let error = Parquet.survey(&Content::plain(&path), &options).err().expect("refused");
-    assert!(error.to_string().contains("nanoseconds in years"), "{error}");
+    // Nanoseconds in a year that 64 bits do not hold are kept as text.
+    let (kinds, rows, notes) =
+        told(&[int96("far", &[Some((1, 2_932_896)), Some((whole, -719_162))])]);
+    assert_eq!(kinds, [ColumnKind::Text]);
+    assert_eq!(rows, [["9999-12-31 00:00:00.000000001"], ["0001-01-01 22:17:33.123456"]]);
+    assert!(notes[0].ends_with("after 2261: \"far\""), "{notes:?}");
 }
 
 /// A decimal column of these numbers in this form.
