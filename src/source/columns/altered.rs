@@ -42,7 +42,7 @@ impl ColumnBuilder {
     }
 
     /// A whole number; a fraction of zeros is left out and counted.
-    #[inline]
+    #[inline(always)]
     pub(super) fn whole(&mut self, text: &[u8]) -> Result<i64, MisfitKind> {
         match number::whole(text) {
             Err(MisfitKind::Fraction) => self.whole_of_fraction(text),
@@ -50,6 +50,7 @@ impl ColumnBuilder {
         }
     }
 
+    #[cold]
     fn whole_of_fraction(&mut self, text: &[u8]) -> Result<i64, MisfitKind> {
         let digits = number::without_zeros(text).ok_or(MisfitKind::Fraction)?;
         let value = number::whole(digits)?;

@@ -113,6 +113,7 @@ pub fn fit(text: &str) -> Fit {
             let whole = bytes.len() as u8;
             Fit { kinds: INT | BIGINT | DECIMAL | DOUBLE | COMMA, whole, ..TEXT }
         }
+        [b'0'] => Fit { kinds: INT | BIGINT | DECIMAL | DOUBLE | COMMA, ..TEXT },
         [b'0'..=b'9' | b'-' | b'.', ..] => match numeric(bytes) {
             TEXT => other(bytes),
             fit => fit,
@@ -132,6 +133,12 @@ pub fn inexact(text: &str) -> Fit {
 
 /// A moment, or a number with a decimal comma.
 fn other(bytes: &[u8]) -> Fit {
+    // No moment, and no number of so few digits, does without one of these: most texts end here.
+    const LONGEST: usize = 24;
+    let is_sign = |byte: &u8| matches!(byte, b'/' | b'-' | b',' | b'.');
+    if !bytes.iter().take(LONGEST).any(is_sign) {
+        return TEXT;
+    }
     if let Some(date) = Slashed::of(bytes) {
         let fits = |order, kinds: Kinds| date.days(order).map_or(0, |_| kinds);
         let kinds = fits(DateOrder::Mdy, DATE | TIMESTAMP) | fits(DateOrder::Dmy, DAY_FIRST);
