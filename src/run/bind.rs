@@ -84,6 +84,8 @@ pub(super) fn bind_roll(
         replay: false,
         fitted: Fitted::default(),
         widenings: Vec::new(),
+        of_values: Vec::new(),
+        assumed_orders: Vec::new(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

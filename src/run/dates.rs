@@ -3,8 +3,8 @@
 //!
 //! Where one order of dates fits all rows of a column, it is used. Where both fit, evidence decides, in this order:
 //! another column of the file whose rows prove one; a decimal comma (day first); the header (`dd/mm/yyyy`); a part
-//! that is always 1 while the other takes at least three values (a monthly series). Else the setting `date_order`
-//! decides, and that is always reported.
+//! that is always 1 while the other takes at least three values (a monthly series). Then earlier loads of the table are
+//! followed. Else the setting `date_order` decides, and that is always reported.
 
 use super::prepare::Prepared;
 use super::request::DateSetting;
@@ -138,6 +138,9 @@ fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
             // What a file was loaded with does not depend on those beside it.
             let own_why = || cells.slashes().map(|slashes| of_file.order(at, slashes).1);
             input.assumes_date_order |= cells.are_dates() && own_why() == Some(Why::Setting);
+            if why == Why::Setting && order.is_some() {
+                input.assumed_orders.push(at);
+            }
             set_order(input, at, order);
             if cells.are_dates() && cells.slashes().is_some() {
                 tell_order(input, at, order, &why);
@@ -157,6 +160,54 @@ fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
             tell_short_years(input, at);
         }
     }
+}
+
+/// Reads dates of which nothing tells the order as earlier loads of the table have read them. `earlier`: the stored
+/// types of these loads.
+pub fn follow(input: &mut Prepared, earlier: &[String]) {
+    for at in std::mem::take(&mut input.assumed_orders) {
+        let column = input.schema.columns[at].clone();
+        let was_day_first =
+            |json: &String| types::stored_order(json, &column.name) == DateOrder::Dmy;
+        if column.order == DateOrder::Dmy || !earlier.iter().any(was_day_first) {
+            continue;
+        }
+        types::set_order(input, at, DateOrder::Dmy);
+        let (start, order) = (format!("{}: dates such as", column.header), DateOrder::Dmy);
+        input.of_values.retain(|told| !told.starts_with(&start));
+        let example = example(&*input.table, column.field, has_slash);
+        input.of_values.push(format!(
+            "{start} {example} are read as {}, as in earlier loads of this table, and no row proves it; \
+             --date-format {}=%m/%d/%Y reads them as {}",
+            order.plain(),
+            column.name,
+            order.other().plain(),
+        ));
+        let ty = column.kind.duckdb();
+        types::note(input, at, format!("{ty}: {}, as in earlier loads", order.plain()));
+    }
+}
+
+/// Columns whose dates a load has read in another order than files beside it prove now, in words.
+pub fn contradicted(input: &Prepared, stored: &str) -> Vec<String> {
+    let mut told = Vec::new();
+    for at in types::open_columns(input) {
+        let Some(slashes) = input.found.get(at).and_then(|cells| cells.slashes()) else { continue };
+        let column = &input.schema.columns[at];
+        let was = types::stored_order(stored, &column.name);
+        let is_date = column.kind == ColumnKind::Date || column.kind.is_moment();
+        let is_open = slashes.month_first && slashes.day_first && slashes.unequal;
+        if is_date && is_open && was != column.order {
+            told.push(format!(
+                "{}: its dates were read as {} when it was loaded, as nothing proved it then; other files of \
+                 the table are {}: --fresh loads it again",
+                column.header,
+                was.plain(),
+                column.order.plain()
+            ));
+        }
+    }
+    told
 }
 
 fn set(input: &mut Prepared, at: usize, cells: Common) {
@@ -185,7 +236,7 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
     let ty = column.kind.duckdb();
     let Some(order) = order else {
         let example = example(&*input.table, column.field, has_slash);
-        input.warnings.push(format!(
+        input.of_values.push(format!(
             "{}: dates such as {example} stay text: no row proves which part is the day; --date-order mdy or \
              dmy reads them as dates",
             column.header
@@ -203,7 +254,7 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
         Why::Setting => {
             let (read, other) = (order.plain(), order.other());
             let example = example(&*input.table, column.field, has_slash);
-            input.warnings.push(format!(
+            input.of_values.push(format!(
                 "{}: dates such as {example} are read as {read}, and no row proves it (date_order = {}); \
                  --date-order {} reads them as {}, --date-order text leaves them as they are",
                 column.header,
@@ -219,7 +270,7 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
 
 fn tell_mixed(input: &mut Prepared, at: usize) {
     let header = input.schema.columns[at].header.clone();
-    input.warnings.push(format!(
+    input.of_values.push(format!(
         "{header}: stays text: some of its times have an offset from UTC, and some have none"
     ));
     types::note(input, at, "VARCHAR: some of its times have an offset, some have none".to_owned());
@@ -229,7 +280,7 @@ fn tell_groups(input: &mut Prepared, at: usize, comma: usize) {
     let comma = input.schema.headers[comma].clone();
     let column = input.schema.columns[at].clone();
     let example = example(&*input.table, column.field, |text| text.contains('.'));
-    input.warnings.push(format!(
+    input.of_values.push(format!(
         "{}: numbers such as {example} stay text: column {comma} has decimal commas, so a point may stand between \
          thousands; a --clean file with as = \"number\", decimal = \",\" and group = \".\" reads them",
         column.header

@@ -14,13 +14,14 @@
 //! a column that is recorded for another header. All inputs of a run are fitted before the first row is
 //! loaded, each to the table as those before it will leave it.
 
+use super::dates;
 use super::error::RunError;
 use super::names;
 use super::places::{Table, Wanted};
 use super::prepare::Prepared;
 use super::types;
 use super::widen::{Widening, widen};
-use crate::load::ledger::HeaderOf;
+use crate::load::ledger::{HeaderOf, Ledger};
 use crate::load::table::TargetColumn;
 use crate::load::target::Changes;
 use crate::load::{Link, LoadError, LoadErrorKind};
@@ -95,14 +96,19 @@ fn fit_types(
         let shared: Vec<&Prepared> = here.iter().map(|input| &**input).collect();
         let Some(name) = shared.first().map(|input| input.spec.name.clone()) else { continue };
         let widenings = widen(&shared, &name, table, con, changes)?;
+        let earlier = match shared.iter().any(|input| !input.assumed_orders.is_empty()) {
+            true => Ledger::new(con).types_of(&name)?,
+            false => Vec::new(),
+        };
         for input in &mut here {
+            dates::follow(input, &earlier);
             types::of_table(input, &table.types, &table.texts, table.rule);
             let own = |widening: &&Widening| {
                 let mut columns = input.spec.columns.iter();
                 columns.any(|column| column.name == widening.column)
             };
             let own: Vec<_> = widenings.iter().filter(own).cloned().collect();
-            input.warnings.extend(own.iter().map(|widening| widening.told(&name)));
+            input.of_values.extend(own.iter().map(|widening| widening.told(&name)));
             input.widenings = own;
         }
     }

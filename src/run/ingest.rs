@@ -1,6 +1,7 @@
 //! `etl ingest`: all inputs of a request, one after the other, into the target.
 
 use super::agents;
+use super::dates;
 use super::error::{Reach, RunError, RunErrorKind};
 use super::fit::fit;
 use super::geography;
@@ -216,9 +217,16 @@ impl<'a> Session<'a> {
         let replaces: Vec<_> = replaces.collect();
         let ledger = Ledger::new(&*self.link);
         self.anew = outdated(&replaces, &self.run, |table, scope| ledger.within(table, scope))?;
-        for (input, standing) in inputs.iter_mut().zip(&standings) {
-            if let Standing::Unfinished(KnownInput { types: Some(types), .. }) = standing {
-                types::restore(input, types);
+        for (at, (input, standing)) in inputs.iter_mut().zip(&standings).enumerate() {
+            match standing {
+                Standing::Unfinished(KnownInput { types: Some(types), .. }) => {
+                    types::restore(input, types);
+                }
+                Standing::Loaded(KnownInput { types: Some(types), .. }, _) => {
+                    let told = dates::contradicted(input, types);
+                    self.found.borrow_mut().extend(told.into_iter().map(|told| (at, told)));
+                }
+                _ => {}
             }
         }
         Ok(())

@@ -175,6 +175,8 @@ fn plan_input(
         kind.absent.iter().map(|absent| (absent.words.join(", "), absent.answer.clone())).collect()
     });
     let binding = input.binding.as_ref();
+    let of_values = input.of_values.iter().filter(|_| !state.is_loaded);
+    let told = input.warnings.iter().chain(of_values);
     Ok(InputPlan {
         input: input.origin.label(),
         kind: input.kind_id(pack),
@@ -194,7 +196,7 @@ fn plan_input(
         strategy: strategy(request, input),
         sample,
         unchecked: unchecked(request, pack, input)?,
-        warnings: input.warnings.iter().cloned().chain(state.warnings).collect(),
+        warnings: told.cloned().chain(state.warnings).collect(),
     })
 }
 

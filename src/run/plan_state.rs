@@ -1,6 +1,7 @@
 //! What the target's ledger says of the inputs of a plan: loaded, unfinished, refused, new; and whose rows
 //! would go.
 
+use super::dates::contradicted;
 use super::error::RunError;
 use super::prepare::Prepared;
 use super::presence::Presences;
@@ -22,11 +23,13 @@ pub struct PlannedState {
     pub state: String,
     /// What the user should know besides.
     pub warnings: Vec<String>,
+    /// Whether it is loaded already, so that nothing becomes of its values.
+    pub is_loaded: bool,
 }
 
 impl From<&str> for PlannedState {
     fn from(state: &str) -> Self {
-        Self { state: state.to_owned(), warnings: Vec::new() }
+        Self { state: state.to_owned(), warnings: Vec::new(), is_loaded: false }
     }
 }
 
@@ -111,6 +114,7 @@ impl Planner<'_> {
             PlannedState {
                 state: format!("would not be loaded: {told}"),
                 warnings: error.hints.clone(),
+                is_loaded: false,
             }
         };
         Ok(match standing {
@@ -123,8 +127,11 @@ impl Planner<'_> {
                         Ok(part) => PlannedState {
                             state: format!("already loaded by run {}", row.run),
                             warnings: part.into_iter().collect(),
+                            is_loaded: true,
                         },
                     };
+                let types = known.types.iter();
+                told.warnings.extend(types.flat_map(|types| contradicted(wanted.input, types)));
                 told.warnings.extend((!is_certain).then(|| standing::uncertain(row)));
                 told
             }

@@ -73,6 +73,10 @@ pub struct Prepared {
     pub column_notes: Vec<(String, String)>,
     /// What the user should know.
     pub warnings: Vec<String>,
+    /// What the user should know of how its values are read, where it is loaded.
+    pub of_values: Vec<String>,
+    /// Columns whose dates are read in the order of the setting, because nothing else tells it.
+    pub assumed_orders: Vec<usize>,
     /// Place among the files of the request: arguments in order, then the order of the listing.
     pub place: usize,
     /// Whether these are failed records of an earlier run.
@@ -453,6 +457,8 @@ pub(super) fn generic(
         replay: false,
         fitted: Fitted::default(),
         widenings: Vec::new(),
+        of_values: Vec::new(),
+        assumed_orders: Vec::new(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

@@ -63,6 +63,13 @@ pub fn restore(input: &mut Prepared, json: &str) {
     }
 }
 
+/// The order of the dates of a column, from what [`stored`] has made.
+pub(super) fn stored_order(json: &str, column: &str) -> DateOrder {
+    let types: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
+    let is_day_first = types.get(column).is_some_and(|ty| ty.contains("(dmy)"));
+    if is_day_first { DateOrder::Dmy } else { DateOrder::default() }
+}
+
 /// Columns whose dates begin with the day, one a line, for the replay of failed records.
 pub fn orders(input: &Prepared) -> Option<String> {
     let columns = input.schema.columns.iter();
@@ -122,7 +129,7 @@ pub fn settle_zone(input: &mut Prepared, con: &dyn Link) -> Result<(), LoadError
         let position = input.schema.columns.iter().position(|column| column.header == *first);
         let zone = position.and_then(|at| input.schema.columns[at].zone).unwrap_or(Zone::UTC);
         let whose = if input.time_zone.is_some() { "as asked" } else { "that of the database" };
-        input.warnings.push(format!(
+        input.of_values.push(format!(
             "{}: times without an offset are taken in the time zone {zone} ({whose}; --time-zone changes it)",
             told.join(", ")
         ));
@@ -312,7 +319,7 @@ pub fn of_table(
         }
         set(input, at, kind);
     }
-    input.warnings.extend(told);
+    input.of_values.extend(told);
 }
 
 /// What can be done about values that a column of numbers does not hold.

@@ -134,3 +134,35 @@ fn a_replay_and_a_verification_read_the_order_of_the_load() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+#[test]
+fn earlier_loads_are_followed_and_what_they_assumed_is_told_once_it_is_wrong() {
+    let place = Place::new().file("d/1.csv", "k,a\n1,02/01/2014\n");
+    let summary = loads(&place, &["d"], &["--table", "t"]);
+    assert!(summary["inputs"][0]["warnings"].to_string().contains("no row proves it"), "{summary}");
+    let place = place.file("d/2.csv", "k,a\n2,31/12/2014\n");
+    let plan = place.run(&["plan", "d", "--table", "t", "--to", TO]);
+    let words = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("its dates were read as month/day/year when it was loaded"), "{plan}");
+    let summary = loads(&place, &["d"], &["--table", "t"]);
+    let told = summary["inputs"][0]["warnings"].to_string();
+    assert!(told.contains("--fresh loads it again") && !told.contains("date_order"), "{told}");
+    // Alone, a file of which nothing proves the order is read as those before it.
+    let place = place.file("3.csv", "k,a\n3,05/06/2014\n");
+    let summary = loads(&place, &["3.csv"], &["--table", "t"]);
+    let told = summary["inputs"][0]["warnings"].to_string();
+    assert!(told.contains("as in earlier loads of this table"), "{told}");
+    loads(&place, &["d/1.csv", "d/2.csv"], &["--table", "t", "--fresh"]);
+    assert_eq!(
+        ask(&place, "SELECT k, a FROM t ORDER BY k"),
+        "1,2014-01-02\n2,2014-12-31\n3,2014-06-05"
+    );
+    let (code, summary) = ingest(&place, &["3.csv"], &["--table", "t"]);
+    assert_eq!((code, summary["status"].as_str()), (0, Some("already_loaded")), "{summary}");
+    let output = place.output(&["verify", "latest", "--to", TO, "--table", "t"]);
+    assert!(output.status.success(), "{output:?}");
+    // And turned, where that is wrong.
+    let place = place.file("4.csv", "k,a\n4,05/06/2014\n");
+    loads(&place, &["4.csv"], &["--table", "t", "--date-format", "a=%m/%d/%Y"]);
+    assert_eq!(ask(&place, "SELECT a FROM t WHERE k = 4"), "2014-05-06");
+}

@@ -114,6 +114,19 @@ impl Ledger<'_> {
         )
     }
 
+    /// Types of the inputs that were loaded into a table, each as its load has stored them.
+    pub fn types_of(&self, table: &str) -> Result<Vec<String>, LoadError> {
+        if super::schema::readable(self.con)? < 2 {
+            return Ok(Vec::new());
+        }
+        let rows = self.con.query(
+            "SELECT DISTINCT types FROM etl.inputs WHERE \"table\" = ? AND coalesce(\"schema\", ?) = ? \
+             AND status = 'done' AND types IS NOT NULL",
+            &[table, self.con.schema(), self.con.schema()].map(Value::from),
+        )?;
+        Ok(rows.rows.iter().map(|row| row[0].to_string()).collect())
+    }
+
     /// Begun and finished inputs of the same path, sheet and table with other content, newest first. An
     /// entry without an absolute path (standard input, or of an older program) is compared by the path
     /// that was named.
