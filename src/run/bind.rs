@@ -5,7 +5,7 @@ use super::cleaning::Cleaned;
 use super::error::{RunError, RunErrorKind};
 use super::fit::Fitted;
 use super::mapping::Mapping;
-use super::prepare::{Prepared, changes_of_values};
+use super::prepare::{HowRead, Prepared, changes_of_values};
 use super::request::{Mode, Request};
 use crate::chunk::{ColumnKind, Origin, ReadColumn, ReadSchema, Role};
 use crate::load::TableName;
@@ -75,7 +75,7 @@ pub(super) fn bind_roll(
         missing,
         mode: request.mode.unwrap_or(Mode::Merge),
         found: Vec::new(),
-        assumes_date_order: has_dates,
+        reading: HowRead { assumes_date_order: has_dates, ..HowRead::default() },
         time_zone: None,
         as_written: false,
         column_notes: Vec::new(),
@@ -84,8 +84,6 @@ pub(super) fn bind_roll(
         replay: false,
         fitted: Fitted::default(),
         widenings: Vec::new(),
-        of_values: Vec::new(),
-        assumed_orders: Vec::new(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

@@ -115,7 +115,7 @@ pub fn describe(input: &Prepared, pack: &Pack) -> InputSummary {
         tally: Tally::default(),
         replaced: 0,
         problems: Vec::new(),
-        warnings: input.warnings.iter().chain(&input.of_values).cloned().collect(),
+        warnings: input.warnings.iter().chain(&input.reading.told).cloned().collect(),
         failed_file: None,
         agents: Vec::new(),
         facts: Vec::new(),

@@ -137,9 +137,10 @@ fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
             let (order, why) = evidence.order(at, slashes);
             // What a file was loaded with does not depend on those beside it.
             let own_why = || cells.slashes().map(|slashes| of_file.order(at, slashes).1);
-            input.assumes_date_order |= cells.are_dates() && own_why() == Some(Why::Setting);
+            input.reading.assumes_date_order |=
+                cells.are_dates() && own_why() == Some(Why::Setting);
             if why == Why::Setting && order.is_some() {
-                input.assumed_orders.push(at);
+                input.reading.assumed_orders.push(at);
             }
             set_order(input, at, order);
             if cells.are_dates() && cells.slashes().is_some() {
@@ -165,7 +166,7 @@ fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
 /// Reads dates of which nothing tells the order as earlier loads of the table have read them. `earlier`: the stored
 /// types of these loads.
 pub fn follow(input: &mut Prepared, earlier: &[String]) {
-    for at in std::mem::take(&mut input.assumed_orders) {
+    for at in std::mem::take(&mut input.reading.assumed_orders) {
         let column = input.schema.columns[at].clone();
         let was_day_first =
             |json: &String| types::stored_order(json, &column.name) == DateOrder::Dmy;
@@ -174,9 +175,9 @@ pub fn follow(input: &mut Prepared, earlier: &[String]) {
         }
         types::set_order(input, at, DateOrder::Dmy);
         let (start, order) = (format!("{}: dates such as", column.header), DateOrder::Dmy);
-        input.of_values.retain(|told| !told.starts_with(&start));
+        input.reading.told.retain(|told| !told.starts_with(&start));
         let example = example(&*input.table, column.field, has_slash);
-        input.of_values.push(format!(
+        input.reading.told.push(format!(
             "{start} {example} are read as {}, as in earlier loads of this table, and no row proves it; \
              --date-format {}=%m/%d/%Y reads them as {}",
             order.plain(),
@@ -236,7 +237,7 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
     let ty = column.kind.duckdb();
     let Some(order) = order else {
         let example = example(&*input.table, column.field, has_slash);
-        input.of_values.push(format!(
+        input.reading.told.push(format!(
             "{}: dates such as {example} stay text: no row proves which part is the day; --date-order mdy or \
              dmy reads them as dates",
             column.header
@@ -254,7 +255,7 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
         Why::Setting => {
             let (read, other) = (order.plain(), order.other());
             let example = example(&*input.table, column.field, has_slash);
-            input.of_values.push(format!(
+            input.reading.told.push(format!(
                 "{}: dates such as {example} are read as {read}, and no row proves it (date_order = {}); \
                  --date-order {} reads them as {}, --date-order text leaves them as they are",
                 column.header,
@@ -270,7 +271,7 @@ fn tell_order(input: &mut Prepared, at: usize, order: Option<DateOrder>, why: &W
 
 fn tell_mixed(input: &mut Prepared, at: usize) {
     let header = input.schema.columns[at].header.clone();
-    input.of_values.push(format!(
+    input.reading.told.push(format!(
         "{header}: stays text: some of its times have an offset from UTC, and some have none"
     ));
     types::note(input, at, "VARCHAR: some of its times have an offset, some have none".to_owned());
@@ -280,7 +281,7 @@ fn tell_groups(input: &mut Prepared, at: usize, comma: usize) {
     let comma = input.schema.headers[comma].clone();
     let column = input.schema.columns[at].clone();
     let example = example(&*input.table, column.field, |text| text.contains('.'));
-    input.of_values.push(format!(
+    input.reading.told.push(format!(
         "{}: numbers such as {example} stay text: column {comma} has decimal commas, so a point may stand between \
          thousands; a --clean file with as = \"number\", decimal = \",\" and group = \".\" reads them",
         column.header

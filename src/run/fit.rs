@@ -96,7 +96,7 @@ fn fit_types(
         let shared: Vec<&Prepared> = here.iter().map(|input| &**input).collect();
         let Some(name) = shared.first().map(|input| input.spec.name.clone()) else { continue };
         let widenings = widen(&shared, &name, table, con, changes)?;
-        let earlier = match shared.iter().any(|input| !input.assumed_orders.is_empty()) {
+        let earlier = match shared.iter().any(|input| !input.reading.assumed_orders.is_empty()) {
             true => Ledger::new(con).types_of(&name)?,
             false => Vec::new(),
         };
@@ -108,7 +108,7 @@ fn fit_types(
                 columns.any(|column| column.name == widening.column)
             };
             let own: Vec<_> = widenings.iter().filter(own).cloned().collect();
-            input.of_values.extend(own.iter().map(|widening| widening.told(&name)));
+            input.reading.told.extend(own.iter().map(|widening| widening.told(&name)));
             input.widenings = own;
         }
     }

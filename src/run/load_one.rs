@@ -132,7 +132,7 @@ impl<'a> LoadOne<'a> {
             false => Vec::new(),
         };
         let mut summary = self.summary(Tally::default(), problems);
-        summary.warnings.retain(|told| !self.input.of_values.contains(told));
+        summary.warnings.retain(|told| !self.input.reading.told.contains(told));
         summary.already_loaded_by = Some(row.run);
         // A replay may have emptied it since.
         summary.failed_file = row.failed_file.filter(|file| Path::new(file).exists());

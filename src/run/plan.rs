@@ -175,7 +175,7 @@ fn plan_input(
         kind.absent.iter().map(|absent| (absent.words.join(", "), absent.answer.clone())).collect()
     });
     let binding = input.binding.as_ref();
-    let of_values = input.of_values.iter().filter(|_| !state.is_loaded);
+    let of_values = input.reading.told.iter().filter(|_| !state.is_loaded);
     let told = input.warnings.iter().chain(of_values);
     Ok(InputPlan {
         input: input.origin.label(),

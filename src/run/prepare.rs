@@ -63,8 +63,8 @@ pub struct Prepared {
     pub mode: Mode,
     /// What the cells of each column have in common, of a plain table whose types were found in its cells.
     pub found: Vec<Common>,
-    /// Whether dates are read in the order of the setting `date_order`, because nothing else tells it.
-    pub assumes_date_order: bool,
+    /// How its values are read.
+    pub reading: HowRead,
     /// Zone of times without an offset, where the user names one.
     pub time_zone: Option<Zone>,
     /// Whether values are loaded as they are written.
@@ -73,10 +73,6 @@ pub struct Prepared {
     pub column_notes: Vec<(String, String)>,
     /// What the user should know.
     pub warnings: Vec<String>,
-    /// What the user should know of how its values are read, where it is loaded.
-    pub of_values: Vec<String>,
-    /// Columns whose dates are read in the order of the setting, because nothing else tells it.
-    pub assumed_orders: Vec<usize>,
     /// Place among the files of the request: arguments in order, then the order of the listing.
     pub place: usize,
     /// Whether these are failed records of an earlier run.
@@ -93,6 +89,17 @@ pub struct Prepared {
     pub cleaning: Cleaned,
     /// What finds the places of rows, where that is asked for.
     pub locate: Option<Arc<Locate>>,
+}
+
+/// How the values of an input are read, as far as something had to be assumed or decided.
+#[derive(Debug, Clone, Default)]
+pub struct HowRead {
+    /// What the user should know of it, where the input is loaded.
+    pub told: Vec<String>,
+    /// Whether dates are read in the order of the setting `date_order`, because nothing in the file tells it.
+    pub assumes_date_order: bool,
+    /// Columns whose dates are read in that order, because nothing tells it in other files of the table either.
+    pub assumed_orders: Vec<usize>,
 }
 
 impl Prepared {
@@ -448,7 +455,7 @@ pub(super) fn generic(
         missing: Vec::new(),
         mode,
         found: Vec::new(),
-        assumes_date_order: false,
+        reading: HowRead::default(),
         time_zone: None,
         as_written: false,
         column_notes: Vec::new(),
@@ -457,8 +464,6 @@ pub(super) fn generic(
         replay: false,
         fitted: Fitted::default(),
         widenings: Vec::new(),
-        of_values: Vec::new(),
-        assumed_orders: Vec::new(),
         mapping: None,
         masks: Masks::default(),
         cleaning: Cleaned::default(),

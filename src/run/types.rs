@@ -129,7 +129,7 @@ pub fn settle_zone(input: &mut Prepared, con: &dyn Link) -> Result<(), LoadError
         let position = input.schema.columns.iter().position(|column| column.header == *first);
         let zone = position.and_then(|at| input.schema.columns[at].zone).unwrap_or(Zone::UTC);
         let whose = if input.time_zone.is_some() { "as asked" } else { "that of the database" };
-        input.of_values.push(format!(
+        input.reading.told.push(format!(
             "{}: times without an offset are taken in the time zone {zone} ({whose}; --time-zone changes it)",
             told.join(", ")
         ));
@@ -319,7 +319,7 @@ pub fn of_table(
         }
         set(input, at, kind);
     }
-    input.of_values.extend(told);
+    input.reading.told.extend(told);
 }
 
 /// What can be done about values that a column of numbers does not hold.

@@ -166,7 +166,7 @@ fn changed(values: &Values, input: &Prepared, settings: &mut Settings) {
     add(
         settings,
         "date-order",
-        (input.assumes_date_order && *dates != DateSetting::default()).then_some(dates),
+        (input.reading.assumes_date_order && *dates != DateSetting::default()).then_some(dates),
     );
     let has_moments = || input.schema.columns.iter().any(|column| column.zone.is_some());
     add(settings, "time-zone", time_zone.filter(|_| has_moments()).map(|zone| zone.to_string()));
