@@ -1,6 +1,6 @@
 //! Refused rows as rows of the target, and indexes that are set aside.
 
-use super::pg_server::{Server, ask, load, loads, started};
+use super::pg_server::{Server, ask, consistent, load, loads, started};
 use super::roll;
 use super::support::Place;
 use std::thread::sleep;
@@ -138,4 +138,34 @@ fn a_large_load_is_counted_page_by_page() {
     let (put, looked_up) = figures.split_once('|').expect("two figures");
     assert_eq!(put, inserted.to_string());
     assert!(looked_up.parse::<u64>().expect("a number") < inserted, "{figures}");
+}
+
+/// A user who may have three connections: one for the lock, one that writes, one that all questions share.
+#[test]
+fn three_connections_load_merge_and_verify_a_roll() {
+    let server = Server::start();
+    server.psql(
+        "CREATE ROLE few LOGIN PASSWORD 'few' CONNECTION LIMIT 3; GRANT CREATE ON DATABASE etl TO few; \
+         GRANT CREATE, USAGE ON SCHEMA public TO few",
+    );
+    let to = server.url().replace("etl:etl@", "few:few@");
+    let more = ["--writers", "4", "--threads", "4", "--commit-rows", "1000", "--chunk-rows", "700"];
+    let place = Place::new().file("SDF16P202501.csv", &roll::sales(12_000));
+    let first = loads(&place, &to, &["SDF16P202501.csv"], &more);
+    let inserted = first["tally"]["inserted"].as_u64().expect("a count");
+    assert!(inserted > 11_000, "{first}");
+    let place = place.file("SDF16F202501.csv", &roll::sales(12_500));
+    let second = loads(&place, &to, &["SDF16F202501.csv"], &more);
+    let tally = &second["tally"];
+    assert_eq!(tally["unchanged"].as_u64(), Some(inserted), "{second}");
+    assert!(tally["inserted"].as_u64().is_some_and(|rows| rows > 400), "{second}");
+    let output = place.output(&["verify", "latest", "--to", &to]);
+    assert!(output.status.success(), "{output:?}");
+    consistent(&server, "sales");
+    // Two are one too few, and that is said in words within the waiting time.
+    server.psql("ALTER ROLE few CONNECTION LIMIT 1");
+    let place = place.file("SDF16S202501.csv", &roll::sales(300));
+    let (code, _, told) =
+        load(&place, &to, &["SDF16S202501.csv"], &["--fresh", "--retry-attempts", "0"]);
+    assert!(code == 7 && told.contains("a load needs three connections"), "{code} {told}");
 }
