@@ -291,6 +291,10 @@ impl Settings {
             no_fix: value(&self.no_fix).unwrap_or(false),
             keep_raw: value(&self.keep_raw).unwrap_or(false),
             dates: value(&self.date_order).unwrap_or_default(),
+            dates_asked: self
+                .date_order
+                .as_ref()
+                .is_some_and(|order| order.origin != Origin::Default),
             time_zone: value(&self.time_zone),
             formats: self.formats()?,
             types: self.types()?,

@@ -210,7 +210,10 @@ pub trait Link {
     }
 
     /// Gives a column another type, as DuckDB names it, unless it has that type.
-    fn widen(&self, table: &str, column: &str, ty: &str) -> Result<(), LoadError>;
+    ///
+    /// # Errors
+    /// It is neither of that type nor of `from`: somebody else has changed it since it was looked at.
+    fn widen(&self, table: &str, column: &str, from: &str, ty: &str) -> Result<(), LoadError>;
 
     /// Where the version of the ledger is kept once it is that of this program.
     fn ledger_version(&self) -> &OnceCell<u32>;
@@ -309,11 +312,19 @@ pub fn widen_as(
     con: &dyn Link,
     table: &str,
     column: &str,
+    from: &str,
     (ty, own): (&str, &str),
 ) -> Result<(), LoadError> {
     let there = con.columns(table)?;
-    if there.iter().any(|(name, known)| name == column && known == ty) {
-        return Ok(());
+    match there.iter().find(|(name, _)| name == column).map(|(_, known)| known.as_str()) {
+        Some(known) if known == ty => return Ok(()),
+        Some(known) if known == from => {}
+        _ => {
+            let told =
+                format!("column {column} of table {table} was changed by another run meanwhile");
+            return Err(LoadError::new(LoadErrorKind::Mismatch, told)
+                .with_hint("run the same command again"));
+        }
     }
     let sql = format!("ALTER TABLE {} ALTER COLUMN {} TYPE {own}", con.table(table), quote(column));
     con.execute(&sql, &[]).map(drop)

@@ -133,8 +133,15 @@ fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
     let of_file = Evidence { headers: &headers, found: &own, setting };
     for at in types::open_columns(input) {
         let (Some(cells), Some(all)) = (own.get(at), all.get(at)) else { continue };
-        if let Some(slashes) = all.slashes() {
-            let (order, why) = evidence.order(at, slashes);
+        // A file whose own rows prove an order is read in it, and one beside which others contradict each other by
+        // its own evidence.
+        let own_proof = cells.slashes().filter(|slashes| proven(*slashes).is_some());
+        let decided = match (own_proof, all.slashes()) {
+            (Some(slashes), _) => Some(of_file.order(at, slashes)),
+            (None, Some(slashes)) => Some(evidence.order(at, slashes)),
+            (None, None) => cells.slashes().map(|slashes| of_file.order(at, slashes)),
+        };
+        if let Some((order, why)) = decided {
             // What a file was loaded with does not depend on those beside it.
             let own_why = || cells.slashes().map(|slashes| of_file.order(at, slashes).1);
             input.reading.assumes_date_order |=
@@ -154,6 +161,8 @@ fn settle_one(input: &mut Prepared, all: &[Common], setting: DateSetting) {
             tell_groups(input, at, comma);
         } else if cells.proves_comma() {
             let why = "VARCHAR: decimal commas; a --clean file with as = \"number\" and decimal = \",\" reads them";
+            let cells = cells.as_text();
+            set(input, at, cells);
             types::note(input, at, why.to_owned());
         } else if cells.has_mixed_offsets() {
             tell_mixed(input, at);

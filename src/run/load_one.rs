@@ -149,9 +149,14 @@ impl<'a> LoadOne<'a> {
         let con = self.session.con();
         let spec = &self.spec;
         let changes = self.session.request.changes;
-        let is_new = con.columns(&spec.name)?.is_empty();
-        for Widening { column, to, .. } in &self.input.widenings {
-            con.widen(&spec.name, column, &to.duckdb())?;
+        let there = con.columns(&spec.name)?;
+        let is_new = there.is_empty();
+        // A table without the program's columns is another one than it has made, whatever the ledger says.
+        if !is_new && !there.iter().any(|(name, _)| name == "_etl_run") {
+            Ledger::new(con).forget_made(&spec.name)?;
+        }
+        for Widening { column, from, to } in &self.input.widenings {
+            con.widen(&spec.name, column, from, &to.duckdb())?;
         }
         if is_new || !self.brings_nothing() {
             con.ensure(spec, self.input.mode != Mode::Append, changes)?;

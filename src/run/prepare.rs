@@ -157,6 +157,9 @@ pub fn prepare(
     set_headers_aside(&mut inputs);
     types::refuse_unknown(request, &inputs.ready)?;
     dates::settle(&mut inputs.ready, request.values.dates);
+    if request.values.dates_asked {
+        inputs.ready.iter_mut().for_each(|input| input.reading.assumed_orders.clear());
+    }
     types::unite(&mut inputs.ready, &request.values.types);
     if !request.target.is_embedded() {
         types::without_nanoseconds(&mut inputs.ready);

@@ -114,6 +114,8 @@ pub struct Values {
     /// How dates with slashes are read where no row proves their order.
     #[serde(default)]
     pub dates: DateSetting,
+    /// Whether that is asked for, and not the default: then it goes before earlier loads.
+    pub dates_asked: bool,
     /// Zone of times without an offset in columns that keep moments; `None`: that of the database.
     #[serde(default)]
     pub time_zone: Option<Zone>,

@@ -65,7 +65,8 @@ pub fn widen(
         }
         wanted.push((column, from.clone(), kind, cells));
     }
-    if wanted.is_empty() || !Ledger::new(con).has_made(name)? || !con.can_widen(name)? {
+    let is_own = table.types.iter().any(|(name, _)| name == "_etl_run");
+    if wanted.is_empty() || !is_own || !Ledger::new(con).has_made(name)? || !con.can_widen(name)? {
         return Ok(Vec::new());
     }
     let mut widenings = Vec::new();

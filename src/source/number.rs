@@ -77,8 +77,16 @@ pub fn lost(text: &[u8], kind: ColumnKind) -> Option<MisfitKind> {
     }
     let whole =
         || std::str::from_utf8(digits).ok().filter(|_| digits.iter().all(u8::is_ascii_digit));
-    let is_rounded =
-        is_float && digits.len() > 15 && whole().is_some_and(|digits| !float_keeps(digits));
+    // The digits between the first and the last that are not zero; a float shows 17 of them.
+    let shown = || {
+        let mantissa = digits.iter().take_while(|byte| !matches!(byte, b'e' | b'E'));
+        let plain: Vec<u8> = mantissa.copied().filter(u8::is_ascii_digit).collect();
+        let first = plain.iter().position(|digit| *digit != b'0').unwrap_or(plain.len());
+        plain[first..].iter().rposition(|digit| *digit != b'0').map_or(0, |last| last + 1)
+    };
+    let is_rounded = is_float
+        && digits.len() > 15
+        && whole().map_or_else(|| shown() > 17, |digits| !float_keeps(digits));
     is_rounded.then_some(MisfitKind::Rounded)
 }
 

@@ -166,3 +166,21 @@ fn earlier_loads_are_followed_and_what_they_assumed_is_told_once_it_is_wrong() {
     loads(&place, &["4.csv"], &["--table", "t", "--date-format", "a=%m/%d/%Y"]);
     assert_eq!(ask(&place, "SELECT a FROM t WHERE k = 4"), "2014-05-06");
 }
+
+/// A file whose own rows prove an order is read in it, whatever stands in files beside it.
+#[test]
+fn a_file_that_proves_its_order_is_not_overruled_by_another() {
+    let place = Place::new()
+        .file("0.csv", "k,a\n0,2024-01-01\n")
+        .file("d/1.csv", "k,a\n1,13/01/2024\n2,05/06/2024\n")
+        .file("d/2.csv", "k,a\n3,04/13/2024\n4,05/06/2024\n");
+    loads(&place, &["0.csv"], &["--table", "t"]);
+    let summary = loads(&place, &["d"], &["--table", "t"]);
+    assert_eq!(count(&summary, "rejected"), 0, "{summary}");
+    let right = "0,2024-01-01\n1,2024-01-13\n2,2024-06-05\n3,2024-04-13\n4,2024-05-06";
+    assert_eq!(ask(&place, "SELECT k, a FROM t ORDER BY k"), right);
+    // What is asked for goes before earlier loads.
+    let place = place.file("5.csv", "k,a\n5,02/01/2015\n");
+    loads(&place, &["5.csv"], &["--table", "t", "--date-order", "mdy"]);
+    assert_eq!(ask(&place, "SELECT a FROM t WHERE k = 5"), "2015-02-01");
+}

@@ -141,3 +141,19 @@ fn a_file_without_rows_or_values_goes_into_any_table() {
     assert_eq!(ask(&place, "SELECT k, d, u FROM t ORDER BY k"), "1,,\n2,,\n3,,");
     consistent(&place);
 }
+
+/// Constraints compare values, though the cells of such columns come as texts.
+#[test]
+fn constraints_compare_the_values_of_casts() {
+    let place =
+        Place::new().file("t.csv", "id,lo,hi\n7,9.00,10.00\n+7,1,2\n8,10.00,9.00\n9.0,-5,-4.5\n");
+    duck(
+        &place,
+        "CREATE TABLE t (id SMALLINT PRIMARY KEY, lo DECIMAL(10,2), hi DECIMAL(10,2), CHECK (lo <= hi))",
+    );
+    let (code, summary) = ingest(&place, &["t.csv"], &[]);
+    assert_eq!((code, count(&summary, "rejected")), (3, 2), "{summary}");
+    assert_eq!(ask(&place, "SELECT id, lo, hi FROM t ORDER BY id"), "7,9.00,10.00\n9,-5.00,-4.50");
+    assert_eq!(refused(&place, &summary).into_keys().collect::<Vec<_>>(), [3, 4]);
+    consistent(&place);
+}

@@ -57,7 +57,17 @@ pub(super) fn is_cast(ty: &str) -> bool {
         ty.ends_with(']') || ["STRUCT(", "MAP(", "UNION("].iter().any(|own| ty.starts_with(own));
     ColumnKind::from_duckdb(ty).is_none()
         && !is_nested
-        && !matches!(ty, "BLOB" | "GEOMETRY" | "VARIANT")
+        && !matches!(
+            ty,
+            "BLOB"
+                | "GEOMETRY"
+                | "VARIANT"
+                | "INTERVAL"
+                | "TIME WITH TIME ZONE"
+                | "BIGNUM"
+                | "VARINT"
+                | "BIT"
+        )
 }
 
 /// Constraints and unique indexes, those first that look at one row alone.
@@ -228,6 +238,26 @@ impl Guards {
         Ok(numbers.into_iter().flatten().collect())
     }
 
+    /// SQL by which texts that are cast are compared as the values that they become.
+    fn casts(&self, kind: &Kind, frame: &Frame) -> String {
+        let cast = |constraint: &Constraint| match &constraint.kind {
+            Kind::Cast(ty) => {
+                let name = constraint.columns.first()?;
+                let is_given = frame.names().any(|own| own == name);
+                is_given.then(|| format!("TRY_CAST({0} AS {ty}) AS {0}", quote(name)))
+            }
+            _ => None,
+        };
+        let casts: Vec<_> = match kind {
+            Kind::Cast(_) | Kind::NotNull => Vec::new(),
+            _ => self.constraints.iter().filter_map(cast).collect(),
+        };
+        match casts.as_slice() {
+            [] => String::new(),
+            some => format!(" REPLACE ({})", some.join(", ")),
+        }
+    }
+
     /// The question for the rows that break a constraint.
     fn sql(&self, at: usize, view: &str, frame: &Frame) -> String {
         let Constraint { kind, columns, .. } = &self.constraints[at];
@@ -235,7 +265,9 @@ impl Guards {
         let defaults = self.defaults.iter().filter(|(name, _)| !given(name));
         let defaults: String =
             defaults.map(|(name, value)| format!(", ({value}) AS {}", quote(name))).collect();
-        let (at, from) = (quote(AT), format!("(SELECT *{defaults} FROM {}) AS f", quote(view)));
+        let casts = self.casts(kind, frame);
+        let from = format!("(SELECT *{casts}{defaults} FROM {}) AS f", quote(view));
+        let at = quote(AT);
         let all = |join: &str, each: &dyn Fn(&String) -> String| {
             columns.iter().map(each).collect::<Vec<_>>().join(join)
         };
@@ -297,6 +329,11 @@ fn keeps(text: &str, ty: &str) -> String {
         ),
         "TIMESTAMP_S" | "TIMESTAMP_MS" => {
             format!("CAST({cast} AS TIMESTAMP_NS) = TRY_CAST({text} AS TIMESTAMP_NS)")
+        }
+        "TIME" => {
+            format!(
+                "regexp_full_match(trim({text}), '[0-9]{{1,2}}:[0-9]{{2}}(:[0-9]{{2}}(\\.[0-9]{{1,6}}0*)?)?')"
+            )
         }
         ty if ty.ends_with("INT") || ty == "UINTEGER" => {
             format!("regexp_full_match(trim({text}), '[+-]?(0|[1-9][0-9]*)(\\.0*)?')")

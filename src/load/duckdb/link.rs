@@ -80,8 +80,8 @@ impl Link for Connection {
         Ok(con.number(sql, &[Value::from(Link::schema(self)), Value::from(table)])? == 0)
     }
 
-    fn widen(&self, table: &str, column: &str, ty: &str) -> Result<(), LoadError> {
-        widen_as(self, table, column, (ty, ty))
+    fn widen(&self, table: &str, column: &str, from: &str, ty: &str) -> Result<(), LoadError> {
+        widen_as(self, table, column, from, (ty, ty))
     }
 
     fn table(&self, name: &str) -> String {

@@ -78,6 +78,13 @@ impl Ledger<'_> {
             .map(drop)
     }
 
+    /// Forgets that this program has made a table of this name.
+    pub fn forget_made(&self, table: &str) -> Result<(), LoadError> {
+        let sql =
+            "DELETE FROM etl.columns WHERE \"schema\" = ? AND \"table\" = ? AND \"column\" = ?";
+        self.con.execute(sql, &[self.con.schema(), table, MADE].map(Value::from)).map(drop)
+    }
+
     /// Whether this program has made the table. Programs before 2026-12 did not record it.
     pub fn has_made(&self, table: &str) -> Result<bool, LoadError> {
         if super::schema::readable(self.con)? < 2 {

@@ -31,7 +31,11 @@ impl Cast<'_> {
                 fields.push(None);
                 continue;
             }
-            match self.field(texts.value(row).trim()) {
+            let text = texts.value(row);
+            // What the program itself makes of a text has no blanks; others are the server's.
+            let is_own =
+                matches!(self.form, Form::Int2 | Form::Float4 | Form::Numeric | Form::Uuid);
+            match self.field(if is_own { text.trim() } else { text }) {
                 Ok(field) => fields.push(Some(&field)),
                 Err(wrong) => {
                     fields.push(None);
@@ -149,6 +153,9 @@ impl Number {
 
     /// Digits behind the point.
     fn scale(&self) -> usize {
+        if self.digits.is_empty() {
+            return 0;
+        }
         usize::try_from(self.digits.len() as i64 - self.point).unwrap_or(0)
     }
 
@@ -220,6 +227,7 @@ mod tests {
         };
         // Number of groups, weight of the first, sign, digits behind the point, groups.
         assert_eq!(groups("0"), [0, 0, 0, 0]);
+        assert_eq!(groups("0.000"), [0, 0, 0, 3]);
         assert_eq!(groups("12345"), [2, 1, 0, 0, 1, 2345]);
         assert_eq!(groups("-1.5"), [2, 0, 0x4000, 1, 1, 5000]);
         assert_eq!(groups("0.00012"), [2, -1, 0, 5, 1, 2000]);
@@ -230,7 +238,7 @@ mod tests {
     #[test]
     fn what_a_column_would_round_or_has_no_room_for_is_refused() {
         let size = Some((10, 2));
-        for text in ["12.34", "12.340000", "99999999.99", "-0.01", "0", "1e3"] {
+        for text in ["12.34", "12.340000", "99999999.99", "-0.01", "0", "0.000", "1e3"] {
             assert!(cast(Form::Numeric, size, text).is_ok(), "{text}");
         }
         for text in ["12.345", "100000000", "1e9", "abc", "", "1,5", "NaN"] {

@@ -252,8 +252,8 @@ impl Link for PgLink {
         })
     }
 
-    fn widen(&self, table: &str, column: &str, ty: &str) -> Result<(), LoadError> {
-        widen_as(self, table, column, (ty, &types::ddl(ty)))
+    fn widen(&self, table: &str, column: &str, from: &str, ty: &str) -> Result<(), LoadError> {
+        widen_as(self, table, column, from, (ty, &types::ddl(ty)))
     }
 
     fn table(&self, name: &str) -> String {

@@ -90,7 +90,9 @@ pub fn form(server: &str) -> Option<Form> {
         "real" => Form::Float4,
         "json" | "citext" | "xml" => Form::Label,
         "jsonb" => Form::Jsonb,
-        _ if server == "numeric" || server.starts_with("numeric(") => Form::Numeric,
+        "numeric" => Form::Numeric,
+        // A scale below zero, or above the precision, rounds or bounds in ways of its own.
+        _ if size(server).is_some_and(|(all, behind)| behind <= all) => Form::Numeric,
         _ => return None,
     })
 }

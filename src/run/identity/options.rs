@@ -159,8 +159,18 @@ fn reading(options: &SourceOptions, input: &Prepared, settings: &mut Settings) {
 
 /// What is done to values on their way.
 fn changed(values: &Values, input: &Prepared, settings: &mut Settings) {
-    let Values { clean: _, no_fix, keep_raw, dates, time_zone, formats, types, masks, mask_key } =
-        values;
+    let Values {
+        clean: _,
+        no_fix,
+        keep_raw,
+        dates,
+        dates_asked: _,
+        time_zone,
+        formats,
+        types,
+        masks,
+        mask_key,
+    } = values;
     add(settings, "no-fix", no_fix.then_some(true));
     add(settings, "keep-raw", keep_raw.then_some(true));
     add(
