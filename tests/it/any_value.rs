@@ -208,7 +208,8 @@ fn any_value_into_any_type_of_duckdb() {
         let equal = match ty {
             "DATE" => "length(c) <= 10".to_owned(),
             "TIMESTAMP" => "NOT regexp_matches(c, '[+Z]|:60|[.][0-9]{7}')".to_owned(),
-            "BOOLEAN" | "UUID" | "TIME" | "VARCHAR" => "true".to_owned(),
+            "BOOLEAN" | "UUID" | "VARCHAR" => "true".to_owned(),
+            "TIME" => "regexp_matches(c, '^[0-9]{1,2}:')".to_owned(),
             "DOUBLE" | "FLOAT" => {
                 "v::VARCHAR::DECIMAL(38,9) = TRY_CAST(c AS DECIMAL(38,9)) OR TRY_CAST(v AS HUGEINT)::VARCHAR = c".to_owned()
             }
