@@ -166,6 +166,7 @@ const VALUES: &[Case] = &[
     ("values.keep_raw", true, On::Text, |request, _| request.values.keep_raw = true),
     // The file has no dates; `it::dates` has one where the order makes a difference.
     ("values.dates", false, On::Text, |request, _| request.values.dates = DateSetting::Dmy),
+    ("values.dates_asked", false, On::Text, |request, _| request.values.dates_asked = true),
     // Of columns that keep moments alone.
     ("values.time_zone", false, On::Text, |request, _| request.values.time_zone = Some(Zone::UTC)),
     ("values.formats", true, On::Text, |request, _| {
